@@ -1,0 +1,72 @@
+# `make help` lists the targets. Every target sets itself up: it makes .venv first if need be.
+
+PYTHON ?= python3
+DLIB   ?= dlib-bin
+DATA   ?=
+PRESET ?= standard
+OUT    ?= build/efld.dat
+XML    ?= training_xml
+SUBSET ?= helen/testset
+JOBS   ?=
+
+VENV   := .venv
+RUN    := $(VENV)/bin
+READY  := $(VENV)/ready
+SAMPLE := build/sample
+# Without real data, the sample that the project makes for itself.
+SOURCE := $(if $(DATA),$(DATA),$(SAMPLE))
+JOBS_OPTION := $(if $(JOBS),--jobs $(JOBS))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup data train evaluate test lint clean
+
+help: ## this list
+	@echo "Targets:"
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
+	@echo "Variables (now):"
+	@echo "  DATA    a 300-W tree ($(if $(DATA),$(DATA),none: the synthetic sample is used))"
+	@echo "  PRESET  nano, small, standard or large ($(PRESET))"
+	@echo "  OUT     the model to write ($(OUT))"
+	@echo "  XML     folder of the training data ($(XML))"
+	@echo "  SUBSET  what 'make evaluate' measures on ($(SUBSET))"
+	@echo "  JOBS    processes and threads ($(if $(JOBS),$(JOBS),one a core))"
+	@echo "  PYTHON  interpreter for .venv, 3.10 or later ($(PYTHON))"
+	@echo "  DLIB    dlib-bin (prebuilt) or dlib (compiled here) ($(DLIB))"
+
+setup: $(READY) ## make .venv and install everything into it
+
+$(READY): pyproject.toml tools/install.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	    { echo "Python 3.10 or later is needed; say PYTHON=python3.x"; exit 1; }
+	@test -x $(RUN)/python || $(PYTHON) -m venv $(VENV) || \
+	    { rm -rf $(VENV); echo "Python's venv module is needed (Debian: apt install python3-venv)"; exit 1; }
+	@echo "Installing into $(VENV) (dlib: $(DLIB) unless one is there) ..."
+	@$(RUN)/python tools/install.py $(DLIB)
+	@touch $@
+
+data: $(READY) ## make the synthetic sample in build/sample (only needed without DATA)
+	@$(RUN)/python -m tools.make_sample -o $(SAMPLE)
+
+train: $(READY) $(if $(DATA),,data) ## prepare DATA, train PRESET, write OUT and show it working
+	@$(if $(DATA),,echo "No DATA given: training on the project's own SYNTHETIC faces.")
+	@$(RUN)/efld-dlib prepare "$(SOURCE)" -o "$(XML)" $(JOBS_OPTION)
+	@$(RUN)/efld-dlib train "$(XML)" -o "$(OUT)" --preset $(PRESET) $(JOBS_OPTION)
+	@$(RUN)/python -m tools.show_model "$(OUT)" "$(if $(DATA),,$(SAMPLE)/helen/testset)"
+
+evaluate: $(READY) ## measure OUT on SUBSET of DATA
+	@$(RUN)/efld-dlib evaluate "$(OUT)" "$(SOURCE)" --subset $(SUBSET) $(JOBS_OPTION)
+
+test: $(READY) ## run the tests (those that need real data look in EFLD_DATA, then ../shared/data)
+	@$(RUN)/python -m coverage erase
+	@$(RUN)/python -m pytest --cov --cov-report= $(TESTS)
+	@$(RUN)/python -m coverage report --fail-under=90
+
+lint: $(READY) ## check format, style and types
+	@$(RUN)/ruff format --check .
+	@$(RUN)/ruff check .
+	@$(RUN)/mypy
+
+clean: ## remove .venv, build/ and training data
+	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache
+	find $(XML) -mindepth 1 ! -name README.md -delete
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

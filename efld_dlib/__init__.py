@@ -1,0 +1,78 @@
+"""Facial landmarks with dlib: data preparation, training, detection, evaluation."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .annotation import Box, FaceAnnotation, ImageRecord, Pose
+    from .detection.detectors import FrontalDetector
+    from .detection.landmarker import Face, FaceLandmarker
+    from .errors import EfldError
+    from .evaluation.protocol import Evaluation, evaluate
+    from .feature_vector import features, parse_features
+    from .models.loading import load_predictor
+    from .pose import estimate_pose
+    from .prepare.build import PrepareOptions, build_training_xml
+    from .training.options import TrainingOptions, preset_options
+    from .training.trainer import train
+
+# Where each public name is defined. They are imported when first asked for, so that importing the
+# package, and the command line's --help, does not wait for OpenCV and dlib.
+_HOMES = {
+    "Box": "annotation",
+    "FaceAnnotation": "annotation",
+    "ImageRecord": "annotation",
+    "Pose": "annotation",
+    "FrontalDetector": "detection.detectors",
+    "Face": "detection.landmarker",
+    "FaceLandmarker": "detection.landmarker",
+    "EfldError": "errors",
+    "Evaluation": "evaluation.protocol",
+    "evaluate": "evaluation.protocol",
+    "features": "feature_vector",
+    "parse_features": "feature_vector",
+    "load_predictor": "models.loading",
+    "estimate_pose": "pose",
+    "PrepareOptions": "prepare.build",
+    "build_training_xml": "prepare.build",
+    "TrainingOptions": "training.options",
+    "preset_options": "training.options",
+    "train": "training.trainer",
+}
+
+__all__ = [
+    "Box",
+    "EfldError",
+    "Evaluation",
+    "Face",
+    "FaceAnnotation",
+    "FaceLandmarker",
+    "FrontalDetector",
+    "ImageRecord",
+    "Pose",
+    "PrepareOptions",
+    "TrainingOptions",
+    "__version__",
+    "build_training_xml",
+    "estimate_pose",
+    "evaluate",
+    "features",
+    "load_predictor",
+    "parse_features",
+    "preset_options",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'efld_dlib' has no attribute '{name}'")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""The command line `efld-dlib`: one module a subcommand."""

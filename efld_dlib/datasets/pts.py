@@ -1,0 +1,68 @@
+"""The `.pts` files of ibug's data sets: landmarks as text, counted from 1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..annotation import FloatArray
+from ..errors import DataError
+from ..files import write_text
+
+
+def read_pts(path: str | Path, n_points: int = 68) -> FloatArray:
+    """Landmarks of a `.pts` file.
+
+    The header (``version: 1``, ``n_points: 68``, braces) may be missing. Coordinates in the file
+    count from 1, so 1 is taken off.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    n_points : int
+        How many points it must hold.
+
+    Returns
+    -------
+    array of float64, shape (n_points, 2)
+        x and y in pixels, counted from 0.
+
+    Raises
+    ------
+    DataError
+        The file is missing, is not text, or holds another number of points; names the line.
+    """
+    points: list[tuple[float, float]] = []
+    last_line = 0
+    for number, text in enumerate(_lines(path), start=1):
+        words = text.split()
+        if not words or words[0] in "{}" or ":" in text:
+            continue
+        try:
+            x, y = (float(word) for word in words)
+        except ValueError:
+            raise DataError(path, f"expected two numbers, found {text.strip()!r}", number) from None
+        if not (np.isfinite(x) and np.isfinite(y)):
+            raise DataError(path, f"coordinate is not finite: {text.strip()!r}", number)
+        points.append((x, y))
+        last_line = number
+    if len(points) != n_points:
+        raise DataError(path, f"expected {n_points} points, found {len(points)}", last_line or None)
+    return np.array(points, dtype=np.float64) - 1.0
+
+
+def _lines(path: str | Path) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(path, "is not a text file") from error
+
+
+def write_pts(path: str | Path, points: FloatArray) -> None:
+    """Write landmarks, shape (n, 2) in pixels counted from 0, as `.pts` counted from 1."""
+    rows = "".join(f"{x:.6f} {y:.6f}\n" for x, y in points + 1.0)
+    write_text(path, f"version: 1\nn_points: {len(points)}\n{{\n{rows}}}\n")

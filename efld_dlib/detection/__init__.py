@@ -1,0 +1,1 @@
+"""From a photograph to faces: detector, canonical crop, shape predictor."""

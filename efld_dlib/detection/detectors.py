@@ -1,0 +1,79 @@
+"""Face detectors, and the boxes that they give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, Protocol
+
+from ..annotation import Box
+from ..backend import load_dlib
+from ..errors import OptionError
+from ..images import Image
+
+Upsample = Literal["auto"] | int
+
+MAX_AUTO_UPSAMPLE_PIXELS = 2_000_000
+"""Larger pictures are not doubled by ``upsample="auto"``: it takes seconds, and their faces are
+seldom too small."""
+
+MAX_UPSAMPLE = 4
+
+
+class Detection(NamedTuple):
+    """A face box and the detector's score; higher is surer, and above 0 is dlib's own threshold."""
+
+    box: Box
+    score: float
+
+
+class Detector(Protocol):
+    """What finds faces in a gray picture; the surest comes first."""
+
+    def __call__(self, gray: Image) -> list[Detection]: ...
+
+
+@dataclass(frozen=True)
+class FrontalDetector:
+    """dlib's frontal face detector (HOG and SVM).
+
+    Parameters
+    ----------
+    upsample : int or "auto"
+        How often the picture is doubled beforehand: the detector sees faces of 80 pixels and more,
+        and each doubling halves that. "auto" doubles once, and only where nothing was found and
+        the picture has at most `MAX_AUTO_UPSAMPLE_PIXELS`.
+    threshold : float
+        Lowest score that counts. Below 0 finds more faces, and more that are none.
+    """
+
+    upsample: Upsample = "auto"
+    threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.upsample != "auto" and not 0 <= self.upsample <= MAX_UPSAMPLE:
+            raise OptionError(
+                f"upsample must be 'auto' or between 0 and {MAX_UPSAMPLE}, not {self.upsample!r}"
+            )
+
+    def __call__(self, gray: Image) -> list[Detection]:
+        if self.upsample != "auto":
+            return self._run(gray, self.upsample)
+        found = self._run(gray, 0)
+        if found or gray.size > MAX_AUTO_UPSAMPLE_PIXELS:
+            return found
+        return self._run(gray, 1)
+
+    def _run(self, gray: Image, upsample: int) -> list[Detection]:
+        boxes, scores, _ = _frontal_detector().run(gray, upsample, self.threshold)
+        found = [
+            Detection(Box(box.left(), box.top(), box.width(), box.height()), float(score))
+            for box, score in zip(boxes, scores, strict=True)
+        ]
+        return sorted(found, key=lambda detection: -detection.score)
+
+
+@lru_cache(maxsize=1)
+def _frontal_detector() -> Any:
+    """Dlib's detector, made once a process, which takes 60 ms."""
+    return load_dlib().get_frontal_face_detector()

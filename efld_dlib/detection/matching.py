@@ -1,0 +1,36 @@
+"""Which detection belongs to which annotated face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..annotation import Box, FaceAnnotation
+from .detectors import Detection
+
+MIN_OVERLAP = 0.35
+"""Least intersection over union of a detection and the landmarks' tight box to count as found."""
+
+
+def match_detections(
+    faces: Sequence[FaceAnnotation], detections: Sequence[Detection]
+) -> list[Box | None]:
+    """The detection that belongs to each face, each detection given away at most once.
+
+    Pairs are made in order of their overlap with the landmarks' tight box.
+    """
+    pairs = sorted(
+        (
+            (Box.around(face.points).overlap(detection.box), index, number)
+            for index, face in enumerate(faces)
+            if face.given.any()
+            for number, detection in enumerate(detections)
+        ),
+        reverse=True,
+    )
+    matched: list[Box | None] = [None] * len(faces)
+    taken: set[int] = set()
+    for overlap, index, number in pairs:
+        if overlap >= MIN_OVERLAP and matched[index] is None and number not in taken:
+            matched[index] = detections[number].box
+            taken.add(number)
+    return matched

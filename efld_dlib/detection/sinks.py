@@ -1,0 +1,120 @@
+"""Writing detected faces as JSON, JSON Lines or CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol, TextIO
+
+from ..feature_vector import Feature, feature_names
+from .landmarker import Face
+
+
+class Sink(Protocol):
+    """Takes the outcome of one picture after the other."""
+
+    def faces(self, name: str, faces: Sequence[Face]) -> None:
+        """The faces of a picture, none included."""
+
+    def error(self, name: str, message: str) -> None:
+        """A picture that could not be used."""
+
+    def close(self) -> None:
+        """Finish the document; the stream stays open."""
+
+
+def open_sink(kind: str, stream: TextIO, chosen: Sequence[Feature]) -> Sink:
+    """The sink for a format: json, jsonl or csv, with these features of each face."""
+    return _SINKS[kind](stream, chosen)
+
+
+def face_as_dict(face: Face, chosen: Sequence[Feature]) -> dict[str, Any]:
+    """A face in plain types for JSON; pixels and degrees, NaN as None."""
+    return {
+        "box": {key: _number(value) for key, value in face.box._asdict().items()},
+        "score": _number(face.score, 4),
+        "pose": {key: _number(value) for key, value in face.pose._asdict().items()},
+        "points": [[_number(x), _number(y)] for x, y in face.points],
+        "features": {key: _number(value, 5) for key, value in face.features(chosen).items()},
+    }
+
+
+def _number(value: float, digits: int = 2) -> float | None:
+    return round(float(value), digits) if math.isfinite(value) else None
+
+
+class JsonLinesSink:
+    """One JSON object a line, a line a picture."""
+
+    def __init__(self, stream: TextIO, chosen: Sequence[Feature]) -> None:
+        self.stream = stream
+        self.chosen = chosen
+
+    def faces(self, name: str, faces: Sequence[Face]) -> None:
+        self._entry({"file": name, "faces": [face_as_dict(face, self.chosen) for face in faces]})
+
+    def error(self, name: str, message: str) -> None:
+        self._entry({"file": name, "faces": [], "error": message})
+
+    def close(self) -> None:
+        pass
+
+    def _entry(self, entry: dict[str, Any]) -> None:
+        self.stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+class JsonSink(JsonLinesSink):
+    """One JSON document: ``{"images": [...]}``, written as the pictures come."""
+
+    def __init__(self, stream: TextIO, chosen: Sequence[Feature]) -> None:
+        super().__init__(stream, chosen)
+        self.stream.write('{"images": [')
+        self.separator = "\n"
+
+    def close(self) -> None:
+        self.stream.write("\n]}\n")
+
+    def _entry(self, entry: dict[str, Any]) -> None:
+        self.stream.write(self.separator + json.dumps(entry, ensure_ascii=False))
+        self.separator = ",\n"
+
+
+class CsvSink:
+    """One row a face, column names as OpenFace's where they mean the same.
+
+    A picture without a face has no row, and one that could not be used neither.
+    """
+
+    def __init__(self, stream: TextIO, chosen: Sequence[Feature]) -> None:
+        self.chosen = chosen
+        self.writer = csv.writer(stream, lineterminator="\n")
+        self.writer.writerow(
+            ["file", "face", "left", "top", "width", "height", "score", "yaw", "pitch", "roll"]
+            + [f"x_{i}" for i in range(68)]
+            + [f"y_{i}" for i in range(68)]
+            + list(feature_names(chosen))
+        )
+
+    def faces(self, name: str, faces: Sequence[Face]) -> None:
+        for number, face in enumerate(faces):
+            values = (*face.box, face.score, *face.pose, *face.points[:, 0], *face.points[:, 1])
+            cells = [_number(value, 4 if i == 4 else 2) for i, value in enumerate(values)]
+            extra = [_number(value, 5) for value in face.features(self.chosen).values()]
+            self.writer.writerow(
+                [name, number, *("" if cell is None else cell for cell in [*cells, *extra])]
+            )
+
+    def error(self, name: str, message: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+_SINKS: dict[str, type[JsonSink] | type[JsonLinesSink] | type[CsvSink]] = {
+    "json": JsonSink,
+    "jsonl": JsonLinesSink,
+    "csv": CsvSink,
+}

@@ -1,0 +1,91 @@
+"""The errors that the toolkit raises on purpose, and a collector for bulk runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class EfldError(Exception):
+    """Base of every error that is the input's or the caller's, not a fault of the program.
+
+    The message names the file and the thing that is wrong in it; the command line prints it as one
+    line and ends with exit code 2.
+    """
+
+
+class DataError(EfldError):
+    """A picture, annotation or XML file that cannot be used as it is.
+
+    Parameters
+    ----------
+    source : path or str
+        The file (or "<bytes>", "<array>") that is at fault.
+    problem : str
+        What is wrong with it, in a few words.
+    line : int, optional
+        Line in the file, counted from 1.
+    """
+
+    def __init__(self, source: str | Path, problem: str, line: int | None = None) -> None:
+        self.source = str(source)
+        self.problem = problem
+        self.line = line
+        place = f"{self.source}, line {line}" if line is not None else self.source
+        super().__init__(f"{place}: {problem}")
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), (self.source, self.problem, self.line)
+
+
+class ModelFormatError(DataError):
+    """A file that is not a shape predictor, or a damaged one."""
+
+
+class OptionError(EfldError):
+    """An option or parameter outside its range; the message says what was given."""
+
+
+class MissingDependencyError(EfldError):
+    """A package that is needed for this step is not installed; the message says how to get it."""
+
+
+class TrainingError(EfldError):
+    """dlib's trainer could not be run to its end."""
+
+
+class Problems:
+    """Collects the bad inputs of a bulk run, so that one of them does not lose the others.
+
+    Parameters
+    ----------
+    strict : bool
+        Raise the first problem instead of collecting it.
+    report : callable, optional
+        Called with the message of each problem as it is met.
+    """
+
+    def __init__(self, strict: bool = False, report: Callable[[str], None] | None = None) -> None:
+        self.strict = strict
+        self.report = report
+        self.errors: list[EfldError] = []
+
+    def __len__(self) -> int:
+        return len(self.errors)
+
+    def add(self, error: EfldError) -> None:
+        """Note `error`, or raise it in a strict run."""
+        if self.strict:
+            raise error
+        self.errors.append(error)
+        if self.report is not None:
+            self.report(str(error))
+
+    @contextmanager
+    def skipping(self) -> Iterator[None]:
+        """Run a block of which an `EfldError` is noted and the rest left undone."""
+        try:
+            yield
+        except EfldError as error:
+            self.add(error)

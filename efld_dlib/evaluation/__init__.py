@@ -1,0 +1,1 @@
+"""How good predicted landmarks are: error measures, and the protocol that applies them."""

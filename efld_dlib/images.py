@@ -1,0 +1,217 @@
+"""Reading pictures, whatever their format, and cutting the canonical crop that predictors see."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .annotation import Box, FloatArray
+from .errors import DataError, OptionError
+
+Image = NDArray[np.uint8]
+ColorOrder = Literal["rgb", "bgr", "gray"]
+ImageSource = str | Path | bytes | NDArray[np.generic]
+
+FACE_SIZE = 200
+"""Width of the face box in a canonical crop, in pixels of the crop."""
+
+CONTEXT = 0.4
+"""Picture kept around the face box on each side, as a fraction of the box's width."""
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+
+
+def read_image(source: ImageSource, color: ColorOrder | None = None) -> Image:
+    """A picture as 8-bit RGB or gray, turned upright.
+
+    Parameters
+    ----------
+    source : path, bytes or array
+        A file, the bytes of one, or pixels of shape (height, width), (height, width, 1), (…, 3) or
+        (…, 4). Arrays are 8- or 16-bit whole numbers, or floats between 0 and 1.
+    color : {"rgb", "bgr", "gray"}, optional
+        Order of an array's channels; it cannot be guessed, so it is required for arrays of more
+        than one channel. dlib, scikit-image and Pillow give RGB, OpenCV gives BGR. A fourth
+        channel (alpha) is dropped.
+
+    Returns
+    -------
+    array of uint8, shape (height, width) for gray input arrays, else (height, width, 3) in RGB
+
+    Raises
+    ------
+    DataError
+        The file is missing, empty or no picture; the array has another shape, type or range.
+    OptionError
+        The colour order of an array is not stated, or is not one of the three.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source, color)
+    if isinstance(source, bytes):
+        return _decode(source, "<bytes>")
+    try:
+        data = Path(source).read_bytes()
+    except OSError as error:
+        raise DataError(source, f"cannot be read ({error.strerror})") from error
+    return _decode(data, source)
+
+
+def _decode(data: bytes, name: str | Path) -> Image:
+    if not data:
+        raise DataError(name, "is empty")
+    try:
+        # IMREAD_COLOR also turns the picture upright by its EXIF tag, and reduces it to 8 bit.
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise DataError(name, f"is not a picture that can be read ({error.err})") from error
+    if decoded is None:
+        raise DataError(name, "is not a picture, or a damaged one")
+    return cast(Image, cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+
+
+def _from_array(pixels: NDArray[np.generic], color: ColorOrder | None) -> Image:
+    if color not in (None, "rgb", "bgr", "gray"):
+        raise OptionError(f"color must be 'rgb', 'bgr' or 'gray', not {color!r}")
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    if pixels.size == 0 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,), (4,)):
+        raise DataError(
+            "<array>", f"shape {pixels.shape} is not (height, width) or (height, width, 3 or 4)"
+        )
+    image = _eight_bit(pixels)
+    if image.ndim == 2:
+        return image
+    if color not in ("rgb", "bgr"):
+        raise OptionError("an array with colours needs color='rgb' or color='bgr'")
+    image = image[:, :, :3]
+    return np.ascontiguousarray(image[:, :, ::-1] if color == "bgr" else image)
+
+
+def _eight_bit(pixels: NDArray[np.generic]) -> Image:
+    if pixels.dtype == np.uint8:
+        return np.ascontiguousarray(pixels.astype(np.uint8, copy=False))
+    if pixels.dtype == np.uint16:
+        return (pixels.astype(np.uint32) // 257).astype(np.uint8)
+    if pixels.dtype == np.bool_:
+        return pixels.astype(np.uint8) * np.uint8(255)
+    if np.issubdtype(pixels.dtype, np.floating):
+        values = pixels.astype(np.float64)
+        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+            raise DataError("<array>", "float pixels must lie between 0 and 1")
+        return np.rint(values * 255).astype(np.uint8)
+    raise DataError("<array>", f"pixels of type {pixels.dtype} are not 8 bit, 16 bit or float")
+
+
+def to_gray(image: Image) -> Image:
+    """The 8-bit gray picture of an RGB or gray one, with the usual luma weights."""
+    if image.ndim == 2:
+        return image
+    return cast(Image, cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A face cut out at the canonical size.
+
+    Parameters
+    ----------
+    image : array of uint8, shape (side, side)
+        Gray pixels; what lies outside the photograph is black, as dlib itself sees it.
+    matrix : array, shape (2, 3)
+        Affine map from pixels of the photograph to pixels of the crop.
+    box : Box
+        The face box in the crop: always the same place and size.
+    """
+
+    image: Image
+    matrix: FloatArray
+    box: Box
+
+    def to_photograph(self, points: FloatArray) -> FloatArray:
+        """Points of the crop, shape (n, 2), in pixels of the photograph."""
+        return cast(
+            FloatArray, np.linalg.solve(self.matrix[:, :2], (points - self.matrix[:, 2]).T)
+        ).T
+
+    def from_photograph(self, points: FloatArray) -> FloatArray:
+        """Points of the photograph, shape (n, 2), in pixels of the crop."""
+        return points @ self.matrix[:, :2].T + self.matrix[:, 2]
+
+
+def canonical_crop(gray: Image, box: Box, face_size: int = FACE_SIZE) -> Crop:
+    """Cut the face in `box` out of a photograph and scale it so that the box is `face_size` wide.
+
+    Working at one size makes a predictor's whole-pixel answers precise to a fraction of a pixel of
+    a large photograph, and small and large faces look alike to it.
+
+    Parameters
+    ----------
+    gray : array of uint8, shape (height, width)
+        The photograph.
+    box : Box
+        The face, in the convention that the predictor was trained on.
+    face_size : int
+        Width of the box in the crop, in pixels.
+
+    Raises
+    ------
+    DataError
+        The box is empty or not finite.
+    """
+    if not (np.isfinite(box).all() and box.width > 0 and box.height > 0):
+        raise DataError("<box>", f"{tuple(box)} is not a rectangle with an area")
+    scale = face_size / box.width
+    border = round(CONTEXT * face_size)
+    side = face_size + 2 * border
+    # The centre of the box goes to the centre of the crop.
+    middle = (side - 1) / 2
+    center_x, center_y = box.center
+    matrix = np.array(
+        [[scale, 0.0, middle - scale * center_x], [0.0, scale, middle - scale * center_y]]
+    )
+    image = _warp_smoothly(gray, matrix, side)
+    return Crop(image, matrix, Box(border, border, face_size, face_size))
+
+
+def _warp_smoothly(gray: Image, matrix: FloatArray, side: int) -> Image:
+    """Warp into a square of `side` pixels, averaging first where the picture gets much smaller."""
+    scale = math.hypot(matrix[0, 0], matrix[1, 0])
+    if scale < 0.75:
+        source, to_source = _shrink_region(gray, matrix, side, scale)
+        matrix = _compose(matrix, to_source)
+    else:
+        source = gray
+    return cast(Image, cv2.warpAffine(source, matrix, (side, side), flags=cv2.INTER_LINEAR))
+
+
+def _shrink_region(
+    gray: Image, matrix: FloatArray, side: int, scale: float
+) -> tuple[Image, FloatArray]:
+    """The part of `gray` that the crop shows, averaged down, and the map back into `gray`."""
+    corners = np.array([[-1, -1], [side, -1], [-1, side], [side, side]], dtype=np.float64)
+    inside = np.linalg.solve(matrix[:, :2], (corners - matrix[:, 2]).T).T
+    height, width = gray.shape
+    left, top = np.clip(np.floor(inside.min(axis=0)).astype(int) - 1, 0, [width - 1, height - 1])
+    right, bottom = np.clip(np.ceil(inside.max(axis=0)).astype(int) + 2, 1, [width, height])
+    region = gray[top : max(bottom, top + 1), left : max(right, left + 1)]
+    rows, columns = region.shape
+    new_rows, new_columns = max(1, round(rows * scale)), max(1, round(columns * scale))
+    small = cast(Image, cv2.resize(region, (new_columns, new_rows), interpolation=cv2.INTER_AREA))
+    step_x, step_y = columns / new_columns, rows / new_rows
+    # Pixel centres: x_region = (x_small + 0.5) * step - 0.5.
+    back = np.array(
+        [[step_x, 0, left + step_x / 2 - 0.5], [0, step_y, top + step_y / 2 - 0.5]],
+        dtype=np.float64,
+    )
+    return small, back
+
+
+def _compose(outer: FloatArray, inner: FloatArray) -> FloatArray:
+    """The affine map that applies `inner` and then `outer`, each of shape (2, 3)."""
+    return np.column_stack([outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2] + outer[:, 2]])

@@ -1,0 +1,1 @@
+"""Model files: finding and loading shape predictors."""

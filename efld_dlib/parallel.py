@@ -1,0 +1,78 @@
+"""Spreading work over processes, in order and with a progress bar."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+import cv2
+from tqdm import tqdm
+
+from .errors import OptionError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def available_cores() -> int:
+    """Number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def resolve_jobs(jobs: int | None) -> int:
+    """`jobs` where it is given, else the number of cores; an `OptionError` below 1."""
+    if jobs is None:
+        return available_cores()
+    if jobs < 1:
+        raise OptionError(f"jobs must be at least 1, not {jobs}")
+    return jobs
+
+
+def progress(
+    items: Iterable[Item], total: int | None, title: str, show: bool = True
+) -> Iterable[Item]:
+    """`items` with a progress bar on stderr, where that is a terminal."""
+    return tqdm(
+        items,
+        total=total,
+        desc=title,
+        file=sys.stderr,
+        disable=not show or not sys.stderr.isatty(),
+        dynamic_ncols=True,
+    )
+
+
+def parallel_map(
+    function: Callable[[Item], Result], items: list[Item], jobs: int, chunk: int = 8
+) -> Iterator[Result]:
+    """Results of ``function(item)`` in the order of `items`.
+
+    Parameters
+    ----------
+    function : callable
+        A function at the top level of a module, so that it can be sent to another process.
+    items : list
+        Its arguments.
+    jobs : int
+        Number of processes; with 1 everything happens in this one.
+    chunk : int
+        Items sent to a process at a time.
+    """
+    if jobs <= 1 or len(items) <= 1:
+        yield from map(function, items)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(jobs, len(items)), initializer=_quiet_worker) as pool:
+        yield from pool.imap(function, items, chunksize=chunk)
+
+
+def _quiet_worker() -> None:
+    # Ctrl-C is the parent's to handle; OpenCV's own threads would compete with the processes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)

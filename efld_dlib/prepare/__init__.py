@@ -1,0 +1,1 @@
+"""From annotated pictures to training data: boxes, split, crops, XML."""

@@ -1,0 +1,1 @@
+"""Running dlib's shape predictor trainer: options, presets, and the run itself."""

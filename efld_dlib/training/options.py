@@ -1,0 +1,162 @@
+"""Options of dlib's shape predictor trainer, and named sets of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from ..backend import load_dlib
+from ..errors import OptionError
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Every option of dlib's trainer, under dlib's own names and with dlib's own defaults.
+
+    Parameters
+    ----------
+    cascade_depth : int
+        Number of cascades: rounds in which the shape is corrected.
+    tree_depth : int
+        Splits on the way to a leaf; a tree has 2**tree_depth leaves.
+    num_trees_per_cascade_level : int
+        Trees a cascade.
+    nu : float
+        Shrinkage of each tree's correction, in (0, 1].
+    oversampling_amount : int
+        Starting shapes drawn for each training face.
+    oversampling_translation_jitter : float
+        Random shift of those starts, as a fraction of the shape's extent.
+    feature_pool_size : int
+        Pixels to compare, drawn anew each cascade.
+    lambda_param : float
+        Scale of the preference for pixel pairs that lie near each other; above 0.
+    num_test_splits : int
+        Random splits of which the best is taken at each node.
+    feature_pool_region_padding : float
+        How far outside the landmarks pixels are drawn, as a fraction of their extent.
+    landmark_relative_padding_mode : bool
+        Whether that padding is relative to the landmarks (else to the box).
+    random_seed : str
+        Seed of the trainer's own chance.
+    num_threads : int
+        Threads to train with; 0 = one a core. The result does not depend on it.
+    """
+
+    cascade_depth: int = 10
+    tree_depth: int = 4
+    num_trees_per_cascade_level: int = 500
+    nu: float = 0.1
+    oversampling_amount: int = 20
+    oversampling_translation_jitter: float = 0.0
+    feature_pool_size: int = 400
+    lambda_param: float = 0.1
+    num_test_splits: int = 20
+    feature_pool_region_padding: float = 0.0
+    landmark_relative_padding_mode: bool = True
+    random_seed: str = "1"
+    num_threads: int = 0
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise OptionError(f"{name} must be between {low} and {high}, not {value}")
+
+    def to_dlib(self) -> Any:
+        """The same as a `dlib.shape_predictor_training_options`."""
+        options = load_dlib().shape_predictor_training_options()
+        for name, value in asdict(self).items():
+            setattr(options, name, value)
+        return options
+
+
+_RANGES: dict[str, tuple[float, float]] = {
+    "cascade_depth": (1, 1000),
+    "tree_depth": (1, 16),
+    "num_trees_per_cascade_level": (1, 1_000_000),
+    "nu": (1e-6, 1.0),
+    "oversampling_amount": (1, 100_000),
+    "oversampling_translation_jitter": (0.0, 1.0),
+    "feature_pool_size": (2, 100_000),
+    "lambda_param": (1e-6, 1e6),
+    "num_test_splits": (1, 1_000_000),
+    "feature_pool_region_padding": (0.0, 10.0),
+    "num_threads": (0, 4096),
+}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named set of options, and what it is for."""
+
+    options: TrainingOptions
+    purpose: str
+
+
+PRESETS: dict[str, Preset] = {
+    "nano": Preset(
+        TrainingOptions(num_trees_per_cascade_level=24, oversampling_amount=10, num_test_splits=50),
+        "3 MB; a try-out, or where memory is short",
+    ),
+    "small": Preset(
+        TrainingOptions(num_trees_per_cascade_level=80, oversampling_amount=10, num_test_splits=50),
+        "10 MB; quick to train",
+    ),
+    "standard": Preset(
+        TrainingOptions(
+            num_trees_per_cascade_level=200, oversampling_amount=10, num_test_splits=50
+        ),
+        "25 MB; the usual choice",
+    ),
+    "large": Preset(
+        TrainingOptions(
+            num_trees_per_cascade_level=500, oversampling_amount=20, num_test_splits=50
+        ),
+        "63 MB; dlib's default size, hours of training on large sets",
+    ),
+}
+DEFAULT_PRESET = "standard"
+
+
+def preset_options(name: str) -> TrainingOptions:
+    """Options of the preset `name`; an `OptionError` lists the names where there is none."""
+    if name not in PRESETS:
+        raise OptionError(f"there is no preset '{name}'; choose from {', '.join(PRESETS)}")
+    return PRESETS[name].options
+
+
+def change_options(options: TrainingOptions, assignments: Iterable[str]) -> TrainingOptions:
+    """`options` with each ``name=value`` of `assignments` carried out.
+
+    Raises
+    ------
+    OptionError
+        A name is unknown, or a value is not of the option's kind or out of its range.
+    """
+    kinds = {field.name: type(field.default) for field in fields(TrainingOptions)}
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        name = name.strip()
+        if not equals:
+            raise OptionError(f"expected name=value, found {assignment!r}")
+        if name not in kinds:
+            raise OptionError(f"dlib's trainer has no option {name!r}; it has {', '.join(kinds)}")
+        changes[name] = _convert(name, text.strip(), kinds[name])
+    return replace(options, **changes)
+
+
+def _convert(name: str, text: str, kind: type) -> Any:
+    if kind is bool:
+        if text.lower() in ("1", "true", "yes"):
+            return True
+        if text.lower() in ("0", "false", "no"):
+            return False
+        raise OptionError(f"{name} takes true or false, not {text!r}")
+    try:
+        return kind(text)
+    except ValueError:
+        article = "a whole number" if kind is int else "a number"
+        raise OptionError(f"{name} takes {article}, not {text!r}") from None

@@ -1,0 +1,240 @@
+"""Training a shape predictor from XML, in a child process that can be watched and stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from ..annotation import ImageRecord
+from ..backend import load_dlib
+from ..datasets.imglab import read_imglab
+from ..errors import DataError, TrainingError
+from ..evaluation.protocol import evaluate
+from ..files import atomic_path, write_json
+from .memory import available_memory, training_memory
+from .options import TrainingOptions
+
+_REMAINING = re.compile(r"Time remaining: ([0-9.e+-]+) (second|minute|hour)")
+_SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
+
+Progress = Callable[[float], None]
+"""Called with the fraction of the training that is done, between 0 and 1."""
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A trained predictor and what is known of it.
+
+    Parameters
+    ----------
+    model : Path
+        The `.dat` file.
+    report : Path
+        The JSON beside it, which holds all of this.
+    bytes : int
+        Size of the `.dat`.
+    seconds : float
+        Time that dlib's trainer took.
+    faces : int
+        Faces trained on, copies counted.
+    train_nme, validation_nme : float or None
+        Error on each part, as fractions of the inter-ocular distance; None without such a part.
+    """
+
+    model: Path
+    report: Path
+    bytes: int
+    seconds: float
+    faces: int
+    train_nme: float | None
+    validation_nme: float | None
+
+
+def train(
+    xml: str | Path,
+    output: str | Path,
+    options: TrainingOptions | None = None,
+    validation: str | Path | None = None,
+    *,
+    preset: str | None = None,
+    force: bool = False,
+    jobs: int | None = None,
+    on_progress: Progress | None = None,
+) -> TrainingResult:
+    """Train a shape predictor with dlib's own trainer.
+
+    Parameters
+    ----------
+    xml : path
+        Training faces, as `efld_dlib.prepare.build.build_training_xml` writes them.
+    output : path
+        The `.dat` to write. An earlier file stays as it is until the new one is whole.
+    options : TrainingOptions, optional
+        Of dlib's trainer; dlib's own defaults without it.
+    validation : path, optional
+        XML of faces that are not trained on, to measure the error.
+    preset : str, optional
+        Name under which the options go into the report.
+    force : bool
+        Train even if the memory that is free seems too small.
+    jobs : int, optional
+        Processes for the measurements; by default one a core.
+    on_progress : callable, optional
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    DataError
+        The XML is wrong, has no face, or names a picture that is missing.
+    TrainingError
+        dlib refused the data, or the memory will not do.
+    """
+    xml, output = Path(xml), Path(output)
+    options = options or TrainingOptions()
+    records = _checked_records(xml)
+    held_out = _checked_records(Path(validation)) if validation is not None else None
+    faces = sum(face.copies for record in records for face in record.faces)
+    if not force:
+        _check_memory(records, faces, options)
+    started = time.monotonic()
+    with atomic_path(output) as temporary:
+        _run_worker(xml, temporary, options, on_progress)
+    seconds = time.monotonic() - started
+
+    train_nme = evaluate(output, records, boxes="file", jobs=jobs).nme
+    validation_nme = (
+        evaluate(output, held_out, boxes="file", jobs=jobs).nme if held_out is not None else None
+    )
+    result = TrainingResult(
+        model=output,
+        report=output.with_suffix(".json"),
+        bytes=output.stat().st_size,
+        seconds=seconds,
+        faces=faces,
+        train_nme=train_nme,
+        validation_nme=validation_nme,
+    )
+    write_json(result.report, _report(result, xml, options, preset))
+    return result
+
+
+def _report(
+    result: TrainingResult, xml: Path, options: TrainingOptions, preset: str | None
+) -> dict[str, object]:
+    from .. import __version__
+
+    return {
+        "model": result.model.name,
+        "bytes": result.bytes,
+        "preset": preset,
+        "options": asdict(options),
+        "seed": options.random_seed,
+        "data": {
+            "xml": xml.name,
+            "sha256": hashlib.sha256(xml.read_bytes()).hexdigest(),
+            "faces": result.faces,
+        },
+        "nme": {"train": result.train_nme, "validation": result.validation_nme},
+        "seconds": round(result.seconds, 1),
+        "versions": {
+            "efld_dlib": __version__,
+            "dlib": load_dlib().__version__,
+            "python": sys.version.split()[0],
+        },
+    }
+
+
+def _checked_records(xml: Path) -> list[ImageRecord]:
+    """The records of `xml`, after making sure that dlib will find what it needs."""
+    records = [record for record in read_imglab(xml) if record.faces]
+    if not records:
+        raise DataError(xml, "has no face in it")
+    for record in records:
+        if not record.path.is_file():
+            raise DataError(xml, f"names a picture that is not there: {record.path}")
+        if not all(face.given.any() for face in record.faces):
+            raise DataError(xml, f"has a face without landmarks in {record.path}")
+    return records
+
+
+def _check_memory(records: list[ImageRecord], faces: int, options: TrainingOptions) -> None:
+    needed, free = training_memory(records, faces, options), available_memory()
+    if free is not None and needed > free:
+        raise TrainingError(
+            f"training on {faces} faces needs about {needed / 2**30:.1f} GB of memory and "
+            f"{free / 2**30:.1f} GB are free: lower oversampling_amount (now "
+            f"{options.oversampling_amount}), train on fewer faces, or insist with --force"
+        )
+
+
+def _run_worker(
+    xml: Path, output: Path, options: TrainingOptions, on_progress: Progress | None
+) -> None:
+    """Train in a child process, which is killed if this one is interrupted."""
+    load_dlib()
+    with tempfile.TemporaryDirectory(prefix="efld-train-") as folder:
+        job = Path(folder) / "job.json"
+        job.write_text(
+            json.dumps({"xml": str(xml), "output": str(output), "options": asdict(options)}),
+            encoding="utf-8",
+        )
+        child = subprocess.Popen(
+            [sys.executable, "-m", "efld_dlib.training.worker", str(job)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert child.stdout is not None
+        assert child.stderr is not None
+        complaints: list[bytes] = []
+        listener = threading.Thread(target=_collect, args=(child.stderr, complaints), daemon=True)
+        listener.start()
+        try:
+            _follow(child.stdout, on_progress)
+            code = child.wait()
+        finally:
+            # Also on Ctrl-C: dlib itself does not hear it.
+            child.kill()
+            child.wait()
+            listener.join(timeout=1)
+            child.stdout.close()
+            child.stderr.close()
+    if code != 0:
+        said = b"".join(complaints).decode("utf-8", "replace").strip().splitlines()
+        reason = said[-1] if said else f"the trainer ended with code {code}"
+        raise TrainingError(f"dlib could not train on {xml}: {reason}")
+    if on_progress is not None:
+        on_progress(1.0)
+
+
+def _collect(stream: IO[bytes], into: list[bytes]) -> None:
+    into.extend(iter(stream.readline, b""))
+
+
+def _follow(stream: IO[bytes], on_progress: Progress | None) -> None:
+    """Read dlib's output to its end; its "Time remaining" says how far it is."""
+    started: float | None = None
+    text = ""
+    while chunk := stream.read1(4096):  # type: ignore[attr-defined]
+        text = (text + chunk.decode("utf-8", "replace"))[-200:]
+        if started is None and "Fitting trees" in text:
+            started = time.monotonic()
+        remaining = _REMAINING.findall(text)
+        if remaining and started is not None and on_progress is not None:
+            number, unit = remaining[-1]
+            elapsed = time.monotonic() - started
+            left = float(number) * _SECONDS[unit]
+            on_progress(min(elapsed / (elapsed + left), 1.0) if elapsed + left > 0 else 0.0)
