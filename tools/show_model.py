@@ -1,4 +1,4 @@
-"""Draw a model's landmarks on a picture that everybody has: ``python -m tools.show_model MODEL.dat``.
+"""Draw a model's landmarks on a picture: ``python -m tools.show_model MODEL.dat [FOLDER]``.
 
 The picture is scikit-image's photograph of an astronaut (NASA, public domain), or, for a model that
 was trained on synthetic faces, a face of the folder given as the second argument.
