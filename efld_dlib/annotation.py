@@ -139,7 +139,7 @@ class ImageRecord:
         Its annotated faces.
     photograph : str
         Names the photograph that the picture shows. Pictures cut from one photograph share it, and
-        a split into training and validation part keeps them together.
+        a split into training and validation part keeps them together. Empty = the picture alone.
     """
 
     path: Path

@@ -30,6 +30,9 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
             raise DataError(target, "is a folder, not a file to write")
+        if target.exists() and not target.is_file():
+            # Renaming over /dev/null would replace the device for everyone.
+            raise DataError(target, "is a device or a pipe, not a file to write")
         handle, name = tempfile.mkstemp(
             prefix=f".{target.stem[:40]}-", suffix=target.suffix, dir=target.parent
         )

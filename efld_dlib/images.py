@@ -144,7 +144,9 @@ class Crop:
         return points @ self.matrix[:, :2].T + self.matrix[:, 2]
 
 
-def canonical_crop(gray: Image, box: Box, face_size: int = FACE_SIZE) -> Crop:
+def canonical_crop(
+    gray: Image, box: Box, face_size: int = FACE_SIZE, context: float = CONTEXT
+) -> Crop:
     """Cut the face in `box` out of a photograph and scale it so that the box is `face_size` wide.
 
     Working at one size makes a predictor's whole-pixel answers precise to a fraction of a pixel of
@@ -158,6 +160,8 @@ def canonical_crop(gray: Image, box: Box, face_size: int = FACE_SIZE) -> Crop:
         The face, in the convention that the predictor was trained on.
     face_size : int
         Width of the box in the crop, in pixels.
+    context : float
+        Picture kept around the box on each side, as a fraction of its width.
 
     Raises
     ------
@@ -167,7 +171,7 @@ def canonical_crop(gray: Image, box: Box, face_size: int = FACE_SIZE) -> Crop:
     if not (np.isfinite(box).all() and box.width > 0 and box.height > 0):
         raise DataError("<box>", f"{tuple(box)} is not a rectangle with an area")
     scale = face_size / box.width
-    border = round(CONTEXT * face_size)
+    border = round(context * face_size)
     side = face_size + 2 * border
     # The centre of the box goes to the centre of the crop.
     middle = (side - 1) / 2

@@ -24,7 +24,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .annotation import BoolArray, FloatArray, Pose
+from .annotation import BoolArray, FaceAnnotation, FloatArray, Pose
 
 MEAN_FACE_FILE = "mean_face_3d.csv"
 NO_POSE = Pose(float("nan"), float("nan"), float("nan"))
@@ -125,6 +125,20 @@ def estimate_poses(points: ArrayLike, mean_face: FloatArray | None = None) -> Fl
     axes = left @ right
     rotations = np.concatenate([axes, np.cross(axes[:, 0], axes[:, 1])[:, np.newaxis]], axis=1)
     return np.where(determined[:, np.newaxis], _angles(rotations), np.nan)
+
+
+def face_poses(faces: Sequence[FaceAnnotation]) -> FloatArray:
+    """Yaw, pitch and roll of each face in degrees, shape (faces, 3).
+
+    The data set's own pose where it gives one, else that of the landmarks; NaN where neither says.
+    """
+    if not faces:
+        return np.empty((0, 3))
+    poses = estimate_poses(np.array([face.points for face in faces]))
+    for index, face in enumerate(faces):
+        if face.pose is not None and np.isfinite(face.pose).all():
+            poses[index] = face.pose
+    return poses
 
 
 def _affine_maps(points: FloatArray, face: FloatArray) -> tuple[FloatArray, BoolArray]:

@@ -9,7 +9,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from .annotation import Box, FloatArray, Pose
+from .annotation import Box, FloatArray, Pose, annotated
 from .errors import DataError
 from .files import atomic_path
 from .images import Image
@@ -44,22 +44,29 @@ def draw_face(
     colour : tuple of int
         RGB of the landmarks.
     """
-    extent = float(np.nanmax(np.ptp(points, axis=0))) if np.isfinite(points).any() else 0.0
+    given = points[annotated(points)]
+    extent = float(np.ptp(given, axis=0).max()) if len(given) else 0.0
     if box is not None:
         extent = box.width
         corner = (round(box.left), round(box.top))
         opposite = (round(box.right), round(box.bottom))
         cv2.rectangle(image, corner, opposite, BOX_COLOUR, max(1, round(extent / 200)), cv2.LINE_AA)
     radius = max(1.2, extent / 110)
-    for x, y in points[np.isfinite(points).all(axis=1)]:
+    for x, y in given:
         center = (round(x * 2**_SHIFT), round(y * 2**_SHIFT))
         cv2.circle(image, center, round(radius * 2**_SHIFT), colour, -1, cv2.LINE_AA, _SHIFT)
     if box is not None and pose is not None and np.isfinite(pose).all():
-        text = f"yaw {pose.yaw:.0f} pitch {pose.pitch:.0f} roll {pose.roll:.0f}"
-        scale = max(0.35, extent / 420)
-        place = (round(box.left), max(12, round(box.top - 4 * scale - 2)))
-        cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 3, cv2.LINE_AA)
-        cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, BOX_COLOUR, 1, cv2.LINE_AA)
+        _caption(image, box, f"yaw {pose.yaw:.0f} pitch {pose.pitch:.0f} roll {pose.roll:.0f}")
+
+
+def _caption(image: Image, box: Box, text: str) -> None:
+    """Write `text` on a dark strip over the upper edge of `box`."""
+    scale = max(0.35, box.width / 420)
+    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    left, bottom = round(box.left), max(height + below, round(box.top) - 1)
+    cv2.rectangle(image, (left, bottom - height - below), (left + width, bottom), (0, 0, 0), -1)
+    place = (left, bottom - below)
+    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, BOX_COLOUR, 1, cv2.LINE_AA)
 
 
 def to_rgb(image: Image) -> Image:
@@ -67,19 +74,6 @@ def to_rgb(image: Image) -> Image:
     if image.ndim == 2:
         return cast(Image, cv2.cvtColor(image, cv2.COLOR_GRAY2RGB))
     return image.copy()
-
-
-def tile(images: Sequence[Image], columns: int, size: int = 200) -> Image:
-    """A sheet of pictures, each fitted into a square of `size` pixels, row by row."""
-    rows = -(-len(images) // columns)
-    sheet = np.zeros((rows * size, columns * size, 3), np.uint8)
-    for number, image in enumerate(images):
-        scale = size / max(image.shape[:2])
-        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-        small = cv2.resize(to_rgb(image), (width, height), interpolation=cv2.INTER_AREA)
-        top, left = number // columns * size, number % columns * size
-        sheet[top : top + height, left : left + width] = small
-    return sheet
 
 
 def write_image(target: str | Path, image: Image) -> None:
@@ -99,3 +93,71 @@ def write_image(target: str | Path, image: Image) -> None:
         raise DataError(target, "cannot be written: its suffix names no picture format")
     with atomic_path(target) as temporary:
         temporary.write_bytes(data.tobytes())
+
+
+def contact_sheet(
+    tiles: Sequence[Image], captions: Sequence[str], columns: int = 8, size: int = 180
+) -> Image:
+    """Many pictures on one, row by row, each with a line of text under it.
+
+    Parameters
+    ----------
+    tiles : sequence of array of uint8
+        RGB or gray pictures of any size; each is fitted into a square.
+    captions : sequence of str
+        One a tile; cut to the tile's width. What is not ASCII becomes "?".
+    columns : int
+        Tiles in a row, at most.
+    size : int
+        Side of the square, in pixels of the sheet.
+
+    Returns
+    -------
+    array of uint8, shape (rows * (size + strip), columns * size, 3)
+        RGB.
+
+    Raises
+    ------
+    ValueError
+        There is no tile, or not as many captions as tiles.
+    """
+    if not tiles or len(tiles) != len(captions):
+        raise ValueError(f"{len(tiles)} tiles and {len(captions)} captions make no sheet")
+    columns = min(columns, len(tiles))
+    rows = -(-len(tiles) // columns)
+    scale = max(0.35, size / 500)
+    strip = round(40 * scale)
+    sheet = np.full((rows * (size + strip), columns * size, 3), 24, np.uint8)
+    for number, (tile, caption) in enumerate(zip(tiles, captions, strict=True)):
+        top, left = number // columns * (size + strip), number % columns * size
+        fitted = _fit(tile, size)
+        height, width = fitted.shape[:2]
+        y, x = top + (size - height) // 2, left + (size - width) // 2
+        sheet[y : y + height, x : x + width] = fitted
+        text = _cut(caption.encode("ascii", "replace").decode(), size - 6, scale)
+        place = (left + 3, top + size + round(0.7 * strip))
+        cv2.putText(
+            sheet, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (225, 225, 225), 1, cv2.LINE_AA
+        )
+    return sheet
+
+
+def _fit(image: Image, size: int) -> Image:
+    """The picture in RGB, with `size` as its longer side."""
+    scale = size / max(image.shape[:2])
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cast(Image, cv2.resize(to_rgb(image), (width, height), interpolation=how))
+
+
+def _cut(text: str, width: int, scale: float) -> str:
+    """As much of the end of `text` as fits into `width` pixels: names differ at their ends."""
+
+    def fits(candidate: str) -> bool:
+        (needed, _), _ = cv2.getTextSize(candidate, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+        return bool(needed <= width)
+
+    if fits(text):
+        return text
+    start = next((i for i in range(1, len(text)) if fits(".." + text[i:])), len(text))
+    return ".." + text[start:]

@@ -50,6 +50,65 @@ _MIRROR_68 = (
     *(67, 66, 65),
 )
 
+# AFLW's landmarks in the order of its feature ids 1 to 21 (Köstinger et al., 2011).
+NAMES_21 = (
+    *("LeftBrowLeftCorner", "LeftBrowCenter", "LeftBrowRightCorner"),
+    *("RightBrowLeftCorner", "RightBrowCenter", "RightBrowRightCorner"),
+    *("LeftEyeLeftCorner", "LeftEyeCenter", "LeftEyeRightCorner"),
+    *("RightEyeLeftCorner", "RightEyeCenter", "RightEyeRightCorner"),
+    *("LeftEar", "NoseLeft", "NoseCenter", "NoseRight", "RightEar"),
+    *("MouthLeftCorner", "MouthCenter", "MouthRightCorner", "ChinCenter"),
+)
+
+GROUPS_21: dict[str, tuple[int, ...]] = {
+    "left_brow": (0, 1, 2),
+    "right_brow": (3, 4, 5),
+    "left_eye": (6, 7, 8),
+    "right_eye": (9, 10, 11),
+    "ears": (12, 16),
+    "nose": (13, 14, 15),
+    "mouth": (17, 18, 19),
+    "chin": (20,),
+}
+_MIRROR_21 = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 16, 15, 14, 13, 12, 19, 18, 17, 20)
+
+# AFLW's landmarks without the ears, as Zhu et al. (CVPR 2016) annotated them anew.
+GROUPS_19: dict[str, tuple[int, ...]] = {
+    "left_brow": (0, 1, 2),
+    "right_brow": (3, 4, 5),
+    "left_eye": (6, 7, 8),
+    "right_eye": (9, 10, 11),
+    "nose": (12, 13, 14),
+    "mouth": (15, 16, 17),
+    "chin": (18,),
+}
+_MIRROR_19 = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 14, 13, 12, 17, 16, 15, 18)
+
+# WFLW's landmarks (Wu et al., CVPR 2018); 96 and 97 are the pupils.
+GROUPS_98: dict[str, tuple[int, ...]] = {
+    "jaw": tuple(range(33)),
+    "left_brow": tuple(range(33, 42)),
+    "right_brow": tuple(range(42, 51)),
+    "nose": tuple(range(51, 60)),
+    "left_eye": (*range(60, 68), 96),
+    "right_eye": (*range(68, 76), 97),
+    "mouth": tuple(range(76, 96)),
+}
+_MIRROR_98 = (
+    *range(32, -1, -1),
+    *(46, 45, 44, 43, 42, 50, 49, 48, 47),
+    *(37, 36, 35, 34, 33, 41, 40, 39, 38),
+    *range(51, 55),
+    *range(59, 54, -1),
+    *(72, 71, 70, 69, 68, 75, 74, 73),
+    *(64, 63, 62, 61, 60, 67, 66, 65),
+    *range(82, 75, -1),
+    *range(87, 82, -1),
+    *range(92, 87, -1),
+    *(95, 94, 93),
+    *(97, 96),
+)
+
 
 @dataclass(frozen=True)
 class Scheme:
@@ -75,7 +134,12 @@ class Scheme:
         return len(self.mirror)
 
 
-SCHEMES: dict[str, Scheme] = {"68": Scheme("68", _MIRROR_68, GROUPS_68)}
+SCHEMES: dict[str, Scheme] = {
+    "68": Scheme("68", _MIRROR_68, GROUPS_68),
+    "21": Scheme("21", _MIRROR_21, GROUPS_21),
+    "19": Scheme("19", _MIRROR_19, GROUPS_19),
+    "98": Scheme("98", _MIRROR_98, GROUPS_98),
+}
 
 
 def mirror_points(

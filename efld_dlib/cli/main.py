@@ -16,6 +16,9 @@ from .evaluate import evaluate
 from .prepare import prepare
 from .train import train
 from .xml import xml
+from .xml_edit import merge, split
+from .xml_files import check, info
+from .xml_view import view
 
 
 class _BadInput(click.ClickException):
@@ -52,6 +55,8 @@ def cli() -> None:
 
 for command in (xml, prepare, train, detect, evaluate):
     cli.add_command(command)
+for command in (info, check, view, merge, split):
+    xml.add_command(command)
 
 
 def _on_terminate(number: int, frame: FrameType | None) -> None:

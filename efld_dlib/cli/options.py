@@ -6,17 +6,21 @@ functions, so that ``--help`` answers at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import DataError, Problems
+from ..errors import DataError, OptionError, Problems
 
 if TYPE_CHECKING:
     from ..annotation import ImageRecord
-    from ..datasets.w300 import FolderCount
+    from ..datasets.reading import FolderCount
+
+# A single letter before the colon is a drive of Windows.
+_NAMED_SOURCE = re.compile(r"([\w-]{2,}):(.*)", re.DOTALL)
 
 jobs_option = click.option(
     "-j", "--jobs", type=click.IntRange(min=1), help="Number of processes [default: one a core]."
@@ -49,14 +53,55 @@ def finish(ctx: click.Context, problems: Problems) -> None:
 def open_records(
     source: Path, subset: str, problems: Problems, counts: list[FolderCount] | None = None
 ) -> Iterator[ImageRecord]:
-    """Annotated pictures of `source`: a 300-W tree, a folder of `.pts`, or dlib XML."""
-    from ..datasets.imglab import read_imglab
-    from ..datasets.w300 import read_w300
+    """Annotated pictures of `source`, with 68 landmarks.
 
+    Parameters
+    ----------
+    source : Path
+        ``NAME:PATH`` with a name of `datasets.table.DATASETS`; or a 300-W tree or another folder
+        of `.pts` files; or dlib XML. A path that exists is one, whatever colons it has.
+    subset : str
+        For those data sets that have subsets.
+    problems, counts
+        As in `datasets.reading.read_each`.
+
+    Raises
+    ------
+    DataError
+        `source` is none of these.
+    OptionError
+        There is no such data set, or it has not this subset or no 68-point landmarks.
+    """
+    from ..datasets.table import DATASETS
+
+    name, path = _split_source(source)
+    if name not in DATASETS:
+        raise OptionError(f"'{name}' in {source} is no data set; there are {', '.join(DATASETS)}")
+    dataset = DATASETS[name]
+    options = {"subset": subset} if dataset.takes("subset") else {}
+    return dataset.records(path, "68", problems, counts, **options)
+
+
+def describe_source(source: Path, subset: str) -> str:
+    """What to call the data of `open_records`: the source, and its subset where it has some."""
+    from ..datasets.table import DATASETS
+    from ..datasets.w300 import PARTS
+
+    name, path = _split_source(source)
+    plain = name == "300w" and not any((path / part.folder).is_dir() for part in PARTS)
+    if name not in DATASETS or not DATASETS[name].takes("subset") or (plain and subset == "train"):
+        return str(source)
+    return f"{source} ({subset})"
+
+
+def _split_source(source: Path) -> tuple[str, Path]:
+    """Name of the data set that `source` is of, and its path."""
     if source.is_dir():
-        return read_w300(source, subset, problems, counts)
+        return "300w", source
+    if not source.exists() and (match := _NAMED_SOURCE.fullmatch(str(source))):
+        return match.group(1), Path(match.group(2))
     if source.suffix.lower() == ".xml":
-        return read_imglab(source, problems=problems)
+        return "imglab", source
     if not source.exists():
         raise DataError(source, "does not exist")
     raise DataError(source, "is neither a folder nor an .xml file")

@@ -8,10 +8,12 @@ A face's copies are written as repeated boxes, since dlib's trainer knows no oth
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, cast
-from xml.sax.saxutils import quoteattr
+from typing import cast
+from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 from lxml import etree
@@ -24,7 +26,7 @@ from ..scheme import SCHEMES, part_name
 STYLESHEET_NAME = "image_metadata_stylesheet.xsl"
 
 # Shows the annotated pictures when the XML is opened in a browser next to them.
-_STYLESHEET = """<?xml version="1.0" encoding="UTF-8"?>
+STYLESHEET = """<?xml version="1.0" encoding="UTF-8"?>
 <xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
 <xsl:output method="html" version="4.0"/>
 <xsl:template match="/dataset">
@@ -44,6 +46,17 @@ figcaption { font: 12px sans-serif; }
 </xsl:template>
 </xsl:stylesheet>
 """
+
+
+# Control characters, halves of surrogate pairs and non-characters, which XML cannot hold; line
+# breaks and tabs, which it can, do not survive in an attribute.
+NOT_IN_XML = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+# What dlib takes for a coordinate. The length keeps it within a C long everywhere.
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,9}")
+
+# libxml2 counts the lines of elements no further than this; beyond it, errors name the picture.
+_LAST_LINE = 65535
 
 
 def write_imglab(
@@ -79,7 +92,7 @@ def write_imglab(
             file.write("<?xml version='1.0' encoding='UTF-8'?>\n")
             file.write(f"<?xml-stylesheet type='text/xsl' href='{STYLESHEET_NAME}'?>\n")
             file.write("<dataset>\n")
-            file.write(f"<name>{_text(name)}</name>\n<comment>{_text(comment)}</comment>\n")
+            file.write(f"<name>{escape(name)}</name>\n<comment>{escape(comment)}</comment>\n")
             file.write("<images>\n")
             for record in records:
                 file.write(f"  <image file={_path_attribute(record.path, folder)}>\n")
@@ -88,12 +101,8 @@ def write_imglab(
                     boxes += face.copies
                 file.write("  </image>\n")
             file.write("</images>\n</dataset>\n")
-    write_text(target.parent / STYLESHEET_NAME, _STYLESHEET)
+    write_text(target.parent / STYLESHEET_NAME, STYLESHEET)
     return boxes
-
-
-def _text(text: str) -> str:
-    return quoteattr(text)[1:-1]
 
 
 def _path_attribute(path: Path, folder: Path) -> str:
@@ -102,11 +111,7 @@ def _path_attribute(path: Path, folder: Path) -> str:
     except ValueError:  # another drive on Windows
         relative = str(path.resolve())
     relative = Path(relative).as_posix()
-    try:
-        printable = relative.encode("utf-8").decode("utf-8").isprintable()
-    except UnicodeEncodeError:
-        printable = False
-    if not printable:
+    if NOT_IN_XML.search(relative):
         raise DataError(ascii(str(path)), "has a name that cannot be written to XML")
     return quoteattr(relative)
 
@@ -157,7 +162,7 @@ def read_imglab(
         with source.open("rb") as file:
             for element in _image_elements(file, source):
                 with problems.skipping():
-                    yield _record(element, source, scheme)
+                    yield _placed_record(element, source, scheme)
                 element.clear()
                 # Drop the elements already read, or the parent would keep all of them in memory.
                 parent = element.getparent()
@@ -170,7 +175,8 @@ def read_imglab(
         raise DataError(source, f"is not well-formed XML ({error.msg})", line) from error
 
 
-def _image_elements(file: IO[bytes], source: Path) -> Iterator[etree._Element]:
+def _image_elements(file: BufferedReader, source: Path) -> Iterator[etree._Element]:
+    latin = b"ISO-8859-1" in file.peek(100)[:100].upper()
     events = etree.iterparse(
         file,
         events=("start", "end"),
@@ -190,7 +196,18 @@ def _image_elements(file: IO[bytes], source: Path) -> Iterator[etree._Element]:
                     source, f"expected <dataset>, found <{element.tag}>", _line(element)
                 )
         if event == "end" and element.tag == "image":
+            if latin:
+                _restore_name(element)
             yield element
+
+
+def _placed_record(element: etree._Element, source: Path, scheme: str) -> ImageRecord:
+    try:
+        return _record(element, source, scheme)
+    except DataError as error:
+        if error.line is not None:
+            raise
+        raise DataError(source, f"<image file={element.get('file')!r}>: {error.problem}") from None
 
 
 def _record(element: etree._Element, source: Path, scheme: str) -> ImageRecord:
@@ -212,6 +229,14 @@ def _record(element: etree._Element, source: Path, scheme: str) -> ImageRecord:
             seen[key] = len(faces)
             faces.append(_face(box, source, scheme))
     return ImageRecord(source.parent / name, tuple(faces), photograph=name)
+
+
+def _restore_name(element: etree._Element) -> None:
+    """Dlib declares ISO-8859-1 whatever it writes, and takes a name's bytes as they stand."""
+    try:
+        element.set("file", element.get("file", "").encode("latin-1").decode("utf-8"))
+    except UnicodeError:
+        return  # the name is Latin-1 indeed
 
 
 def _face(element: etree._Element, source: Path, scheme: str) -> FaceAnnotation:
@@ -239,12 +264,12 @@ def _face(element: etree._Element, source: Path, scheme: str) -> FaceAnnotation:
 
 def _whole_number(element: etree._Element, key: str, source: Path) -> int:
     value = element.get(key)
-    try:
-        return int(value or "")
-    except ValueError:
-        found = "is missing" if value is None else f"is {value!r}, not a whole number"
-        raise DataError(source, f"{key} of <{element.tag}> {found}", _line(element)) from None
+    if value is not None and _WHOLE_NUMBER.fullmatch(value):
+        return int(value)
+    found = "is missing" if value is None else f"is {value[:40]!r}, not a whole number of pixels"
+    raise DataError(source, f"{key} of <{element.tag}> {found}", _line(element))
 
 
 def _line(element: etree._Element) -> int | None:
-    return cast("int | None", element.sourceline)
+    line = cast("int | None", element.sourceline)
+    return line if line is not None and line < _LAST_LINE else None

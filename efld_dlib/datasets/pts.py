@@ -34,6 +34,14 @@ def read_pts(path: str | Path, n_points: int = 68) -> FloatArray:
     DataError
         The file is missing, is not text, or holds another number of points; names the line.
     """
+    return read_rows(path, n_points) - 1.0
+
+
+def read_rows(path: str | Path, n_points: int) -> FloatArray:
+    """The pairs of numbers of a `.pts` file or of a bare list of points, as they are written.
+
+    Parameters and errors are those of `read_pts`.
+    """
     points: list[tuple[float, float]] = []
     last_line = 0
     for number, text in enumerate(_lines(path), start=1):
@@ -50,7 +58,7 @@ def read_pts(path: str | Path, n_points: int = 68) -> FloatArray:
         last_line = number
     if len(points) != n_points:
         raise DataError(path, f"expected {n_points} points, found {len(points)}", last_line or None)
-    return np.array(points, dtype=np.float64) - 1.0
+    return np.array(points, dtype=np.float64)
 
 
 def _lines(path: str | Path) -> list[str]:

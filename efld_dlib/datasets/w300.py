@@ -8,14 +8,17 @@ be missing. Every other folder of pictures with `.pts` beside them is read the s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from ..annotation import FaceAnnotation, ImageRecord
+from ..annotation import Box, FaceAnnotation, ImageRecord
 from ..errors import DataError, OptionError, Problems
-from ..images import IMAGE_SUFFIXES
+from .pictures import files_below, find_picture
 from .pts import read_pts
+from .reading import FolderCount, read_each
+from .w300_boxes import boxes_folder, read_boxes
 
 
 @dataclass(frozen=True)
@@ -47,21 +50,6 @@ SUBSETS: dict[str, tuple[Part, ...]] = {
 # underscores mean nothing of the kind.
 _FACE_NUMBER = re.compile(r"_\d+$")
 _NUMBERED_FACES = ("afw", "helen")
-
-
-@dataclass(frozen=True)
-class FolderCount:
-    """What was found in one folder: faces read, and the official number where there is one."""
-
-    folder: str
-    found: int
-    official: int | None
-
-    def __str__(self) -> str:
-        if self.official is None:
-            return f"{self.folder}: {self.found} faces"
-        note = "" if self.found == self.official else f" of the official {self.official}"
-        return f"{self.folder}: {self.found} faces{note}"
 
 
 def subset_folders(root: str | Path, subset: str = "train") -> list[tuple[Path, int | None]]:
@@ -110,6 +98,7 @@ def read_w300(
     subset: str = "train",
     problems: Problems | None = None,
     counts: list[FolderCount] | None = None,
+    boxes_mat: str | Path | None = None,
 ) -> Iterator[ImageRecord]:
     """Annotated faces of a 300-W tree or of a plain folder with `.pts` files, sorted by path.
 
@@ -121,6 +110,9 @@ def read_w300(
         Takes the files that cannot be used; without it the first one raises.
     counts : list of FolderCount, optional
         Gets one entry a folder, when the folder has been read.
+    boxes_mat : path, optional
+        Folder with the official ``bounding_boxes_*.mat``, whose boxes the faces get; by default
+        looked for in `root`. Without them, faces have no box.
 
     Yields
     ------
@@ -130,56 +122,35 @@ def read_w300(
     Raises
     ------
     DataError
-        A `.pts` file is wrong, or its picture is missing, in a run without `problems`.
+        A `.pts` file is wrong, or its picture is missing, in a run without `problems`; `boxes_mat`
+        is not a folder of such files.
     """
-    problems = problems if problems is not None else Problems(strict=True)
-    for folder, official in subset_folders(root, subset):
-        found = 0
-        for pts in sorted(_files(folder, ".pts")):
-            with problems.skipping():
-                record = _read_face(pts, numbered=_numbers_faces(folder))
-                found += 1
-                yield record
-        if counts is not None:
-            counts.append(FolderCount(_name(folder, Path(root)), found, official))
+    root = Path(root)
+    folders = subset_folders(root, subset)
+    boxes = boxes_folder(root, boxes_mat)
+    for folder, official in folders:
+        placed = read_boxes(boxes, _name(folder, root)) if boxes is not None else {}
+        read_one = partial(_read_face, root, numbered=_numbers_faces(folder), boxes=placed)
+        files = files_below(folder, ".pts")
+        note = "" if boxes is None else f"{len(placed)} official boxes"
+        name = _name(folder, root)
+        yield from read_each(files, read_one, problems, counts, name, official, note)
 
 
-def _read_face(pts: Path, numbered: bool) -> ImageRecord:
+def _read_face(root: Path, pts: Path, numbered: bool, boxes: Mapping[str, Box]) -> ImageRecord:
     points = read_pts(pts)
     picture = find_picture(pts)
     stem = _FACE_NUMBER.sub("", pts.stem) if numbered else pts.stem
-    photograph = (pts.parent / stem).as_posix()
-    return ImageRecord(picture, (FaceAnnotation(points),), photograph)
-
-
-def find_picture(annotation: Path) -> Path:
-    """The picture with the same name as `annotation`, whatever its suffix and the suffix's case.
-
-    Raises
-    ------
-    DataError
-        There is none.
-    """
-    for suffix in IMAGE_SUFFIXES:
-        for candidate in (annotation.with_suffix(suffix), annotation.with_suffix(suffix.upper())):
-            if candidate.is_file():
-                return candidate
-    for other in sorted(annotation.parent.glob(f"{_glob_escape(annotation.stem)}.*")):
-        if other.suffix.lower() in IMAGE_SUFFIXES:
-            return other
-    raise DataError(annotation, "has no picture beside it")
-
-
-def _glob_escape(name: str) -> str:
-    return re.sub(r"([*?[])", r"[\1]", name)
-
-
-def _files(folder: Path, suffix: str) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.suffix.lower() == suffix]
+    # Relative, so that the split into training and validation part does not hang on where the
+    # data lies.
+    photograph = (pts.parent.relative_to(root) / stem).as_posix()
+    return ImageRecord(picture, (FaceAnnotation(points, boxes.get(pts.stem)),), photograph)
 
 
 def _numbers_faces(folder: Path) -> bool:
-    return any(part.lower() in _NUMBERED_FACES for part in folder.resolve().parts[-2:])
+    folder = folder.resolve()
+    own = folder.parent if folder.name.lower() in ("trainset", "testset") else folder
+    return own.name.lower() in _NUMBERED_FACES
 
 
 def _name(folder: Path, root: Path) -> str:

@@ -1,0 +1,109 @@
+"""What the readers of all data sets do alike: skipping, counting, leaving out what comes twice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from ..annotation import Box, ImageRecord
+from ..errors import DataError, Problems
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class FolderCount:
+    """What was found in one folder or list: faces read, and the official number if there is one.
+
+    `note` says what else a user should know of them.
+    """
+
+    folder: str
+    found: int
+    official: int | None
+    note: str = ""
+
+    def __str__(self) -> str:
+        official = (
+            f" of the official {self.official}" if self.official not in (None, self.found) else ""
+        )
+        return f"{self.folder}: {self.found} faces{official}{self.note and '; '}{self.note}"
+
+
+def read_each(
+    items: Iterable[Item],
+    read_one: Callable[[Item], ImageRecord],
+    problems: Problems | None,
+    counts: list[FolderCount] | None,
+    name: str,
+    official: int | None = None,
+    note: str | Callable[[], str] = "",
+) -> Iterator[ImageRecord]:
+    """Records of `items`, without those that cannot be used and those that came before.
+
+    Parameters
+    ----------
+    items : iterable
+        Files, lines or rows.
+    read_one : callable
+        Makes a record of an item, or raises `DataError`.
+    problems : Problems, optional
+        Takes the errors; without it the first one is raised.
+    counts : list of FolderCount, optional
+        Gets one entry, when all items have been read.
+    name : str
+        What the entry is of.
+    official : int, optional
+        How many faces there should be.
+    note : str or callable, optional
+        What else to say, or a function that is asked for it at the end.
+
+    Yields
+    ------
+    ImageRecord
+        A face with the same landmarks in the same picture as an earlier one is left out.
+    """
+    problems = problems if problems is not None else Problems(strict=True)
+    seen: set[tuple[Path, bytes]] = set()
+    found = repeated = 0
+    for item in items:
+        with problems.skipping():
+            record = read_one(item)
+            if not all(face.given.any() for face in record.faces):
+                raise DataError(record.path, "has a face without a landmark")
+            keys = {(record.path, face.points.tobytes()) for face in record.faces}
+            if keys <= seen:
+                repeated += len(record.faces)
+                continue
+            seen |= keys
+            found += len(record.faces)
+            yield record
+    if counts is not None:
+        notes = [f"{repeated} left out that came twice"] if repeated else []
+        notes += [text for text in [note() if callable(note) else note] if text]
+        counts.append(FolderCount(name, found, official, "; ".join(notes)))
+
+
+def merged(records: Iterable[ImageRecord]) -> Iterator[ImageRecord]:
+    """Records of one picture joined into one, in the order in which the pictures first come."""
+    pictures: dict[Path, ImageRecord] = {}
+    for record in records:
+        earlier = pictures.get(record.path)
+        faces = record.faces if earlier is None else earlier.faces + record.faces
+        pictures[record.path] = replace(earlier or record, faces=faces)
+    yield from pictures.values()
+
+
+def usable_box(left: float, top: float, width: float, height: float) -> Box | None:
+    """The box, or None where it has no size or is not of finite numbers."""
+    if not all(map(math.isfinite, (left, top, width, height))) or width < 1 or height < 1:
+        return None
+    return Box(float(left), float(top), float(width), float(height))
+
+
+def box_of_corners(left: float, top: float, right: float, bottom: float) -> Box | None:
+    """The box whose first and last pixels these are, or None where they make none."""
+    return usable_box(left, top, right - left + 1, bottom - top + 1)

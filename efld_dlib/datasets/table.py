@@ -1,0 +1,263 @@
+"""The data sets that the toolkit reads: one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..annotation import ImageRecord
+from ..errors import OptionError, Problems
+from ..scheme import SCHEMES
+from .aflw import read_aflw
+from .aflw19 import read_aflw19
+from .aflw2000 import read_aflw2000
+from .cofw68 import read_cofw68
+from .facesynthetics import read_facesynthetics
+from .imglab_checked import read_imglab_checked
+from .merl_rav import read_merl_rav
+from .reading import FolderCount
+from .w300 import read_w300
+from .wflw import read_wflw
+
+
+@dataclass(frozen=True)
+class ReaderOption:
+    """A parameter of a reader that a user may set.
+
+    Parameters
+    ----------
+    name : str
+        The reader's keyword.
+    help : str
+        What it does.
+    choices : tuple of str
+        Its values; where there are none, it is a folder, or text if it has a default.
+    default : str, optional
+        Its value when nothing is said.
+    """
+
+    name: str
+    help: str
+    choices: tuple[str, ...] = ()
+    default: str | None = None
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set and how to read it.
+
+    Parameters
+    ----------
+    name : str
+        What the command line calls it.
+    title : str
+        Its proper name.
+    read : callable
+        ``read(root, problems=…, counts=…)`` yields `ImageRecord`; takes `scheme` if there are
+        several schemes, and the `options`.
+    schemes : tuple of str
+        Landmark schemes that it can give, the first by default.
+    needs : str
+        What a folder of it must hold, for the error when there is nothing.
+    help : str
+        What the set is, in one line.
+    options : tuple of ReaderOption
+        The reader's further parameters.
+    examples : tuple of str
+        Arguments of ``efld-dlib xml NAME``.
+    """
+
+    name: str
+    title: str
+    read: Callable[..., Iterator[ImageRecord]]
+    schemes: tuple[str, ...]
+    needs: str
+    help: str
+    options: tuple[ReaderOption, ...] = ()
+    examples: tuple[str, ...] = ()
+
+    @property
+    def default_scheme(self) -> str:
+        return self.schemes[0]
+
+    def records(
+        self,
+        root: str | Path,
+        scheme: str | None = None,
+        problems: Problems | None = None,
+        counts: list[FolderCount] | None = None,
+        **options: Any,
+    ) -> Iterator[ImageRecord]:
+        """The annotated pictures at `root`.
+
+        Parameters
+        ----------
+        root : path
+            The set's folder (for ``imglab``, the XML file).
+        scheme : str, optional
+            One of `schemes`; `default_scheme` by default.
+        problems, counts
+            As in `reading.read_each`.
+        **options
+            Values of `options`.
+
+        Raises
+        ------
+        OptionError
+            The set has no such scheme, or an option not this value.
+        """
+        scheme = scheme or self.default_scheme
+        if scheme not in self.schemes:
+            raise OptionError(
+                f"{self.title} has no {scheme}-point landmarks, only {' or '.join(self.schemes)}"
+            )
+        for option in self.options:
+            value = options.get(option.name, option.default)
+            if option.choices and value not in option.choices:
+                raise OptionError(
+                    f"{option.name} of {self.title} must be {' or '.join(option.choices)}, "
+                    f"not '{value}'"
+                )
+        if len(self.schemes) > 1:
+            options["scheme"] = scheme
+        return self.read(root, problems=problems, counts=counts, **options)
+
+    def takes(self, option: str) -> bool:
+        """Whether the reader has this further parameter."""
+        return any(own.name == option for own in self.options)
+
+
+def _pictures(where: str) -> ReaderOption:
+    return ReaderOption("pictures", f"Folder of the pictures [default: {where}].")
+
+
+_AFLW_PICTURES = _pictures("ROOT/data/flickr, ROOT/flickr or ROOT")
+
+_ALL = (
+    DataSet(
+        "300w",
+        "300-W",
+        read_w300,
+        ("68",),
+        ".pts file with a picture beside it",
+        "Convert 300-W, or any folder of pictures with .pts files beside them.",
+        (
+            ReaderOption(
+                "subset",
+                "train, test-common, test-challenging, test-full, or a folder in ROOT such as "
+                "helen/testset.",
+                default="train",
+            ),
+            ReaderOption(
+                "boxes_mat",
+                "Folder with the official bounding_boxes_*.mat [default: 'Bounding Boxes' in "
+                "ROOT, where it is there].",
+            ),
+        ),
+        ("300w/ -o train.xml", "300w/ --subset helen/testset -o helen-test.xml"),
+    ),
+    DataSet(
+        "aflw",
+        "AFLW",
+        read_aflw,
+        ("21", "68", "19"),
+        "face in aflw.sqlite",
+        "Convert AFLW from its aflw.sqlite.",
+        (_AFLW_PICTURES,),
+        ("aflw/ -o aflw.xml", "aflw/ --scheme 68 -o aflw68.xml"),
+    ),
+    DataSet(
+        "aflw2000",
+        "AFLW2000-3D",
+        read_aflw2000,
+        ("68", "21"),
+        "image*.mat file with a picture beside it",
+        "Convert AFLW2000-3D from its .mat files.",
+        examples=("AFLW2000/ -o aflw2000.xml",),
+    ),
+    DataSet(
+        "aflw19",
+        "AFLW-19",
+        read_aflw19,
+        ("19",),
+        "face in AFLWinfo_release.mat",
+        "Convert AFLW-19 from its AFLWinfo_release.mat.",
+        (
+            ReaderOption(
+                "subset",
+                "Which faces.",
+                ("train", "test", "test-frontal"),
+                "train",
+            ),
+            _AFLW_PICTURES,
+        ),
+        ("aflw19/ --pictures aflw/data/flickr --subset test -o aflw19-test.xml",),
+    ),
+    DataSet(
+        "merl-rav",
+        "MERL-RAV",
+        read_merl_rav,
+        ("68",),
+        ".pts file with its picture",
+        "Convert MERL-RAV: AFLW's faces with 68 landmarks and their visibility.",
+        (
+            ReaderOption(
+                "hidden",
+                "Keep or drop landmarks that something else than the face hides.",
+                ("keep", "drop"),
+                "keep",
+            ),
+            _pictures("beside each .pts file"),
+        ),
+        (
+            "merl_rav_organized/ -o merl-rav.xml",
+            "merl_rav_labels/ --pictures aflw/data/flickr --hidden drop -o visible.xml",
+        ),
+    ),
+    DataSet(
+        "cofw68",
+        "COFW-68",
+        read_cofw68,
+        ("68",),
+        "<number>_points.mat file with its picture",
+        "Convert COFW-68: occluded faces, their pictures as files 1.png, 2.png, ...",
+        (_pictures("anywhere in ROOT"),),
+        ("COFW68_Data/ --pictures cofw_pictures/ -o cofw68.xml",),
+    ),
+    DataSet(
+        "wflw",
+        "WFLW",
+        read_wflw,
+        ("98", "68"),
+        "face in its list",
+        "Convert WFLW from its list_98pt_rect_attr_*.txt.",
+        (
+            ReaderOption("subset", "Which faces.", ("train", "test"), "train"),
+            _pictures("ROOT/WFLW_images or ROOT"),
+        ),
+        ("WFLW/ -o wflw.xml", "WFLW/ --subset test --scheme 68 -o wflw68-test.xml"),
+    ),
+    DataSet(
+        "facesynthetics",
+        "FaceSynthetics",
+        read_facesynthetics,
+        ("68",),
+        "*_ldmks.txt file with a picture beside it",
+        "Convert FaceSynthetics: rendered faces.",
+        examples=("dataset_100000/ -o synthetics.xml",),
+    ),
+    DataSet(
+        "imglab",
+        "dlib XML",
+        read_imglab_checked,
+        tuple(SCHEMES),
+        "picture",
+        "Read a dlib XML, check it, and write what is usable anew.",
+        examples=("old.xml -o checked.xml",),
+    ),
+)
+
+DATASETS: dict[str, DataSet] = {dataset.name: dataset for dataset in _ALL}
+"""By name."""

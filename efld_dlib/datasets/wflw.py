@@ -1,0 +1,122 @@
+"""WFLW: 98 landmarks in photographs of WIDER FACE.
+
+Wu et al., "Look at Boundary: A Boundary-Aware Face Alignment Algorithm", CVPR 2018. A line of
+``list_98pt_rect_attr_train.txt`` and ``…_test.txt`` is one face: 196 coordinates, the rectangle as
+x_min y_min x_max y_max, six attributes (0 or 1), and the picture's path below ``WFLW_images``. A
+photograph may have several faces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ..annotation import FaceAnnotation, ImageRecord
+from ..errors import DataError, OptionError, Problems
+from ..scheme_maps import convert_face
+from .pictures import Pictures, files_below, require_folder
+from .reading import FolderCount, box_of_corners, merged, read_each
+
+OFFICIAL = {"train": 7500, "test": 2500}
+ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
+_NUMBERS = 98 * 2 + 4
+
+
+def read_wflw(
+    root: str | Path,
+    subset: str = "train",
+    scheme: str = "98",
+    problems: Problems | None = None,
+    counts: list[FolderCount] | None = None,
+    pictures: str | Path | None = None,
+) -> Iterator[ImageRecord]:
+    """Faces of WFLW, in the order of its list.
+
+    Parameters
+    ----------
+    root : path
+        Folder with ``list_98pt_rect_attr_<subset>.txt`` somewhere below it.
+    subset : {"train", "test"}
+        Which list.
+    scheme : {"98", "68"}
+        All landmarks, or 300-W's 68 of them.
+    problems : Problems, optional
+        Takes the lines that cannot be used; without it the first one raises.
+    counts : list of FolderCount, optional
+        Gets one entry, when all is read.
+    pictures : path, optional
+        ``WFLW_images``; by default looked for in `root`.
+
+    Yields
+    ------
+    ImageRecord
+        One picture with all its faces, their boxes and attributes.
+
+    Raises
+    ------
+    DataError
+        A folder or the list is missing; or a line is wrong or has no picture, in a run without
+        `problems`; names the line.
+    OptionError
+        There is no such subset.
+    """
+    root = require_folder(root)
+    if subset not in OFFICIAL:
+        raise OptionError(f"'{subset}' is no subset of WFLW ({', '.join(OFFICIAL)})")
+    path = _list(root, f"list_98pt_rect_attr_{subset}.txt")
+    images = (
+        Pictures(root / "WFLW_images", root)
+        if pictures is None
+        else Pictures(require_folder(pictures))
+    )
+    read_one = partial(_read_face, path=path, pictures=images, scheme=scheme)
+    yield from merged(
+        read_each(_lines(path), read_one, problems, counts, f"WFLW {subset}", OFFICIAL[subset])
+    )
+
+
+def _list(root: Path, name: str) -> Path:
+    found = [path for path in files_below(root, name) if path.name == name]
+    if not found:
+        raise DataError(root, f"has no {name}, neither itself nor further down")
+    return found[0]
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            yield from ((number, line) for number, line in enumerate(file, start=1) if line.strip())
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(path, "is not a text file") from error
+
+
+def _read_face(
+    numbered: tuple[int, str], path: Path, pictures: Pictures, scheme: str
+) -> ImageRecord:
+    line, text = numbered
+    # A picture's name may have spaces in it.
+    words = text.strip().split(maxsplit=_NUMBERS + len(ATTRIBUTES))
+    if len(words) != _NUMBERS + len(ATTRIBUTES) + 1:
+        raise DataError(
+            path, f"expected {_NUMBERS + 6} numbers and a name, found {len(words)} words", line
+        )
+    try:
+        numbers = np.array([float(word) for word in words[:_NUMBERS]])
+    except ValueError as error:
+        raise DataError(path, f"expected a number ({error})", line) from None
+    if not np.isfinite(numbers).all():
+        raise DataError(path, "holds a number that is not finite", line)
+    name = words[-1]
+    face = FaceAnnotation(
+        numbers[:196].reshape(98, 2),
+        box_of_corners(*numbers[196:]),
+        "98",
+        attributes=dict(zip(ATTRIBUTES, words[_NUMBERS:-1], strict=True)),
+    )
+    picture = pictures.find(name, path, f"line {line}")
+    return ImageRecord(picture, (convert_face(face, scheme),), f"wflw/{name}")

@@ -1,0 +1,247 @@
+"""Joining and parting dlib's XML files without loss.
+
+All that dlib knows is kept as it stands: every attribute (``ignore``, ``pose``, ``angle``, …),
+labels, parts of any name, repeated boxes, pictures without a box. XML comments and the white space
+are not. Paths are made relative to the new file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+from xml.sax.saxutils import escape, quoteattr
+
+import numpy as np
+
+from ..errors import DataError, OptionError
+from ..files import atomic_path, write_text
+from .imglab import NOT_IN_XML, STYLESHEET, STYLESHEET_NAME
+from .split import choose_photographs, photograph_of
+from .xml_stream import Element, XmlStream, stated_scheme
+
+
+@dataclass(frozen=True)
+class EditCount:
+    """Pictures and boxes that a new file holds."""
+
+    target: Path
+    pictures: int
+    boxes: int
+
+    def __str__(self) -> str:
+        return f"{self.target}: {self.pictures} pictures, {self.boxes} boxes"
+
+
+@dataclass(frozen=True)
+class MergeReport:
+    """What `merge_imglab` wrote.
+
+    Parameters
+    ----------
+    written : EditCount
+    shared_pictures : int
+        Entries of pictures that an entry before them had too.
+    equal_boxes : int
+        Boxes of such pictures left out because the same box was there already.
+    """
+
+    written: EditCount
+    shared_pictures: int
+    equal_boxes: int
+
+
+class _Writer:
+    """An XML file under way."""
+
+    def __init__(self, file: TextIO, target: Path, name: str, comment: str) -> None:
+        self._file = file
+        self._folder = target.parent.resolve()
+        self._target = target
+        self.pictures = self.boxes = 0
+        file.write("<?xml version='1.0' encoding='UTF-8'?>\n")
+        file.write(f"<?xml-stylesheet type='text/xsl' href='{STYLESHEET_NAME}'?>\n")
+        file.write(f"<dataset>\n<name>{escape(name)}</name>\n")
+        file.write(f"<comment>{escape(comment)}</comment>\n<images>\n")
+
+    def image(self, path: Path, attributes: dict[str, str], boxes: Sequence[str]) -> None:
+        others = {key: value for key, value in attributes.items() if key != "file"}
+        named = {"file": self._relative(path), **others}
+        self._file.write(f"  <image{_attributes(named)}>\n{''.join(boxes)}  </image>\n")
+        self.pictures += 1
+        self.boxes += len(boxes)
+
+    def _relative(self, path: Path) -> str:
+        try:
+            name = Path(os.path.relpath(path, self._folder)).as_posix()
+        except ValueError:  # another drive on Windows
+            name = path.as_posix()
+        if any(sign in name for sign in "&<>") or NOT_IN_XML.search(name):
+            raise DataError(ascii(name), "has a name that dlib cannot read from XML; rename it")
+        return name
+
+    def close(self) -> EditCount:
+        self._file.write("</images>\n</dataset>\n")
+        return EditCount(self._target, self.pictures, self.boxes)
+
+
+@contextmanager
+def _writing(target: Path, name: str, comment: str) -> Iterator[_Writer]:
+    with (
+        atomic_path(target) as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as file,
+    ):
+        yield _Writer(file, target, name, comment)
+    write_text(target.parent / STYLESHEET_NAME, STYLESHEET)
+
+
+def _attributes(attributes: dict[str, str]) -> str:
+    return "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
+
+
+def _serialised(element: Element, indent: str) -> str:
+    """An element below ``<image>`` as text, in one form whatever its white space was."""
+    head = f"{indent}<{element.tag}{_attributes(element.attributes)}"
+    if not element.children:
+        return f"{head}>{escape(element.text)}</{element.tag}>\n" if element.text else f"{head}/>\n"
+    inner = "".join(_serialised(child, indent + "  ") for child in element.children)
+    text = f"{indent}  {escape(element.text)}\n" if element.text else ""
+    return f"{head}>\n{text}{inner}{indent}</{element.tag}>\n"
+
+
+def _boxes(image: Element) -> list[str]:
+    return [_serialised(child, "    ") for child in image.children]
+
+
+def _located(stream: XmlStream) -> Iterator[tuple[str, Path, Element]]:
+    """Name, place and entry of each picture. The place is absolute, with links kept."""
+    folder = stream.source.parent.resolve()
+    for image in stream.images():
+        name = stream.file_name(image)
+        if not name:
+            raise DataError(stream.source, "<image> has no file", image.line)
+        yield name, Path(os.path.normpath(folder / name)), image
+
+
+def merge_imglab(sources: Iterable[str | Path], target: str | Path) -> MergeReport:
+    """Join XML files into one.
+
+    Pictures stand in the order of their first entry. A box of a picture that is exactly as one of
+    an earlier entry of it is not taken again; an entry's own repeated boxes, which are weights,
+    stay: of n copies in one entry and m in another, the larger number is kept.
+
+    Parameters
+    ----------
+    sources : iterable of path
+    target : path
+        May be one of the sources.
+
+    Returns
+    -------
+    MergeReport
+
+    Raises
+    ------
+    DataError
+        A source is missing or wrong; names the line. Or its landmarks are of another scheme than
+        those of the first.
+    """
+    target = Path(target)
+    pictures: dict[Path, tuple[dict[str, str], list[str]]] = {}
+    shared = equal = 0
+    names: list[str] = []
+    comments: list[str] = []
+    paths = [Path(source) for source in sources]
+    for source in paths:
+        _require_scheme(source, stated_scheme(paths[0]))
+        stream = XmlStream(source)
+        for _, path, image in _located(stream):
+            boxes = _boxes(image)
+            if path not in pictures:
+                pictures[path] = (image.attributes, boxes)
+                continue
+            shared += 1
+            known = pictures[path][1]
+            left = Counter(known)
+            for box in boxes:
+                if left[box] > 0:
+                    left[box] -= 1
+                    equal += 1
+                else:
+                    known.append(box)
+        names.append(stream.name or source.name)
+        comments += [stream.comment] if stream.comment else []
+    head = ", ".join(dict.fromkeys(names)), "; ".join(dict.fromkeys(comments))
+    with _writing(target, *head) as writer:
+        for path, (attributes, kept) in pictures.items():
+            writer.image(path, attributes, kept)
+        written = writer.close()
+    return MergeReport(written, shared, equal)
+
+
+def _require_scheme(source: Path, scheme: str) -> None:
+    if (own := stated_scheme(source)) != scheme:
+        raise DataError(source, f"has landmarks of scheme {own}, the first file of {scheme}")
+
+
+def split_imglab(
+    source: str | Path,
+    train: str | Path,
+    held_out: str | Path,
+    fraction: float = 0.1,
+    seed: int = 1,
+    by: str = "photograph",
+) -> tuple[EditCount, EditCount]:
+    """Part an XML file into one to train on and one held out.
+
+    Parameters
+    ----------
+    source : path
+    train, held_out : path
+        The new files.
+    fraction : float
+        Of the photographs or pictures to hold out, above 0 and below 1.
+    seed : int
+    by : {"photograph", "picture"}
+        Keep what `split.photograph_of` takes for one photograph together, or only each picture.
+
+    Returns
+    -------
+    tuple of EditCount
+        Of `train` and of `held_out`.
+
+    Raises
+    ------
+    DataError
+        The source is missing or wrong, or one of the parts would be empty.
+    OptionError
+        An option is outside its range, or the two new files are one.
+    """
+    if not 0 < fraction < 1:
+        raise OptionError(f"the fraction must be above 0 and below 1, not {fraction}")
+    if by not in ("photograph", "picture"):
+        raise OptionError(f"split by 'photograph' or 'picture', not by '{by}'")
+    targets = Path(train), Path(held_out)
+    if targets[0].resolve() == targets[1].resolve():
+        raise OptionError(f"both parts would be written to {train}")
+
+    def group(name: str) -> str:
+        name = Path(os.path.normpath(name)).as_posix()
+        return photograph_of(name) if by == "photograph" else name
+
+    stream = XmlStream(source)
+    groups = {group(name) for name, _, _ in _located(stream)}
+    chosen = choose_photographs(groups, fraction, np.random.default_rng(seed))
+    if not chosen or len(chosen) == len(groups):
+        raise DataError(
+            source, f"{fraction:g} of {len(groups)} {by}s leaves one part empty (see --by)"
+        )
+    with ExitStack() as stack:
+        writers = [stack.enter_context(_writing(t, stream.name, stream.comment)) for t in targets]
+        for name, path, image in _located(XmlStream(source)):
+            writers[group(name) in chosen].image(path, image.attributes, _boxes(image))
+        return writers[0].close(), writers[1].close()

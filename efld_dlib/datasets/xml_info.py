@@ -1,0 +1,219 @@
+"""What a dlib XML file holds: counts, boxes, landmarks and the poses of its faces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..annotation import Box, FloatArray, ImageRecord
+from ..parallel import parallel_map, progress, resolve_jobs
+from ..pose import estimate_poses
+from ..scheme import SCHEMES
+from .xml_faces import index_ranges
+from .xml_pictures import PictureState, picture_state
+
+# Upper bounds of the bins in degrees; one more bin at each end takes the rest.
+POSE_BINS = {
+    "yaw": tuple(range(-90, 91, 15)),
+    "pitch": tuple(range(-60, 61, 10)),
+    "roll": tuple(range(-90, 91, 15)),
+}
+
+_BAR = 40
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Five numbers of a sample; NaN for an empty one."""
+
+    minimum: float
+    median: float
+    maximum: float
+    mean: float
+    deviation: float
+
+    @classmethod
+    def of(cls, values: FloatArray) -> Statistics:
+        """Statistics of the finite ones of `values`."""
+        values = values[np.isfinite(values)]
+        if not len(values):
+            return cls(*[float("nan")] * 5)
+        numbers = values.min(), np.median(values), values.max(), values.mean(), values.std()
+        return cls(*(float(number) for number in numbers))
+
+
+@dataclass(frozen=True)
+class Bin:
+    """A bin of a histogram; `low` or `high` is None at an open end."""
+
+    low: int | None
+    high: int | None
+    count: int
+
+    @property
+    def label(self) -> str:
+        if self.low is None:
+            return f"below {self.high}"
+        return f"{self.low} and more" if self.high is None else f"{self.low} to {self.high}"
+
+
+@dataclass
+class XmlInfo:
+    """Contents of an XML file.
+
+    Parameters
+    ----------
+    pictures, empty_pictures : int
+        Entries, and those of them without a face.
+    faces, boxes : int
+        Different faces, and boxes with their copies.
+    full_faces : int
+        Faces that have all landmarks.
+    lacking : dict of str to int
+        For each landmark that some face lacks, the number of such faces.
+    box_width, box_height, box_aspect : Statistics
+        Pixels of the pictures, and width by height; each face counted once.
+    unreadable_pictures, reaching_out, outside : int or None
+        Pictures that dlib cannot read, and faces whose box reaches over the picture's edge or lies
+        wholly outside; None where the pictures were not opened.
+    pose : dict of str to Statistics
+        Degrees, from the landmarks; empty for other schemes than "68".
+    pose_bins : dict of str to list of Bin
+    pose_unknown : int
+        Faces whose landmarks do not determine a pose.
+    """
+
+    pictures: int = 0
+    empty_pictures: int = 0
+    faces: int = 0
+    boxes: int = 0
+    scheme: str = "68"
+    full_faces: int = 0
+    lacking: dict[str, int] = field(default_factory=dict)
+    box_width: Statistics = field(default_factory=lambda: Statistics.of(np.empty(0)))
+    box_height: Statistics = field(default_factory=lambda: Statistics.of(np.empty(0)))
+    box_aspect: Statistics = field(default_factory=lambda: Statistics.of(np.empty(0)))
+    unreadable_pictures: int | None = None
+    reaching_out: int | None = None
+    outside: int | None = None
+    pose: dict[str, Statistics] = field(default_factory=dict)
+    pose_bins: dict[str, list[Bin]] = field(default_factory=dict)
+    pose_unknown: int = 0
+
+
+def describe(
+    records: Iterable[ImageRecord],
+    scheme: str = "68",
+    pictures: bool = True,
+    jobs: int | None = None,
+    show_progress: bool = False,
+) -> XmlInfo:
+    """Count and measure what records hold; `pictures` opens each to see whether boxes lie in it."""
+    kept = list(progress(records, None, "entries", show_progress))
+    faces = [face for record in kept for face in record.faces]
+    info = XmlInfo(len(kept), sum(not record.faces for record in kept), len(faces), scheme=scheme)
+    info.boxes = sum(face.copies for face in faces)
+    size = SCHEMES[scheme].size
+    points = np.array([face.points for face in faces]).reshape(-1, size, 2)
+    given = np.isfinite(points).all(axis=2)
+    info.full_faces = int(given.all(axis=1).sum())
+    absent = (~given).sum(axis=0)
+    info.lacking = {index_ranges([int(i)]): int(absent[i]) for i in np.flatnonzero(absent)}
+    sides = np.array([face.box[2:] for face in faces if face.box is not None]).reshape(-1, 2)
+    info.box_width, info.box_height = (Statistics.of(side) for side in sides.T)
+    info.box_aspect = Statistics.of(sides[:, 0] / sides[:, 1])
+    if scheme == "68":
+        _describe_pose(info, estimate_poses(points))
+    if pictures:
+        paths = [record.path for record in kept]
+        states = parallel_map(picture_state, paths, resolve_jobs(jobs))
+        _describe_places(info, kept, progress(states, len(paths), "pictures", show_progress))
+    return info
+
+
+def _describe_pose(info: XmlInfo, poses: FloatArray) -> None:
+    info.pose_unknown = int(np.isnan(poses).any(axis=1).sum())
+    for column, (name, edges) in enumerate(POSE_BINS.items()):
+        values = poses[:, column]
+        info.pose[name] = Statistics.of(values)
+        inner = values[np.isfinite(values)]
+        counts = np.bincount(np.digitize(inner, edges), minlength=len(edges) + 1)
+        info.pose_bins[name] = [
+            Bin(low, high, int(count))
+            for low, high, count in zip((None, *edges), (*edges, None), counts, strict=True)
+        ]
+
+
+def _describe_places(
+    info: XmlInfo, records: list[ImageRecord], states: Iterable[PictureState]
+) -> None:
+    info.unreadable_pictures = info.reaching_out = info.outside = 0
+    for record, state in zip(records, states, strict=True):
+        if not state.width:
+            info.unreadable_pictures += 1
+            continue
+        whole = Box(0, 0, state.width, state.height)
+        for box in (face.box for face in record.faces if face.box is not None):
+            info.outside += whole.overlap(box) == 0
+            info.reaching_out += (
+                box.left < 0 or box.top < 0 or box.right > whole.right or box.bottom > whole.bottom
+            )
+
+
+def info_text(info: XmlInfo) -> str:
+    """The contents as lines for people."""
+    rows: list[tuple[str, Any]] = [
+        ("pictures", info.pictures),
+        ("  without a face", info.empty_pictures),
+        ("faces", info.faces),
+        ("boxes, with copies", info.boxes),
+        (f"faces with all {SCHEMES[info.scheme].size} landmarks", info.full_faces),
+    ]
+    if info.reaching_out is not None:
+        rows += [
+            ("boxes over the picture's edge", info.reaching_out),
+            ("  wholly outside", info.outside),
+            ("pictures dlib cannot read", info.unreadable_pictures),
+        ]
+    lines = [f"{name:<32}{value:>9,}" for name, value in rows]
+    lines += _lacking_lines(info)
+    lines += ["", f"{'':<16}{'min':>9}{'median':>9}{'max':>9}{'mean':>9}{'s.d.':>9}"]
+    lines.append(_statistics_line("box width", info.box_width, 0))
+    lines.append(_statistics_line("box height", info.box_height, 0))
+    lines.append(_statistics_line("width / height", info.box_aspect, 2))
+    lines += [_statistics_line(name, value, 1) for name, value in info.pose.items()]
+    for name, bins in info.pose_bins.items():
+        lines += ["", f"{name}, degrees"] + _bars(bins)
+    if info.pose_unknown:
+        lines += ["", f"{info.pose_unknown} faces have too few landmarks to tell the pose"]
+    return "\n".join(lines)
+
+
+def _lacking_lines(info: XmlInfo) -> list[str]:
+    always = [name for name, count in info.lacking.items() if count == info.faces]
+    partly = {name: count for name, count in info.lacking.items() if count < info.faces}
+    lines = []
+    if always:
+        lines.append(f"in no face: {', '.join(always)}")
+    if partly:
+        listed = ", ".join(f"{name} ({count})" for name, count in partly.items())
+        lines.append(f"lacking in some faces: {listed}")
+    return lines
+
+
+def _statistics_line(name: str, value: Statistics, digits: int) -> str:
+    numbers = (value.minimum, value.median, value.maximum, value.mean, value.deviation)
+    return f"{name:<16}" + "".join(f"{number:>9.{digits}f}" for number in numbers)
+
+
+def _bars(bins: list[Bin]) -> list[str]:
+    most = max((bin_.count for bin_ in bins), default=0) or 1
+    filled = [index for index, bin_ in enumerate(bins) if bin_.count]
+    shown = bins[filled[0] : filled[-1] + 1] if filled else []
+    return [
+        f"  {bin_.label:>14} {bin_.count:>7} {'#' * -(-bin_.count * _BAR // most)}".rstrip()
+        for bin_ in shown
+    ]

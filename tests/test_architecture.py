@@ -1,0 +1,63 @@
+"""The import directions of the design, held by reading the code."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "efld_dlib"
+
+# Each layer may import what stands in the layers before it, and its own.
+LAYERS = [
+    {"errors", "annotation", "scheme", "scheme_maps", "backend", "files", "parallel"},
+    {"images", "geometry", "feature_vector", "pose", "data"},
+    {"datasets", "models", "render", "sheet"},
+    {"detection"},
+    {"prepare", "evaluation"},
+    {"training"},
+    {"cli"},
+]
+ENTRY_POINTS = {"__init__", "__main__"}
+LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
+
+
+def station(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def own_imports(path):
+    """Stations of the package that a module imports, wherever in it the import stands."""
+    depth = len(path.relative_to(PACKAGE).parts)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == depth:
+            if node.module:
+                yield node.module.split(".")[0]
+            else:
+                yield from (alias.name for alias in node.names)
+
+
+MODULES = [path for path in PACKAGE.rglob("*.py") if station(path) not in ENTRY_POINTS]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_run_one_way(path):
+    here = station(path)
+    for there in own_imports(path):
+        if there == "__version__":
+            continue
+        assert there == here or LEVEL[there] <= LEVEL[here], f"{here} imports {there}"
+        same_layer = LEVEL[there] == LEVEL[here] and there != here
+        assert not (same_layer and LEVEL[here] > 2), f"{here} imports its neighbour {there}"
+
+
+def test_every_station_has_a_layer():
+    assert {station(path) for path in MODULES} == set(LEVEL)
+
+
+def test_modules_can_be_read_at_one_sitting():
+    long = {
+        path.name: lines
+        for path in PACKAGE.rglob("*.py")
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 300
+    }
+    assert not long

@@ -1,0 +1,74 @@
+"""Errors that name the file, and their collector."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from efld_dlib import errors
+from efld_dlib.errors import DataError, EfldError, ModelFormatError, OptionError, Problems
+
+
+def test_message_names_file_and_line():
+    assert str(DataError("a/b.pts", "is empty")) == "a/b.pts: is empty"
+    assert str(DataError("b.pts", "expected a number", 9)) == "b.pts, line 9: expected a number"
+
+
+@pytest.mark.parametrize("kind", [DataError, ModelFormatError])
+@pytest.mark.parametrize("line", [None, 12])
+def test_survives_the_way_between_processes(kind, line):
+    error = kind("a.pts", "is wrong", line)
+    for back in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert type(back) is kind
+        assert (back.source, back.problem, back.line) == ("a.pts", "is wrong", line)
+        assert str(back) == str(error)
+
+
+@pytest.mark.parametrize("kind", [OptionError, errors.MissingDependencyError, errors.TrainingError])
+def test_every_kind_is_of_the_family_and_survives_too(kind):
+    back = pickle.loads(pickle.dumps(kind("jobs must be 1")))
+    assert type(back) is kind
+    assert isinstance(back, EfldError)
+    assert str(back) == "jobs must be 1"
+
+
+def read(name: str) -> str:
+    if name.startswith("bad"):
+        raise DataError(name, "is bad")
+    return name
+
+
+def read_all(names, problems):
+    good = []
+    for name in names:
+        with problems.skipping():
+            good.append(read(name))
+    return good
+
+
+def test_a_collecting_run_goes_on_and_counts():
+    reported = []
+    problems = Problems(report=reported.append)
+    assert len(problems) == 0
+    assert read_all(["a", "bad1", "b", "bad2"], problems) == ["a", "b"]
+    assert len(problems) == 2
+    assert reported == ["bad1: is bad", "bad2: is bad"]
+    assert [str(error) for error in problems.errors] == reported
+
+
+def test_a_strict_run_stops_at_the_first():
+    reported = []
+    problems = Problems(strict=True, report=reported.append)
+    with pytest.raises(DataError, match="bad1"):
+        read_all(["a", "bad1", "bad2"], problems)
+    assert reported == []
+    assert len(problems) == 0
+
+
+def test_a_fault_of_the_program_is_never_collected():
+    problems = Problems()
+    with pytest.raises(ZeroDivisionError), problems.skipping():
+        _ = 1 / 0
+    assert len(problems) == 0
