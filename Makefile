@@ -3,6 +3,7 @@
 PYTHON ?= python3
 DLIB   ?= dlib-bin
 DATA   ?=
+EXTRA  ?=
 PRESET ?= standard
 OUT    ?= build/efld.dat
 XML    ?= training_xml
@@ -18,13 +19,14 @@ SOURCE := $(if $(DATA),$(DATA),$(SAMPLE))
 JOBS_OPTION := $(if $(JOBS),--jobs $(JOBS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train evaluate test lint clean
+.PHONY: help setup data train evaluate ablation test lint clean
 
 help: ## this list
 	@echo "Targets:"
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
 	@echo "Variables (now):"
 	@echo "  DATA    a 300-W tree ($(if $(DATA),$(DATA),none: the synthetic sample is used))"
+	@echo "  EXTRA   more to train on, e.g. merl-rav:path/to/aflw ($(if $(EXTRA),$(EXTRA),none))"
 	@echo "  PRESET  nano, small, standard or large ($(PRESET))"
 	@echo "  OUT     the model to write ($(OUT))"
 	@echo "  XML     folder of the training data ($(XML))"
@@ -49,12 +51,15 @@ data: $(READY) ## make the synthetic sample in build/sample (only needed without
 
 train: $(READY) $(if $(DATA),,data) ## prepare DATA, train PRESET, write OUT and show it working
 	@$(if $(DATA),,echo "No DATA given: training on the project's own SYNTHETIC faces.")
-	@$(RUN)/efld-dlib prepare "$(SOURCE)" -o "$(XML)" $(JOBS_OPTION)
+	@$(RUN)/efld-dlib prepare "$(SOURCE)" $(EXTRA) -o "$(XML)" $(JOBS_OPTION)
 	@$(RUN)/efld-dlib train "$(XML)" -o "$(OUT)" --preset $(PRESET) $(JOBS_OPTION)
 	@$(RUN)/python -m tools.show_model "$(OUT)" "$(if $(DATA),,$(SAMPLE)/helen/testset)"
 
 evaluate: $(READY) ## measure OUT on SUBSET of DATA
 	@$(RUN)/efld-dlib evaluate "$(OUT)" "$(SOURCE)" --subset $(SUBSET) $(JOBS_OPTION)
+
+ablation: $(READY) ## what each part of the training data is worth (DATA: a folder with 300w/ and aflw/)
+	@$(RUN)/python -m tools.ablation "$(DATA)" --work build/ablation -o build/ablation/tables.md
 
 test: $(READY) ## run the tests (those that need real data look in EFLD_DATA, then ../shared/data)
 	@$(RUN)/python -m coverage erase

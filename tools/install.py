@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def pip_install(*arguments: str) -> None:
     """Run pip in this environment; a failure ends the script with pip's exit code."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", *arguments]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--use-pep517", *arguments]
     code = subprocess.run(command, check=False).returncode
     if code:
         sys.exit(code)

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Problems
+from ..prepare.augment import AUGMENTATIONS, DEFAULT_AUGMENTATION, parse_augmentation
+from ..prepare.augment import PRESETS as AUGMENTATION_PRESETS
+from ..prepare.rarity import WEIGHTINGS, Weighting
 from .options import finish, jobs_option, open_records, strict_option, subset_option, warn
 
 if TYPE_CHECKING:
-    from ..datasets.w300 import FolderCount
+    from ..datasets.reading import FolderCount
 
 
 @click.command()
@@ -33,7 +36,38 @@ if TYPE_CHECKING:
     show_default=True,
     help="Fraction of the photographs held out.",
 )
-@click.option("--mirror/--no-mirror", default=True, help="Add mirror images [default: on].")
+@click.option("--mirror/--no-mirror", default=True, help="Use mirror images too [default: on].")
+@click.option(
+    "--variants",
+    default=4,
+    show_default=True,
+    help="Samples of a face of weight 1: itself, its mirror image, then augmented ones.",
+)
+@click.option(
+    "--augment",
+    "augmentation",
+    default=DEFAULT_AUGMENTATION,
+    show_default=True,
+    help=f"A preset ({', '.join(AUGMENTATION_PRESETS)}) or steps ({', '.join(AUGMENTATIONS)}), "
+    "each with an optional probability: rotate,occlude:0.3.",
+)
+@click.option(
+    "--weights",
+    "kind",
+    type=click.Choice(list(WEIGHTINGS)),
+    default=Weighting.kind,
+    show_default=True,
+    help="Give faces of rare poses, or of rare classes, more samples.",
+)
+@click.option("--gamma", default=Weighting.gamma, show_default=True, help="Exponent of rarity.")
+@click.option("--cap", default=Weighting.cap, show_default=True, help="Largest weight.")
+@click.option("--budget", type=int, help="Total of training samples, shared by weight.")
+@click.option(
+    "--preview",
+    type=click.Path(path_type=Path),
+    metavar="SHEET.png",
+    help="Only draw what the augmentations do to some of the faces.",
+)
 @click.option("--face-size", default=200, show_default=True, help="Face width in the crops, px.")
 @jobs_option
 @strict_option
@@ -46,23 +80,44 @@ def prepare(
     seed: int,
     validation: float,
     mirror: bool,
+    variants: int,
+    augmentation: str,
+    kind: str,
+    gamma: float,
+    cap: float,
+    budget: int | None,
+    preview: Path | None,
     face_size: int,
     jobs: int | None,
     strict: bool,
 ) -> None:
-    r"""Make training_xml/ of SOURCES: 300-W trees, folders with .pts files, or dlib XML files.
+    r"""Make training_xml/ of SOURCES: 300-W trees, folders with .pts files, dlib XML files, or any
+    other data set as NAME:PATH, with a name that `efld-dlib xml --help` lists.
 
-    Finds each face with the run-time detector, cuts gray crops of one face size, mirrors them, and
-    holds out a part by photograph. The same seed gives the same files.
+    Finds each face with the run-time detector, cuts gray crops of one face size, augments them,
+    gives rare faces more samples, and holds out a part by photograph. The same seed gives the same
+    files; a run that was interrupted goes on where it was.
 
     \b
     Examples:
       efld-dlib prepare 300w/
-      efld-dlib prepare 300w/ --subset afw -o /tmp/afw_xml --seed 7
+      efld-dlib prepare 300w/ merl-rav:aflw/
+      efld-dlib prepare 300w/ --augment all --preview sheet.png
+      efld-dlib prepare 300w/ merl-rav:aflw/ --weights pose-density --budget 20000
     """
     from ..prepare.build import PrepareOptions, build_training_xml
+    from ..prepare.preview import write_preview
 
-    options = PrepareOptions(face_size=face_size, mirror=mirror, validation=validation, seed=seed)
+    options = PrepareOptions(
+        face_size=face_size,
+        mirror=mirror,
+        variants=variants,
+        augmentation=parse_augmentation(augmentation),
+        weighting=Weighting(kind, gamma, cap),
+        budget=budget,
+        validation=validation,
+        seed=seed,
+    )
     problems = Problems(strict, warn)
     counts: list[FolderCount] = []
     records = list(
@@ -70,6 +125,11 @@ def prepare(
     )
     for count in counts:
         click.echo(str(count), err=True)
+    if preview is not None:
+        write_preview(records, preview, options, jobs, problems)
+        click.echo(f"{preview}: faces and what the augmentations make of them")
+        finish(ctx, problems)
+        return
     report = build_training_xml(records, output, options, jobs, problems, show_progress=True)
     click.echo(str(report))
     finish(ctx, problems)

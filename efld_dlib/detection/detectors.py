@@ -51,7 +51,8 @@ class FrontalDetector:
     threshold: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.upsample != "auto" and not 0 <= self.upsample <= MAX_UPSAMPLE:
+        whole = isinstance(self.upsample, int) and not isinstance(self.upsample, bool)
+        if self.upsample != "auto" and not (whole and 0 <= self.upsample <= MAX_UPSAMPLE):
             raise OptionError(
                 f"upsample must be 'auto' or between 0 and {MAX_UPSAMPLE}, not {self.upsample!r}"
             )

@@ -7,16 +7,32 @@ divided by the distance of the outer eye corners (landmarks 36 and 45), as in th
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import numpy as np
 
-from ..annotation import FloatArray
+from ..annotation import FloatArray, annotated
 from ..errors import OptionError
 from ..geometry import eye_distance
+from ..scheme import GROUPS_68
+
+EYES = ("left_eye", "right_eye")
 
 FAILURE_THRESHOLD = 0.08
 """NME above which a face counts as failed, and up to which the CED's area is taken."""
+
+THRESHOLDS = (0.07, FAILURE_THRESHOLD, 0.10)
+"""Those that are in use; an area or a failure rate says nothing without its own."""
+
+REGIONS: dict[str, tuple[int, ...]] = {
+    "jaw": GROUPS_68["jaw"],
+    "brows": GROUPS_68["left_brow"] + GROUPS_68["right_brow"],
+    "nose": GROUPS_68["nose"],
+    "eyes": GROUPS_68["left_eye"] + GROUPS_68["right_eye"],
+    "mouth": GROUPS_68["mouth"],
+}
+"""Parts of the face that are reported on."""
 
 
 def point_errors(predicted: FloatArray, truth: FloatArray) -> FloatArray:
@@ -35,25 +51,62 @@ def point_errors(predicted: FloatArray, truth: FloatArray) -> FloatArray:
     return cast(FloatArray, np.linalg.norm(predicted - truth, axis=-1))
 
 
-def normalised_mean_errors(predicted: FloatArray, truth: FloatArray) -> FloatArray:
-    """NME of each face by the distance of its true outer eye corners.
+def pupil_distance(points: FloatArray) -> FloatArray:
+    """Distance of the eyes' centres (means of their six landmarks) in pixels, shape (...)."""
+    left, right = (points[..., list(GROUPS_68[eye]), :].mean(axis=-2) for eye in EYES)
+    return cast(FloatArray, np.linalg.norm(left - right, axis=-1))
+
+
+def box_size(points: FloatArray) -> FloatArray:
+    """Square root of width times height of the landmarks' tight box in pixels, shape (...).
+
+    NaN landmarks are left out, so it serves profiles, of which only one eye is to be seen.
+    """
+    given = annotated(points)[..., None]
+    extent = np.where(given, points, -np.inf).max(axis=-2) - np.where(given, points, np.inf).min(
+        axis=-2
+    )
+    return cast(FloatArray, np.sqrt(np.clip(extent, 0, None).prod(axis=-1)))
+
+
+NORMALISERS: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "inter-ocular": eye_distance,
+    "inter-pupil": pupil_distance,
+    "box": box_size,
+}
+"""What an error may be divided by; the 300-W challenge's own is "inter-ocular"."""
+
+
+def normalised_mean_errors(
+    predicted: FloatArray,
+    truth: FloatArray,
+    by: str = "inter-ocular",
+    landmarks: Sequence[int] | None = None,
+) -> FloatArray:
+    """NME of each face.
 
     Parameters
     ----------
     predicted, truth : array, shape (faces, 68, 2)
         Pixels. Landmarks that are NaN in `truth` are left out of a face's mean.
+    by : str
+        A key of `NORMALISERS`, measured on `truth`.
+    landmarks : sequence of int, optional
+        The landmarks to take the mean over, such as a value of `REGIONS`; by default all.
 
     Returns
     -------
     array, shape (faces,)
-        Fractions of the inter-ocular distance; NaN for a face whose truth lacks an eye corner,
-        has both in one place, or has no landmark at all.
+        Fractions of the normaliser; NaN for a face whose truth does not give it, gives zero, or
+        has no landmark at all.
     """
     errors = point_errors(predicted, truth)
+    if landmarks is not None:
+        errors = errors[..., list(landmarks)]
     given = np.isfinite(errors)
     count = given.sum(axis=-1)
     total = np.where(given, errors, 0.0).sum(axis=-1)
-    distance = eye_distance(truth)
+    distance = NORMALISERS[by](truth)
     usable = (count > 0) & (distance > 0)
     normalised: FloatArray = np.full(total.shape, np.nan)
     np.divide(total, count * distance, out=normalised, where=usable)
@@ -69,7 +122,12 @@ def area_under_curve(errors: FloatArray, threshold: float = FAILURE_THRESHOLD) -
     _check_threshold(threshold)
     if not len(errors):
         return float("nan")
-    return float(np.clip(1 - np.asarray(errors) / threshold, 0, None).mean())
+    return float(area_shares(errors, threshold).mean())
+
+
+def area_shares(errors: FloatArray, threshold: float = FAILURE_THRESHOLD) -> FloatArray:
+    """What each face adds to the area, between 0 and 1; NaN where its error is."""
+    return np.clip(1 - np.asarray(errors) / threshold, 0, None)
 
 
 def failure_rate(errors: FloatArray, threshold: float = FAILURE_THRESHOLD) -> float:

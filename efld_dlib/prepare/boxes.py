@@ -7,20 +7,16 @@ box, fitted on the faces it found, says what its box would have been.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 import numpy as np
 
-from ..annotation import Box, FaceAnnotation, FloatArray, annotated
+from ..annotation import Box, FaceAnnotation, FloatArray
+from ..detection.frame import MIN_POINTS, BoxMap, default_box_map, normalise
 
 MIN_FACES_TO_FIT = 50
 """With fewer matched faces than this, `default_box_map` is used instead of a fitted map."""
-
-MIN_POINTS = 5
-"""A face with fewer landmarks is rejected: its place and size are too uncertain."""
 
 MAX_CENTER_RESIDUAL = 0.2
 """A matched box whose centre is further from the map's than this fraction of its width is one
@@ -28,62 +24,6 @@ that sits wrongly (half a face, or a face and its beard), and is replaced by the
 
 MAX_SIZE_RATIO = 1.35
 """Likewise for a matched box wider or narrower than the map's by this factor."""
-
-
-@dataclass(frozen=True)
-class BoxMap:
-    """A linear map from landmarks to the detector's (square) box.
-
-    Landmarks are taken relative to their centroid and in units of their root mean square distance
-    from it, so the map commutes with shifting and scaling the picture.
-
-    Parameters
-    ----------
-    mean_shape : array, shape (n, 2)
-        Mean landmarks in those units; stands in for landmarks that are not annotated.
-    weights : array, shape (2 n + 1, 3)
-        From the flattened normalised landmarks and 1 to the box's centre (x, y) and width.
-    """
-
-    mean_shape: FloatArray
-    weights: FloatArray
-
-    def predict(self, points: FloatArray) -> Box:
-        """The box for landmarks of shape (n, 2), in their pixels; NaN = not annotated."""
-        shape, center, size = normalise(self.complete(points))
-        x, y, width = np.append(shape.ravel(), 1.0) @ self.weights
-        return square_box(center[0] + x * size, center[1] + y * size, width * size)
-
-    def complete(self, points: FloatArray) -> FloatArray:
-        """`points` with missing ones put where the mean shape, moved onto the rest, has them."""
-        given = annotated(points)
-        if given.all():
-            return points
-        moved = _similarity(self.mean_shape[given], points[given], self.mean_shape)
-        return np.where(given[:, None], points, moved)
-
-
-def square_box(center_x: float, center_y: float, width: float) -> Box:
-    """The square box of that centre and width."""
-    return Box(center_x - (width - 1) / 2, center_y - (width - 1) / 2, width, width)
-
-
-def normalise(points: FloatArray) -> tuple[FloatArray, FloatArray, float]:
-    """Landmarks about their centroid in units of their RMS radius; the centroid; the radius."""
-    center = points.mean(axis=0)
-    size = float(np.sqrt(((points - center) ** 2).sum(axis=1).mean()))
-    return (points - center) / size, center, size
-
-
-def _similarity(source: FloatArray, target: FloatArray, moved: FloatArray) -> FloatArray:
-    """`moved` under the least-squares similarity that takes `source` to `target`; all (n, 2)."""
-    complex_source = source @ [1, 1j]
-    complex_target = target @ [1, 1j]
-    a, b = complex_source.mean(), complex_target.mean()
-    spread = np.vdot(complex_source - a, complex_source - a).real
-    factor = np.vdot(complex_source - a, complex_target - b) / spread if spread else 0
-    result = factor * (moved @ [1, 1j] - a) + b
-    return np.column_stack([result.real, result.imag])
 
 
 def fit_box_map(points: FloatArray, boxes: Sequence[Box], penalty: float = 5.0) -> BoxMap:
@@ -116,19 +56,6 @@ def fit_box_map(points: FloatArray, boxes: Sequence[Box], penalty: float = 5.0) 
     return BoxMap(mean_shape, np.vstack([slopes, constant]))
 
 
-def default_box_map() -> BoxMap:
-    """The mean frame of dlib's frontal detector on 300-W's training faces.
-
-    The same centre and width for every face, in its normalised units; `tools/fit_default_box.py`
-    made the file.
-    """
-    text = files("efld_dlib.data").joinpath("default_box.json").read_text(encoding="utf-8")
-    data = json.loads(text)
-    mean_shape = np.array(data["mean_shape"], dtype=np.float64)
-    constant = [[*data["center"], data["width"]]]
-    return BoxMap(mean_shape, np.vstack([np.zeros((mean_shape.size, 3)), constant]))
-
-
 @dataclass(frozen=True)
 class BoxReport:
     """Where the training faces' boxes came from.
@@ -158,7 +85,7 @@ class BoxReport:
 
 def assign_boxes(
     faces: Sequence[FaceAnnotation], detected: Sequence[Box | None]
-) -> tuple[list[Box | None], BoxReport]:
+) -> tuple[list[Box | None], BoxReport, BoxMap]:
     """A box for each face.
 
     Parameters
@@ -173,6 +100,8 @@ def assign_boxes(
     boxes : list of Box or None
         None = the face is rejected.
     report : BoxReport
+    frame : BoxMap
+        The map that the predicted boxes come from.
     """
     usable = [int(face.given.sum()) >= MIN_POINTS for face in faces]
     pairs = [
@@ -190,7 +119,7 @@ def assign_boxes(
         kind, chosen = _choose(face, box, box_map) if good else ("rejected", None)
         boxes.append(chosen)
         counts[kind] += 1
-    return boxes, BoxReport(**counts)
+    return boxes, BoxReport(**counts), box_map
 
 
 def _choose(face: FaceAnnotation, box: Box | None, box_map: BoxMap) -> tuple[str, Box | None]:

@@ -1,31 +1,36 @@
 """`training_xml/`: gray crops of one face size and the XML that dlib's trainer reads.
 
-The same records, options and seed give the same files, byte for byte.
+The same records, options and seed give the same files, byte for byte, whatever the number of
+processes; a run that was interrupted goes on where it was.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from ..annotation import Box, FaceAnnotation, ImageRecord
+from ..annotation import FloatArray, ImageRecord
 from ..datasets.imglab import write_imglab
-from ..detection.detectors import Detection, FrontalDetector
-from ..detection.matching import match_detections
-from ..errors import DataError, EfldError, OptionError, Problems
-from ..files import atomic_path, write_json
-from ..images import FACE_SIZE, canonical_crop, read_image, to_gray
-from ..parallel import parallel_map, progress, resolve_jobs
-from ..scheme import mirror_points
-from .boxes import BoxReport, assign_boxes
+from ..datasets.split import choose_photographs
+from ..errors import DataError, OptionError, Problems
+from ..files import write_json
+from ..images import FACE_SIZE
+from ..parallel import resolve_jobs
+from .augment import DEFAULT_AUGMENTATION, PRESETS, Step
+from .boxes import BoxReport
+from .faces import CACHE, TrainingFace, boxed_faces
+from .journal import resumable_samples
+from .rarity import Weighting, copies_for_weights, weigh
+from .report import write_rarity_report
+from .samples import CropJob, crop_jobs
+from .scatter import BoxModel
 
 TRAIN_XML = "train.xml"
 VALIDATION_XML = "validation.xml"
@@ -41,7 +46,15 @@ class PrepareOptions:
     face_size : int
         Width of the face box in the crops, in pixels.
     mirror : bool
-        Add the mirror image of every training face (never of a validation face).
+        Whether mirror images of the training faces (never of the validation faces) are used.
+    variants : int
+        Samples of a training face of weight 1: itself, its mirror image, then augmented ones.
+    augmentation : tuple of Step
+        What is done to the augmented ones.
+    weighting : Weighting
+        How rarity multiplies a face's samples.
+    budget : int, optional
+        Total of training samples; without it the weights times the variants add up freely.
     validation : float
         Fraction of the photographs held out, from 0 up to but not including 1.
     seed : int
@@ -52,6 +65,10 @@ class PrepareOptions:
 
     face_size: int = FACE_SIZE
     mirror: bool = True
+    variants: int = 4
+    augmentation: tuple[Step, ...] = PRESETS[DEFAULT_AUGMENTATION]
+    weighting: Weighting = field(default_factory=Weighting)
+    budget: int | None = None
     validation: float = 0.1
     seed: int = 1
     jpeg_quality: int = 95
@@ -63,6 +80,12 @@ class PrepareOptions:
             raise OptionError(f"face size must be 40 to 1000 pixels, not {self.face_size}")
         if not 1 <= self.jpeg_quality <= 100:
             raise OptionError(f"JPEG quality must be 1 to 100, not {self.jpeg_quality}")
+        if not 1 <= self.variants <= 1000:
+            raise OptionError(f"variants must be 1 to 1000, not {self.variants}")
+        if self.budget is not None and self.budget < 1:
+            raise OptionError(f"the budget must be at least 1 sample, not {self.budget}")
+        if self.seed < 0:
+            raise OptionError(f"the seed must not be negative, as {self.seed} is")
 
 
 @dataclass(frozen=True)
@@ -75,43 +98,31 @@ class PrepareReport:
         Where `TRAIN_XML`, `VALIDATION_XML` and the crops lie.
     boxes : BoxReport
         Where the boxes came from.
-    train_faces, validation_faces : int
-        Faces in each part; the training part counts mirror images and copies.
+    train_faces, train_samples : int
+        Annotated faces to train on, and the crops made of them.
+    validation_faces : int
+        Faces held out.
     photographs, validation_photographs : int
         Photographs in all, and held out.
+    effective_faces : float
+        Number of equally weighted faces that would tell as much (Kish's effective sample size).
     """
 
     folder: Path
     boxes: BoxReport
     train_faces: int
+    train_samples: int
     validation_faces: int
     photographs: int
     validation_photographs: int
+    effective_faces: float
 
     def __str__(self) -> str:
         return (
-            f"{self.boxes}\n{self.folder}: {self.train_faces} training faces (mirror images and "
-            f"copies counted), {self.validation_faces} validation faces "
+            f"{self.boxes}\n{self.folder}: {self.train_samples} training samples of "
+            f"{self.train_faces} faces, {self.validation_faces} validation faces "
             f"({self.validation_photographs} of {self.photographs} photographs held out)"
         )
-
-
-@dataclass(frozen=True)
-class _Face:
-    """One training face on its way from photograph to crop."""
-
-    path: Path
-    photograph: str
-    annotation: FaceAnnotation
-
-
-@dataclass(frozen=True)
-class _CropTask:
-    face: _Face
-    target: Path
-    mirror: bool
-    face_size: int
-    jpeg_quality: int
 
 
 def build_training_xml(
@@ -121,13 +132,14 @@ def build_training_xml(
     jobs: int | None = None,
     problems: Problems | None = None,
     show_progress: bool = False,
+    detections: Path | None = None,
 ) -> PrepareReport:
     """Make training and validation data of annotated pictures.
 
     Parameters
     ----------
     records : iterable of ImageRecord
-        Pictures with 68-point annotations.
+        Pictures with 68-point annotations; absent landmarks are allowed.
     output : path
         Folder to write to; its earlier content stays valid until the new XML is whole.
     options : PrepareOptions, optional
@@ -137,6 +149,9 @@ def build_training_xml(
         Takes the pictures that cannot be used; without it the first one raises.
     show_progress : bool
         Progress bars on stderr.
+    detections : path, optional
+        File that keeps what the detector finds; by default one in `output`. Builds that share it
+        search a picture only once.
 
     Returns
     -------
@@ -149,120 +164,102 @@ def build_training_xml(
     """
     options = options or PrepareOptions()
     problems = problems if problems is not None else Problems(strict=True)
-    jobs = resolve_jobs(jobs)
-    folder = Path(output)
-    faces, box_report = _boxed_faces(list(records), jobs, problems, show_progress)
+    jobs, folder = resolve_jobs(jobs), Path(output)
+    faces, box_report, boxes = boxed_faces(
+        list(records), detections or folder / CACHE, jobs, problems, show_progress
+    )
     if not faces:
         raise DataError(folder, "no usable face to train on was given")
     rng = np.random.default_rng(options.seed)
     held_out = choose_photographs([face.photograph for face in faces], options.validation, rng)
+    is_held_out = np.array([face.photograph in held_out for face in faces])
+    weights = _weights(faces, is_held_out, options)
+    counts = _sample_counts(weights, is_held_out, options, rng)
 
-    crops = folder / f"crops-{_digest(faces, options)}"
-    tasks = list(_crop_tasks(faces, held_out, crops, options))
-    crops.mkdir(parents=True, exist_ok=True)
-    written = progress(parallel_map(_write_crop, tasks, jobs), len(tasks), "crops", show_progress)
+    crops = folder / f"crops-{_digest(faces, counts, boxes, options)}"
+    template = CropJob(
+        faces[0],
+        0,
+        (),
+        crops,
+        options.seed,
+        options.face_size,
+        options.jpeg_quality,
+        options.augmentation,
+        boxes,
+    )
+    crop_list = list(crop_jobs(faces, counts.tolist(), options.mirror, template))
     parts: dict[bool, list[ImageRecord]] = {True: [], False: []}
-    for task, record in zip(tasks, written, strict=True):
-        parts[task.face.photograph in held_out].append(record)
-    train_faces = write_imglab(folder / TRAIN_XML, parts[False], "efld_dlib training faces")
-    validation_faces = write_imglab(
-        folder / VALIDATION_XML, parts[True], "efld_dlib held-out faces"
-    )
+    for job, made in zip(
+        crop_list, resumable_samples(crop_list, crops, jobs, show_progress), strict=True
+    ):
+        parts[job.face.photograph in held_out].extend(made)
+    train_samples = write_imglab(folder / TRAIN_XML, parts[False], "efld_dlib training faces")
+    write_imglab(folder / VALIDATION_XML, parts[True], "efld_dlib held-out faces")
     _remove_other_crops(folder, crops)
+    training = [face.annotation for face in np.array(faces, dtype=object)[~is_held_out]]
+    effective = write_rarity_report(
+        folder, training, weights[~is_held_out], counts[~is_held_out], options.weighting
+    )
     report = PrepareReport(
-        folder,
-        box_report,
-        train_faces,
-        validation_faces,
-        len({face.photograph for face in faces}),
-        len(held_out),
+        folder=folder,
+        boxes=box_report,
+        train_faces=len(training),
+        train_samples=train_samples,
+        validation_faces=int(is_held_out.sum()),
+        photographs=len({face.photograph for face in faces}),
+        validation_photographs=len(held_out),
+        effective_faces=effective,
     )
-    write_json(
-        folder / REPORT,
-        {"options": asdict(options), **{k: v for k, v in asdict(report).items() if k != "folder"}},
-    )
+    summary = {key: value for key, value in asdict(report).items() if key != "folder"}
+    write_json(folder / REPORT, {"options": asdict(options), **summary})
     return report
 
 
-def choose_photographs(names: Iterable[str], fraction: float, rng: np.random.Generator) -> set[str]:
-    """A random `fraction` of the different `names`, rounded; the order given does not matter."""
-    unique = sorted(set(names))
-    return {unique[i] for i in rng.permutation(len(unique))[: round(fraction * len(unique))]}
+def _weights(
+    faces: Sequence[TrainingFace], held_out: NDArray[np.bool_], options: PrepareOptions
+) -> FloatArray:
+    """Weight of each face: its rarity among the training faces, times the copies asked for."""
+    weights = np.ones(len(faces))
+    annotations = [face.annotation for face in faces]
+    training = np.flatnonzero(~held_out)
+    rarity = weigh([annotations[i] for i in training], options.weighting)
+    weights[training] = rarity * [annotations[i].copies for i in training]
+    return weights
 
 
-def _boxed_faces(
-    records: list[ImageRecord], jobs: int, problems: Problems, show_progress: bool
-) -> tuple[list[_Face], BoxReport]:
-    """The faces that can be used, each with its box, and where the boxes came from."""
-    detected = progress(
-        parallel_map(_detect, [record.path for record in records], jobs),
-        len(records),
-        "detecting",
-        show_progress,
-    )
-    faces: list[_Face] = []
-    found: list[Box | None] = []
-    for record, detections in zip(records, detected, strict=True):
-        if isinstance(detections, EfldError):
-            problems.add(detections)
-            continue
-        faces.extend(_Face(record.path, record.photograph, face) for face in record.faces)
-        found.extend(match_detections(record.faces, detections))
-    boxes, report = assign_boxes([face.annotation for face in faces], found)
-    return [
-        _Face(face.path, face.photograph, _with_box(face.annotation, box))
-        for face, box in zip(faces, boxes, strict=True)
-        if box is not None
-    ], report
+def _sample_counts(
+    weights: FloatArray,
+    held_out: NDArray[np.bool_],
+    options: PrepareOptions,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Number of samples of each face; a validation face is one."""
+    training = weights[~held_out]
+    if options.budget is not None and len(training):
+        wanted = training * options.budget / training.sum()
+    else:
+        wanted = training * options.variants
+    counts = np.ones(len(weights), dtype=np.int64)
+    counts[~held_out] = copies_for_weights(wanted, rng)
+    return counts
 
 
-def _with_box(face: FaceAnnotation, box: Box) -> FaceAnnotation:
-    return FaceAnnotation(face.points, box, face.scheme, face.pose, face.occluded, face.copies)
-
-
-def _detect(path: Path) -> list[Detection] | EfldError:
-    try:
-        return FrontalDetector()(to_gray(read_image(path)))
-    except DataError as error:
-        return error
-
-
-def _digest(faces: Sequence[_Face], options: PrepareOptions) -> str:
+def _digest(
+    faces: Sequence[TrainingFace],
+    counts: NDArray[np.int64],
+    boxes: BoxModel,
+    options: PrepareOptions,
+) -> str:
     """Short name of what the crops are made from."""
     digest = hashlib.sha256(json.dumps(asdict(options), sort_keys=True).encode())
+    for array in (counts, boxes.frame.weights, boxes.covariance):
+        digest.update(np.ascontiguousarray(array).tobytes())
     for face in faces:
         digest.update(face.path.name.encode("utf-8", "surrogateescape"))
         digest.update(face.annotation.points.tobytes())
         digest.update(np.array(face.annotation.box).tobytes())
     return digest.hexdigest()[:12]
-
-
-def _crop_tasks(
-    faces: Sequence[_Face], held_out: set[str], crops: Path, options: PrepareOptions
-) -> Iterable[_CropTask]:
-    for number, face in enumerate(faces):
-        name = f"{number:06d}-{re.sub(r'[^A-Za-z0-9_-]', '_', face.path.stem)[:60]}"
-        mirrors = (False, True) if options.mirror and face.photograph not in held_out else (False,)
-        for mirror in mirrors:
-            target = crops / f"{name}{'-mirror' if mirror else ''}.jpg"
-            yield _CropTask(face, target, mirror, options.face_size, options.jpeg_quality)
-
-
-def _write_crop(task: _CropTask) -> ImageRecord:
-    """Write one crop, and return it with its annotation in its own pixels."""
-    face = task.face.annotation
-    assert face.box is not None
-    crop = canonical_crop(to_gray(read_image(task.face.path)), face.box, task.face_size)
-    points, image = crop.from_photograph(face.points), crop.image
-    if task.mirror:
-        # The box lies in the middle of the crop, so its mirror image is itself.
-        points = mirror_points(points, image.shape[1], face.scheme)
-        image = np.ascontiguousarray(image[:, ::-1])
-    with atomic_path(task.target) as temporary:
-        if not cv2.imwrite(str(temporary), image, [cv2.IMWRITE_JPEG_QUALITY, task.jpeg_quality]):
-            raise DataError(task.target, "cannot be written")
-    annotation = FaceAnnotation(points, crop.box, face.scheme, copies=face.copies)
-    return ImageRecord(task.target, (annotation,), task.face.photograph)
 
 
 def _remove_other_crops(folder: Path, keep: Path) -> None:

@@ -1,0 +1,85 @@
+"""How dlib's frontal detector frames a face: from its landmarks to the box that it would give."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+
+from ..annotation import Box, FloatArray, annotated
+
+MIN_POINTS = 5
+"""A face with fewer landmarks gets no box: its place and size are too uncertain."""
+
+
+@dataclass(frozen=True)
+class BoxMap:
+    """A linear map from landmarks to the detector's (square) box.
+
+    Landmarks are taken relative to their centroid and in units of their root mean square distance
+    from it, so the map commutes with shifting and scaling the picture.
+
+    Parameters
+    ----------
+    mean_shape : array, shape (n, 2)
+        Mean landmarks in those units; stands in for landmarks that are not annotated.
+    weights : array, shape (2 n + 1, 3)
+        From the flattened normalised landmarks and 1 to the box's centre (x, y) and width.
+    """
+
+    mean_shape: FloatArray
+    weights: FloatArray
+
+    def predict(self, points: FloatArray) -> Box:
+        """The box for landmarks of shape (n, 2), in their pixels; NaN = not annotated."""
+        shape, center, size = normalise(self.complete(points))
+        x, y, width = np.append(shape.ravel(), 1.0) @ self.weights
+        return square_box(center[0] + x * size, center[1] + y * size, width * size)
+
+    def complete(self, points: FloatArray) -> FloatArray:
+        """`points` with missing ones put where the mean shape, moved onto the rest, has them."""
+        given = annotated(points)
+        if given.all():
+            return points
+        moved = _similarity(self.mean_shape[given], points[given], self.mean_shape)
+        return np.where(given[:, None], points, moved)
+
+
+def square_box(center_x: float, center_y: float, width: float) -> Box:
+    """The square box of that centre and width."""
+    return Box(center_x - (width - 1) / 2, center_y - (width - 1) / 2, width, width)
+
+
+def normalise(points: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+    """Landmarks about their centroid in units of their RMS radius; the centroid; the radius."""
+    center = points.mean(axis=0)
+    size = float(np.sqrt(((points - center) ** 2).sum(axis=1).mean()))
+    return (points - center) / size, center, size
+
+
+def _similarity(source: FloatArray, target: FloatArray, moved: FloatArray) -> FloatArray:
+    """`moved` under the least-squares similarity that takes `source` to `target`; all (n, 2)."""
+    complex_source = source @ [1, 1j]
+    complex_target = target @ [1, 1j]
+    a, b = complex_source.mean(), complex_target.mean()
+    spread = np.vdot(complex_source - a, complex_source - a).real
+    factor = np.vdot(complex_source - a, complex_target - b) / spread if spread else 0
+    result = factor * (moved @ [1, 1j] - a) + b
+    return np.column_stack([result.real, result.imag])
+
+
+@lru_cache(maxsize=1)
+def default_box_map() -> BoxMap:
+    """The mean frame of dlib's frontal detector on 300-W's training faces.
+
+    The same centre and width for every face, in its normalised units; `tools/fit_default_box.py`
+    made the file.
+    """
+    text = files("efld_dlib.data").joinpath("default_box.json").read_text(encoding="utf-8")
+    data = json.loads(text)
+    mean_shape = np.array(data["mean_shape"], dtype=np.float64)
+    constant = [[*data["center"], data["width"]]]
+    return BoxMap(mean_shape, np.vstack([np.zeros((mean_shape.size, 3)), constant]))

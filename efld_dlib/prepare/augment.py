@@ -1,0 +1,279 @@
+"""Augmentations: what may be done to a training face so that it stays an honest one.
+
+Each is a small function of a crop, its annotation and a random generator that gives a new crop and
+annotation: rotation, box scatter, occlusion, out-of-plane turning and the photometric ones. Mirror
+images are made by the build itself. Crops are gray, wider than the final ones, so that turned and
+shifted faces keep real surroundings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import cast
+
+import cv2
+import numpy as np
+
+from ..annotation import Box, FaceAnnotation, FloatArray
+from ..errors import OptionError
+from ..images import Image
+from ..pose import estimate_pose
+from .scatter import BoxModel
+from .turn import turn_face
+
+Transform = Callable[[Image, FaceAnnotation, np.random.Generator], tuple[Image, FaceAnnotation]]
+
+
+def require_box(face: FaceAnnotation) -> Box:
+    """The face's box, which every face on its way to a crop has."""
+    if face.box is None:
+        raise ValueError("the face has no box")
+    return face.box
+
+
+def rotate(
+    image: Image,
+    face: FaceAnnotation,
+    rng: np.random.Generator,
+    *,
+    boxes: BoxModel,
+    degrees: float = 15.0,
+) -> tuple[Image, FaceAnnotation]:
+    """Turn in the picture's plane about the face's centre, by a normal with that deviation."""
+    box = require_box(face)
+    angle = float(np.clip(rng.normal(0, degrees), -2.5 * degrees, 2.5 * degrees))
+    # OpenCV counts counterclockwise, the toolkit's roll clockwise.
+    matrix = cast(FloatArray, cv2.getRotationMatrix2D(box.center, -angle, 1.0))
+    turned = cv2.warpAffine(image, matrix, image.shape[::-1], flags=cv2.INTER_LINEAR)
+    points = face.points @ matrix[:, :2].T + matrix[:, 2]
+    moved = boxes.follow(box, face.points, points)
+    return cast(Image, turned), replace(face, points=points, box=moved)
+
+
+def scatter_box(
+    image: Image,
+    face: FaceAnnotation,
+    rng: np.random.Generator,
+    *,
+    boxes: BoxModel,
+    strength: float = 1.0,
+) -> tuple[Image, FaceAnnotation]:
+    """Give the face another box out of those that the detector might have given it."""
+    return image, replace(face, box=boxes.draw(face.points, rng, strength))
+
+
+def turn(
+    image: Image,
+    face: FaceAnnotation,
+    rng: np.random.Generator,
+    *,
+    boxes: BoxModel,
+    yaw: float = 20.0,
+    pitch: float = 10.0,
+    limit: float = 45.0,
+) -> tuple[Image, FaceAnnotation]:
+    """Turn out of the picture's plane, further the way that the head is turned already.
+
+    Turning back would have to show the side that the picture hides. The change is uniform up to
+    `yaw` and `pitch` degrees; faces whose pose is unknown or beyond `limit` stay as they are.
+    """
+    pose = estimate_pose(face.points)
+    if not np.isfinite(pose).all() or abs(pose.yaw) >= limit:
+        return image, face
+    outward = np.sign(pose.yaw) if abs(pose.yaw) > 5 else rng.choice([-1.0, 1.0])
+    room = min(yaw, limit - abs(pose.yaw))
+    change_yaw, change_pitch = outward * rng.uniform(0, room), rng.uniform(-pitch, pitch)
+    turned, points = turn_face(image, face.points, change_yaw, change_pitch)
+    moved = boxes.follow(require_box(face), face.points, points)
+    return turned, replace(face, points=points, box=moved)
+
+
+def occlude(
+    image: Image,
+    face: FaceAnnotation,
+    rng: np.random.Generator,
+    *,
+    boxes: BoxModel,
+    largest: float = 0.45,
+    keep_points: bool = True,
+) -> tuple[Image, FaceAnnotation]:
+    """Cover a part of the face with a patch of another part of the picture, of noise, or plain.
+
+    The patch is a turned rectangle or an ellipse whose sides are up to `largest` of the box. The
+    covered landmarks are marked as occluded; they stay as targets, unless `keep_points` is off.
+    """
+    box = require_box(face)
+    height, width = image.shape
+    sides = rng.uniform(0.15, largest, 2) * box.width
+    center = (
+        box.left + rng.uniform(0, 1) * box.width,
+        box.top + rng.uniform(0, 1) * box.height,
+    )
+    shape = (center, (float(sides[0]), float(sides[1])), float(rng.uniform(0, 180)))
+    mask = np.zeros_like(image)
+    if rng.random() < 0.5:
+        cv2.ellipse(mask, shape, 255, -1)
+    else:
+        corners = np.rint(cv2.boxPoints(shape)).astype(np.int32)
+        cv2.fillConvexPoly(mask, corners, 255)
+    covered = mask > 0
+    filled = image.copy()
+    filled[covered] = _filling(image, rng)[covered]
+
+    cells = np.rint(np.nan_to_num(face.points, nan=-1)).astype(int)
+    inside = (cells >= 0).all(axis=1) & (cells < [width, height]).all(axis=1)
+    hidden = np.zeros(len(cells), dtype=bool)
+    hidden[inside] = covered[cells[inside, 1], cells[inside, 0]]
+    before = np.zeros(len(cells), dtype=bool) if face.occluded is None else face.occluded
+    points = face.points if keep_points else np.where(hidden[:, None], np.nan, face.points)
+    return filled, replace(face, points=points, occluded=before | hidden)
+
+
+def _filling(image: Image, rng: np.random.Generator) -> Image:
+    """What lies over a face: something else of the picture, noise, or a plain shade."""
+    kind = rng.integers(3)
+    if kind == 0:
+        shift = rng.integers(image.shape[0] // 4, 3 * image.shape[0] // 4, 2)
+        return np.roll(image, tuple(shift), axis=(0, 1))
+    shade = rng.uniform(10, 245)
+    noise = rng.normal(0, rng.uniform(5, 50) if kind == 1 else 2, image.shape)
+    smooth = cv2.GaussianBlur(noise, (0, 0), rng.uniform(0.5, 3)) * (3 if kind == 1 else 1)
+    return cast(Image, np.clip(shade + smooth, 0, 255).astype(np.uint8))
+
+
+def tone(
+    image: Image, face: FaceAnnotation, rng: np.random.Generator, *, boxes: BoxModel
+) -> tuple[Image, FaceAnnotation]:
+    """Another gamma, contrast and brightness, and light that falls off to one side."""
+    values = image.astype(np.float32) / 255
+    values = values ** float(np.exp(rng.uniform(-0.5, 0.5)))
+    values = (values - 0.5) * rng.uniform(0.6, 1.3) + 0.5 + rng.uniform(-0.15, 0.15)
+    rows, columns = np.indices(image.shape, dtype=np.float32)
+    direction = rng.uniform(0, 2 * np.pi)
+    across = np.cos(direction) * columns + np.sin(direction) * rows
+    across = (across - across.mean()) / np.ptp(across)
+    values = values * (1 + rng.uniform(0, 0.8) * across)
+    return np.clip(values * 255, 0, 255).astype(np.uint8), face
+
+
+def degrade(
+    image: Image, face: FaceAnnotation, rng: np.random.Generator, *, boxes: BoxModel
+) -> tuple[Image, FaceAnnotation]:
+    """A picture of lower quality: fewer pixels, blur, noise or strong JPEG compression."""
+    kind = rng.integers(4)
+    if kind == 0:
+        factor = rng.uniform(0.2, 0.7)
+        size = image.shape[::-1]
+        small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        changed = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
+    elif kind == 1:
+        changed = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.7, 3))
+    elif kind == 2:
+        noisy = image + rng.normal(0, rng.uniform(3, 15), image.shape)
+        changed = np.clip(noisy, 0, 255).astype(np.uint8)
+    else:
+        quality = int(rng.integers(10, 50))
+        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        changed = cast(Image, cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
+    return cast(Image, changed), face
+
+
+@dataclass(frozen=True)
+class Step:
+    """An augmentation and the probability with which a sample undergoes it."""
+
+    name: str
+    probability: float
+
+
+# In the order in which they are applied: the head turns, the detector frames it, something gets in
+# the way, the camera records it.
+AUGMENTATIONS: dict[str, Callable[..., tuple[Image, FaceAnnotation]]] = {
+    "turn": turn,
+    "rotate": rotate,
+    "scatter": scatter_box,
+    "occlude": occlude,
+    "tone": tone,
+    "degrade": degrade,
+}
+
+PRESETS: dict[str, tuple[Step, ...]] = {
+    "none": (),
+    "rotate": (Step("rotate", 1.0),),
+    "scatter": (Step("scatter", 1.0),),
+    "occlude": (Step("occlude", 0.5),),
+    "photometric": (Step("tone", 0.5), Step("degrade", 0.5)),
+    "turn": (Step("turn", 0.7),),
+    # The paper's own: rotation and occlusion (flipping is an option of the build).
+    "paper": (Step("rotate", 1.0), Step("occlude", 0.3)),
+    "all": (
+        Step("turn", 0.4),
+        Step("rotate", 1.0),
+        Step("scatter", 1.0),
+        Step("occlude", 0.3),
+        Step("tone", 0.4),
+        Step("degrade", 0.3),
+    ),
+}
+DEFAULT_AUGMENTATION = "scatter"
+
+
+def parse_augmentation(text: str) -> tuple[Step, ...]:
+    """Steps of a preset, or of single ones: ``rotate,occlude:0.3`` (name and probability).
+
+    Raises
+    ------
+    OptionError
+        A name is unknown, or a probability is not between 0 and 1.
+    """
+    if text in PRESETS:
+        return PRESETS[text]
+    steps = []
+    for item in text.split(","):
+        name, _, number = item.strip().partition(":")
+        if name not in AUGMENTATIONS:
+            raise OptionError(
+                f"there is no augmentation '{name}'; choose a preset ({', '.join(PRESETS)}) or "
+                f"steps ({', '.join(AUGMENTATIONS)}), each with an optional :probability"
+            )
+        try:
+            probability = float(number) if number else 1.0
+        except ValueError:
+            probability = -1.0
+        if not 0 <= probability <= 1:
+            raise OptionError(f"probability of {item.strip()!r} must be between 0 and 1")
+        steps.append(Step(name, probability))
+    order = list(AUGMENTATIONS)
+    return tuple(sorted(steps, key=lambda step: order.index(step.name)))
+
+
+def augment(
+    image: Image,
+    face: FaceAnnotation,
+    rng: np.random.Generator,
+    steps: tuple[Step, ...],
+    boxes: BoxModel,
+) -> tuple[Image, FaceAnnotation]:
+    """Apply `steps`, each with its probability, to a crop and its annotation.
+
+    Parameters
+    ----------
+    image : array of uint8, shape (height, width)
+        A gray crop, wider than the face.
+    face : FaceAnnotation
+        With its box, in pixels of the crop.
+    rng : Generator
+    steps : tuple of Step
+    boxes : BoxModel
+        How the detector frames faces.
+
+    Returns
+    -------
+    image, face
+        The input is left as it was.
+    """
+    for step in steps:
+        if rng.random() < step.probability:
+            image, face = AUGMENTATIONS[step.name](image, face, rng, boxes=boxes)
+    return image, face

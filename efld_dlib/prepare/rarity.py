@@ -1,0 +1,207 @@
+"""How rare a face is among the training faces, and how often it is trained on for that.
+
+The paper's loss punishes errors on rare training samples more. dlib's trainer has no weights, so a
+weight becomes a number of copies: see `copies_for_weights`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from ..annotation import FaceAnnotation, FloatArray
+from ..errors import OptionError
+from ..geometry import line, line_ratio
+from ..pose import face_poses
+
+DENSITY_BANDWIDTH = 6.0
+"""Width in degrees (one standard deviation) of the Gaussian that smooths the pose density. Below
+it a single face is its own neighbourhood; far above it turned heads look as common as frontal."""
+
+_CUTOFF = 4.0
+"""Standard deviations beyond which a neighbour adds nothing worth counting."""
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """How rarity becomes weight.
+
+    Parameters
+    ----------
+    kind : {"pose-density", "classes", "none"}
+        By the smoothed density of yaw, pitch and roll; by the inverse fraction of the classes of
+        `CLASSES`; or not at all.
+    gamma : float
+        Exponent of the rarity: 0 weights nothing, 1 evens the density out entirely.
+    cap : float
+        Largest weight; the smallest is 1.
+    """
+
+    kind: str = "pose-density"
+    gamma: float = 0.5
+    cap: float = 4.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in WEIGHTINGS:
+            raise OptionError(
+                f"there is no weighting '{self.kind}'; choose {', '.join(WEIGHTINGS)}"
+            )
+        if not 0 <= self.gamma <= 2:
+            raise OptionError(f"gamma must be between 0 and 2, not {self.gamma}")
+        if not 1 <= self.cap <= 1000:
+            raise OptionError(f"the cap must be between 1 and 1000, not {self.cap}")
+
+
+def pose_density(poses: FloatArray, at: FloatArray | None = None) -> FloatArray:
+    """Smoothed density of poses, each counted with its mirror image.
+
+    Parameters
+    ----------
+    poses : array, shape (n, 3)
+        Yaw, pitch, roll in degrees; rows with NaN are not counted.
+    at : array, shape (m, 3), optional
+        Where to tell the density; by default at the poses themselves.
+
+    Returns
+    -------
+    array, shape (m,)
+        Mean weight of a Gaussian of `DENSITY_BANDWIDTH` about each pose; NaN for a NaN row.
+    """
+    at = poses if at is None else at
+    known = poses[np.isfinite(poses).all(axis=1)]
+    density = np.full(len(at), np.nan)
+    asked = np.isfinite(at).all(axis=1)
+    if not len(known) or not asked.any():
+        return density
+    both = np.vstack([known, known * [-1, 1, -1]])
+    neighbours = cKDTree(both / DENSITY_BANDWIDTH)
+    near = neighbours.query_ball_point(at[asked] / DENSITY_BANDWIDTH, _CUTOFF)
+    density[asked] = [
+        np.exp(-0.5 * (((both[group] - place) / DENSITY_BANDWIDTH) ** 2).sum(axis=1)).sum()
+        / len(both)
+        for group, place in zip(near, at[asked], strict=True)
+    ]
+    return density
+
+
+def _density_rarity(faces: Sequence[FaceAnnotation]) -> FloatArray:
+    density = pose_density(face_poses(faces))
+    known = density[np.isfinite(density)]
+    if not len(known):
+        return np.ones(len(faces))
+    # A density of next to nothing is the rarest of all, not a division by zero.
+    floor = float(np.median(known)) / 1e6
+    rarity = np.median(known) / np.maximum(density, floor)
+    return np.where(np.isfinite(rarity), rarity, 1.0)
+
+
+@dataclass(frozen=True)
+class FaceClass:
+    """A class of faces as PFLD weights them (Guo et al., arXiv 1902.10859), and who is in it."""
+
+    name: str
+    members: Callable[[Sequence[FaceAnnotation], FloatArray], NDArray[np.bool_]]
+
+
+PROFILE_YAW = 30.0
+HEAD_PITCH = 15.0
+OPEN_MOUTH = 0.35
+OCCLUDED_FRACTION = 0.1
+
+_OPENING = (line(61, 67), line(62, 66), line(63, 65))
+_INNER_WIDTH = (line(60, 64),)
+
+
+def mouth_opening(faces: Sequence[FaceAnnotation]) -> FloatArray:
+    """Height over width of the inner lips of each face, shape (faces,); NaN where unknown."""
+    points = np.array([face.points for face in faces])
+    return cast(FloatArray, line_ratio(points, _OPENING, _INNER_WIDTH))
+
+
+def _occluded(face: FaceAnnotation) -> float:
+    hidden = ~face.given if face.occluded is None else face.occluded | ~face.given
+    return float(hidden.mean())
+
+
+def _mostly_hidden(faces: Sequence[FaceAnnotation]) -> NDArray[np.bool_]:
+    return np.array([_occluded(face) > OCCLUDED_FRACTION for face in faces])
+
+
+# A face may be in several. One that is in none of the others is frontal.
+CLASSES = (
+    FaceClass("profile", lambda faces, poses: np.abs(poses[:, 0]) > PROFILE_YAW),
+    FaceClass("head-up", lambda faces, poses: poses[:, 1] > HEAD_PITCH),
+    FaceClass("head-down", lambda faces, poses: poses[:, 1] < -HEAD_PITCH),
+    FaceClass("expression", lambda faces, poses: mouth_opening(faces) > OPEN_MOUTH),
+    FaceClass("occlusion", lambda faces, poses: _mostly_hidden(faces)),
+)
+FRONTAL = "frontal"
+
+
+def class_members(faces: Sequence[FaceAnnotation]) -> dict[str, NDArray[np.bool_]]:
+    """Which faces are in which class of `CLASSES`, and which are `FRONTAL`."""
+    poses = face_poses(faces)
+    members = {kind.name: kind.members(faces, poses) for kind in CLASSES}
+    members[FRONTAL] = ~np.any(list(members.values()), axis=0)
+    return members
+
+
+def _class_rarity(faces: Sequence[FaceAnnotation]) -> FloatArray:
+    """Sum of the inverse fractions of a face's classes, relative to a frontal face's."""
+    members = class_members(faces)
+    rarity = np.zeros(len(faces))
+    for inside in members.values():
+        rarity += inside / max(inside.mean(), 1 / len(faces))
+    common = rarity[members[FRONTAL]]
+    base: float = common[0] if len(common) else rarity.min()
+    scaled: FloatArray = rarity / base
+    return scaled
+
+
+WEIGHTINGS: dict[str, Callable[[Sequence[FaceAnnotation]], FloatArray]] = {
+    "pose-density": _density_rarity,
+    "classes": _class_rarity,
+    "none": lambda faces: np.ones(len(faces)),
+}
+
+
+def weigh(faces: Sequence[FaceAnnotation], weighting: Weighting) -> FloatArray:
+    """Weight of each face, between 1 and the cap, shape (faces,).
+
+    ``rarity ** gamma``, where the rarity of the median face (pose-density) or of a frontal one
+    (classes) is 1. A face whose pose is unknown weighs 1.
+    """
+    if not faces:
+        return np.empty(0)
+    rarity = WEIGHTINGS[weighting.kind](faces)
+    return cast(FloatArray, np.clip(rarity**weighting.gamma, 1.0, weighting.cap))
+
+
+def copies_for_weights(weights: FloatArray, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Whole numbers of copies whose expectation is the weights (stochastic rounding).
+
+    The rounding is systematic: one random offset for all, so that the copies of any run of faces
+    add up to its weights within one, and the total is as good as constant.
+
+    Parameters
+    ----------
+    weights : array, shape (n,)
+        Expected copies, none negative.
+    rng : Generator
+
+    Returns
+    -------
+    array of int, shape (n,)
+    """
+    edges = np.floor(np.concatenate([[0.0], np.cumsum(weights)]) + rng.random())
+    return cast(NDArray[np.int64], np.diff(edges).astype(np.int64))
+
+
+def effective_sample_size(weights: FloatArray) -> float:
+    """Number of equally weighted faces that would tell as much: (sum w)^2 / sum w^2 (Kish)."""
+    return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0

@@ -1,0 +1,130 @@
+"""What the weighting made of the training faces: `report.md` and a histogram of their poses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..annotation import FaceAnnotation, FloatArray
+from ..files import write_text
+from ..images import Image
+from ..pose import face_poses
+from ..render import write_image
+from .rarity import Weighting, class_members, effective_sample_size
+
+REPORT_TEXT = "report.md"
+HISTOGRAM = "poses.png"
+
+ANGLES = ("yaw", "pitch", "roll")
+# Absolute yaw and roll, signed pitch: a face and its mirror image are equally likely.
+BINS: dict[str, tuple[float, ...]] = {
+    "yaw": (0, 10, 20, 30, 45, 60, 90),
+    "pitch": (-90, -30, -20, -10, 0, 10, 20, 30, 90),
+    "roll": (0, 5, 10, 15, 30, 45, 90, 180),
+}
+
+
+def binned(angle: str, poses: FloatArray, weights: FloatArray) -> FloatArray:
+    """Sum of weights in each bin of `BINS`; poses has shape (n, 3), in degrees."""
+    values = poses[:, ANGLES.index(angle)]
+    values = values if angle == "pitch" else np.abs(values)
+    known = np.isfinite(values)
+    return np.histogram(values[known], BINS[angle], weights=weights[known])[0].astype(np.float64)
+
+
+def write_rarity_report(
+    folder: Path,
+    faces: Sequence[FaceAnnotation],
+    weights: FloatArray,
+    counts: NDArray[np.int64],
+    weighting: Weighting,
+) -> float:
+    """Write `REPORT_TEXT` and `HISTOGRAM` into `folder`.
+
+    Parameters
+    ----------
+    folder : Path
+    faces : sequence of FaceAnnotation
+        The training faces.
+    weights, counts : array, shape (faces,)
+        Weight and number of samples of each.
+    weighting : Weighting
+        Where the weights come from.
+
+    Returns
+    -------
+    float
+        The effective sample size in faces.
+    """
+    poses = face_poses(faces)
+    effective = effective_sample_size(weights)
+    lines = [
+        "# Training samples by rarity",
+        "",
+        f"Weighting `{weighting.kind}`, gamma {weighting.gamma:g}, cap {weighting.cap:g}: "
+        f"{len(faces)} faces became {counts.sum()} samples. Weights run from {weights.min():.2f} "
+        f"to {weights.max():.2f}; the effective sample size is {effective:.0f} faces "
+        "((sum w)² / sum w²).",
+        "",
+        f"![poses before and after]({HISTOGRAM})",
+        "",
+    ]
+    rows = []
+    for angle in ANGLES:
+        before = binned(angle, poses, np.ones(len(faces)))
+        after = binned(angle, poses, counts.astype(np.float64))
+        name = angle if angle == "pitch" else f"|{angle}|"
+        edges = BINS[angle]
+        for i, (faces_in, samples_in) in enumerate(zip(before, after, strict=True)):
+            rows.append((f"{name} {edges[i]:g} to {edges[i + 1]:g}", faces_in, samples_in))
+    for name, inside in class_members(faces).items():
+        rows.append((f"class {name}", float(inside.sum()), float(counts[inside].sum())))
+    lines += ["| degrees | faces | samples | samples a face |", "|---|---|---|---|"]
+    lines += [
+        f"| {name} | {faces_in:.0f} | {samples:.0f} | {samples / faces_in:.2f} |"
+        if faces_in
+        else f"| {name} | 0 | 0 | - |"
+        for name, faces_in, samples in rows
+    ]
+    unknown = int((~np.isfinite(poses).all(axis=1)).sum())
+    lines += ["", f"{unknown} faces have too few landmarks to tell their pose; they weigh 1.", ""]
+    write_text(folder / REPORT_TEXT, "\n".join(lines))
+    write_image(folder / HISTOGRAM, _histogram(poses, counts))
+    return effective
+
+
+def _histogram(poses: FloatArray, counts: NDArray[np.int64]) -> Image:
+    """Bars of the share of faces (gray) and of samples (green) by bin, one panel an angle."""
+    panels = [_panel(angle, poses, counts) for angle in ANGLES]
+    return np.vstack(panels)
+
+
+def _panel(angle: str, poses: FloatArray, counts: NDArray[np.int64]) -> Image:
+    width, height, floor = 720, 200, 160
+    panel = np.full((height, width, 3), 255, np.uint8)
+    before = binned(angle, poses, np.ones(len(poses)))
+    after = binned(angle, poses, counts.astype(np.float64))
+    shares = [bars / max(bars.sum(), 1) for bars in (before, after)]
+    tallest = max(float(np.max(shares)), 1e-9)
+    step = (width - 80) // len(before)
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    for i in range(len(before)):
+        left = 70 + i * step
+        for k, (share, colour) in enumerate(
+            zip(shares, ((170, 170, 170), (40, 160, 80)), strict=True)
+        ):
+            top = floor - round(130 * float(share[i]) / tallest)
+            bar = left + k * step // 3
+            cv2.rectangle(panel, (bar, top), (bar + step // 3 - 2, floor), colour, -1)
+        edges = BINS[angle]
+        label = f"{edges[i]:g} to {edges[i + 1]:g}"
+        cv2.putText(panel, label, (left, floor + 18), font, 0.38, (0, 0, 0), 1, cv2.LINE_AA)
+    name = angle if angle == "pitch" else f"|{angle}|"
+    cv2.putText(panel, name, (8, 100), font, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    key = "gray: faces, green: samples"
+    cv2.putText(panel, key, (width - 210, 18), font, 0.4, (90, 90, 90), 1, cv2.LINE_AA)
+    return panel

@@ -1,0 +1,149 @@
+"""Which samples are made of each face, and making them: augmented canonical crops on disk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..annotation import FaceAnnotation, FloatArray, ImageRecord
+from ..errors import DataError
+from ..files import atomic_path
+from ..images import Image, canonical_crop, read_image, to_gray
+from ..scheme import SCHEMES, mirror_points
+from .augment import Step, augment, require_box
+from .faces import TrainingFace
+from .scatter import BoxModel
+
+WIDE_CONTEXT = 0.9
+"""Picture around the box, as a fraction of its width, on which augmentations work: enough that a
+turned and shifted face still has its surroundings."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One crop to be made of a face.
+
+    Parameters
+    ----------
+    number : int
+        Counts the samples of the face.
+    mirror : bool
+        Whether it shows the mirror image.
+    augmented : bool
+        Whether the augmentations apply; the first samples of a face are as it is.
+    """
+
+    number: int
+    mirror: bool
+    augmented: bool
+
+
+@dataclass(frozen=True)
+class CropJob:
+    """All samples of one face, and how to make them.
+
+    Parameters
+    ----------
+    face : TrainingFace
+    index : int
+        Number of the face among all; with the seed it determines all chance.
+    samples : tuple of Sample
+    folder : Path
+        Where the crops go.
+    seed, face_size, jpeg_quality : int
+    steps : tuple of Step
+    boxes : BoxModel
+    """
+
+    face: TrainingFace
+    index: int
+    samples: tuple[Sample, ...]
+    folder: Path
+    seed: int
+    face_size: int
+    jpeg_quality: int
+    steps: tuple[Step, ...]
+    boxes: BoxModel
+
+
+def plan_samples(count: int, mirror: bool, augmented: bool) -> tuple[Sample, ...]:
+    """The samples of a face that gets `count` of them.
+
+    The first is the face as it is and the second its mirror image, if there are mirror images;
+    further ones are augmented, and mirrored by turns. Without augmentation they are repeated.
+    """
+    plain = 2 if mirror else 1
+    return tuple(
+        Sample(number, mirror and number % 2 == 1, augmented and number >= plain)
+        for number in range(count)
+    )
+
+
+def make_samples(job: CropJob) -> list[ImageRecord]:
+    """Write the crops of one face, and return them with their annotations in their own pixels."""
+    gray = to_gray(read_image(job.face.path))
+    return [_make(job, sample, gray) for sample in job.samples]
+
+
+def _make(job: CropJob, sample: Sample, gray: Image) -> ImageRecord:
+    image, face = sample_crop(job, sample, gray)
+    stem = re.sub(r"[^A-Za-z0-9_-]", "_", job.face.path.stem)[:60]
+    target = job.folder / f"{job.index:06d}-{stem}-{sample.number}.jpg"
+    with atomic_path(target) as temporary:
+        if not cv2.imwrite(str(temporary), image, [cv2.IMWRITE_JPEG_QUALITY, job.jpeg_quality]):
+            raise DataError(target, "cannot be written")
+    return ImageRecord(target, (replace(face, copies=1),), job.face.photograph)
+
+
+def sample_crop(job: CropJob, sample: Sample, gray: Image) -> tuple[Image, FaceAnnotation]:
+    """Pixels of a sample and its annotation in them.
+
+    Parameters
+    ----------
+    job : CropJob
+    sample : Sample
+    gray : array of uint8, shape (height, width)
+        The face's photograph.
+
+    Returns
+    -------
+    image : array of uint8, shape (side, side)
+    face : FaceAnnotation
+        Its box lies in the middle of the crop.
+    """
+    face = job.face.annotation
+    if sample.augmented:
+        rng = np.random.default_rng([job.seed, job.index, sample.number])
+        wide = canonical_crop(gray, require_box(face), job.face_size, WIDE_CONTEXT)
+        moved = replace(face, points=wide.from_photograph(face.points), box=wide.box)
+        gray, face = augment(wide.image, moved, rng, job.steps, job.boxes)
+    crop = canonical_crop(gray, require_box(face), job.face_size)
+    image, face = crop.image, replace(face, points=crop.from_photograph(face.points), box=crop.box)
+    return _mirror(image, face) if sample.mirror else (image, face)
+
+
+def _mirror(image: Image, face: FaceAnnotation) -> tuple[Image, FaceAnnotation]:
+    """The mirror image; the box lies in the middle of the crop and so is its own."""
+    points: FloatArray = mirror_points(face.points, image.shape[1], face.scheme)
+    occluded = face.occluded
+    if occluded is not None:
+        occluded = occluded[list(SCHEMES[face.scheme].mirror)]
+    return np.ascontiguousarray(image[:, ::-1]), replace(face, points=points, occluded=occluded)
+
+
+def crop_jobs(
+    faces: Sequence[TrainingFace],
+    counts: Sequence[int],
+    mirror: bool,
+    template: CropJob,
+) -> Iterator[CropJob]:
+    """A job for each face with the wanted number of samples; a face with none is left out."""
+    for index, (face, count) in enumerate(zip(faces, counts, strict=True)):
+        samples = plan_samples(count, mirror, bool(template.steps))
+        if samples:
+            yield replace(template, face=face, index=index, samples=samples)

@@ -1,0 +1,68 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+
+from efld_dlib.datasets.w300 import read_w300
+from efld_dlib.prepare.build import PrepareOptions, build_training_xml
+from efld_dlib.prepare.rarity import Weighting
+from efld_dlib.training.options import TrainingOptions
+from efld_dlib.training.trainer import train
+from tools.make_sample import make_sample
+from tools.sample.folder import Plan
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """Folder of the real data sets; tests that ask for it are marked ``data``."""
+    given = os.environ.get("EFLD_DATA")
+    root = Path(given) if given else PROJECT.parent / "shared" / "data"
+    if not (root / "300w").is_dir():
+        pytest.skip(f"needs the real data: {root / '300w'} is no folder (set EFLD_DATA)")
+    return root
+
+
+@pytest.fixture(scope="session")
+def astronaut_pixels() -> np.ndarray:
+    return skimage.data.astronaut()
+
+
+@pytest.fixture
+def astronaut(astronaut_pixels: np.ndarray) -> np.ndarray:
+    """A photograph with one face, RGB, 512 x 512; a copy, so that a test may draw on it."""
+    return astronaut_pixels.copy()
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory):
+    """A small tree of synthetic faces in 300-W's layout."""
+    folder = tmp_path_factory.mktemp("sample") / "tree"
+    make_sample(folder, Plan(faces=45, test_faces=10, seed=5), jobs=2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def training_data(sample, tmp_path_factory):
+    """What `prepare` makes of the sample: train.xml, validation.xml and crops."""
+    folder = tmp_path_factory.mktemp("training_xml")
+    options = PrepareOptions(variants=2, weighting=Weighting("none"), validation=0.2)
+    build_training_xml(read_w300(sample), folder, options, jobs=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(training_data, tmp_path_factory):
+    """A predictor trained on the sample within a second: right format, modest accuracy."""
+    path = tmp_path_factory.mktemp("model") / "tiny.dat"
+    train(
+        training_data / "train.xml", path, TrainingOptions(5, 3, 20, oversampling_amount=5), jobs=1
+    )
+    return path

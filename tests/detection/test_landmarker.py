@@ -1,0 +1,123 @@
+import cv2
+import dlib
+import numpy as np
+import pytest
+
+from efld_dlib import Box, FaceLandmarker
+from efld_dlib.errors import DataError, ModelFormatError, OptionError
+from efld_dlib.feature_vector import FEATURES
+from efld_dlib.images import to_gray
+
+
+@pytest.fixture(scope="module")
+def landmarker(tiny_model):
+    return FaceLandmarker(tiny_model)
+
+
+def test_finds_the_face_with_all_that_is_promised(landmarker, astronaut):
+    (face,) = landmarker.detect(astronaut, "rgb")
+    assert face.box.overlap(Box(179, 83, 88, 88)) > 0.9
+    assert face.score > 0.5
+    assert face.points.shape == (68, 2)
+    assert np.isfinite(face.points).all()
+    inside = Box.around(face.points)
+    assert inside.overlap(face.box) > 0.4
+    assert np.isfinite(face.pose).all()
+    assert set(face.features()) == {feature.name for feature in FEATURES}
+
+
+def test_gray_rgb_bgr_path_and_bytes_give_the_same_points(landmarker, astronaut, tmp_path):
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), astronaut[:, :, ::-1])
+    gray = to_gray(astronaut)
+    bgr = np.ascontiguousarray(astronaut[:, :, ::-1])
+    variants = [
+        landmarker.detect(astronaut, "rgb"),
+        landmarker.detect(bgr, "bgr"),
+        landmarker.detect(gray),
+        landmarker.detect(str(path)),
+        landmarker.detect(path.read_bytes()),
+    ]
+    for (face,) in variants[1:]:
+        np.testing.assert_array_equal(face.points, variants[0][0].points)
+
+
+def test_colour_order_must_be_said(landmarker, astronaut):
+    with pytest.raises(OptionError, match=r"rgb.*bgr"):
+        landmarker.detect(astronaut)
+
+
+def test_points_move_with_the_picture(landmarker, astronaut):
+    box = Box(179, 83, 88, 88)
+    (face,) = landmarker.landmarks(astronaut, [box], "rgb")
+    padded = cv2.copyMakeBorder(astronaut, 30, 0, 70, 0, cv2.BORDER_CONSTANT)
+    (moved,) = landmarker.landmarks(padded, [Box(249, 113, 88, 88)], "rgb")
+    np.testing.assert_allclose(moved.points, face.points + [70, 30], atol=0.6)
+    assert np.isnan(face.score)
+
+
+def test_points_are_finer_than_a_pixel_in_a_small_picture(landmarker, astronaut):
+    (face,) = landmarker.detect(astronaut, "rgb")
+    fractions = face.points % 1
+    assert len(np.unique(np.round(fractions, 3))) > 20
+
+
+def test_a_large_picture_of_the_same_face_gives_the_same_points(landmarker, astronaut):
+    (small,) = landmarker.landmarks(astronaut, [Box(179, 83, 88, 88)], "rgb")
+    large = cv2.resize(astronaut, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+    # Pixel centres: x_large = 4 (x + 0.5) - 0.5.
+    box = Box(4 * 179, 4 * 83, 4 * 88, 4 * 88)
+    (face,) = landmarker.landmarks(large, [box], "rgb")
+    back = (face.points + 0.5) / 4 - 0.5
+    assert np.linalg.norm(back - small.points, axis=1).mean() < 0.02 * 88
+
+
+@pytest.mark.parametrize("cut", [(slice(110, None), slice(None)), (slice(None), slice(200, None))])
+def test_a_face_over_the_edge_of_the_picture(landmarker, astronaut, cut):
+    part = np.ascontiguousarray(astronaut[cut])
+    top, left = cut[0].start or 0, cut[1].start or 0
+    box = Box(179 - left, 83 - top, 88, 88)
+    (face,) = landmarker.landmarks(part, [box], "rgb")
+    assert np.isfinite(face.points).all()
+    assert Box.around(face.points).overlap(box) > 0.4
+
+
+def test_a_picture_without_a_face(landmarker):
+    assert landmarker.detect(np.full((120, 160), 128, np.uint8)) == []
+
+
+def test_a_detector_of_ones_own(tiny_model, astronaut):
+    from efld_dlib.detection.detectors import Detection
+
+    fixed = Box(180, 84, 86, 86)
+    landmarker = FaceLandmarker(tiny_model, lambda gray: [Detection(fixed, 3.5)])
+    (face,) = landmarker.detect(astronaut, "rgb")
+    assert (face.box, face.score) == (fixed, 3.5)
+
+
+def test_an_empty_box_is_refused(landmarker, astronaut):
+    for box in (Box(10, 10, 0, 5), Box(np.nan, 0, 5, 5), Box(0, 0, -4, 4)):
+        with pytest.raises(DataError, match="rectangle"):
+            landmarker.landmarks(astronaut, [box], "rgb")
+
+
+def test_a_loaded_predictor_is_taken_as_it_is(tiny_model, astronaut):
+    predictor = dlib.shape_predictor(str(tiny_model))
+    (ours,) = FaceLandmarker(predictor).detect(astronaut, "rgb")
+    (other,) = FaceLandmarker(tiny_model).detect(astronaut, "rgb")
+    np.testing.assert_array_equal(ours.points, other.points)
+
+
+def test_a_predictor_of_another_number_of_points(tmp_path, astronaut):
+    image = to_gray(astronaut)
+    box = dlib.rectangle(179, 83, 266, 170)
+    parts = [dlib.point(200, 110), dlib.point(240, 110), dlib.point(220, 150)]
+    options = dlib.shape_predictor_training_options()
+    options.cascade_depth, options.num_trees_per_cascade_level = 1, 1
+    options.oversampling_amount, options.num_threads = 2, 1
+    face = dlib.full_object_detection(box, parts)
+    three = dlib.train_shape_predictor([image], [[face]], options)
+    path = tmp_path / "three.dat"
+    three.save(str(path))
+    with pytest.raises(ModelFormatError, match=r"three\.dat: predicts 3 landmarks"):
+        FaceLandmarker(path)

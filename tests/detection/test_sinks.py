@@ -1,0 +1,72 @@
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from efld_dlib.annotation import Box, Pose
+from efld_dlib.detection.landmarker import Face
+from efld_dlib.detection.sinks import open_sink
+from efld_dlib.feature_vector import parse_features
+
+CHOSEN = parse_features("36-45,36-45/30-48")
+
+
+POSE = Pose(1.234, -2.0, 3.0)
+
+
+def face(pose=POSE):
+    points = np.zeros((68, 2))
+    points[45] = [60.123, 80]
+    points[30] = [3, 4]
+    return Face(Box(1, 2, 30, 30), 0.98765, points, pose)
+
+
+def written(kind):
+    stream = io.StringIO()
+    sink = open_sink(kind, stream, CHOSEN)
+    sink.faces("a.jpg", [face(), face(Pose(np.nan, np.nan, np.nan))])
+    sink.faces('b, "ü".jpg', [])
+    sink.error("c.jpg", "c.jpg: is empty")
+    sink.close()
+    return stream.getvalue()
+
+
+def test_json_document():
+    entries = json.loads(written("json"))["images"]
+    assert [entry["file"] for entry in entries] == ["a.jpg", 'b, "ü".jpg', "c.jpg"]
+    first = entries[0]["faces"][0]
+    assert first["box"] == {"left": 1, "top": 2, "width": 30, "height": 30}
+    assert first["score"] == 0.9877
+    assert first["pose"] == {"yaw": 1.23, "pitch": -2.0, "roll": 3.0}
+    assert first["points"][45] == [60.12, 80.0]
+    assert first["features"]["d_36_45"] == pytest.approx(np.hypot(60.123, 80), abs=1e-5)
+    # NaN is no JSON.
+    assert entries[0]["faces"][1]["pose"]["yaw"] is None
+    assert entries[2] == {"file": "c.jpg", "faces": [], "error": "c.jpg: is empty"}
+
+
+def test_json_lines_hold_the_same_entries():
+    lines = [json.loads(line) for line in written("jsonl").splitlines()]
+    assert lines == json.loads(written("json"))["images"]
+
+
+def test_csv_has_a_row_a_face():
+    rows = list(csv.DictReader(io.StringIO(written("csv"))))
+    assert [row["file"] for row in rows] == ["a.jpg", "a.jpg"]
+    assert [row["face"] for row in rows] == ["0", "1"]
+    assert list(rows[0])[:10] == [
+        *("file", "face", "left", "top", "width", "height", "score", "yaw", "pitch", "roll")
+    ]
+    assert list(rows[0])[10:12] == ["x_0", "x_1"]
+    assert float(rows[0]["x_45"]) == 60.12
+    assert float(rows[0]["y_45"]) == 80
+    assert float(rows[0]["r_36_45_30_48"]) == pytest.approx(np.hypot(60.123, 80) / 5, abs=1e-5)
+    assert rows[1]["yaw"] == ""
+
+
+def test_an_empty_json_document_is_valid():
+    stream = io.StringIO()
+    open_sink("json", stream, CHOSEN).close()
+    assert json.loads(stream.getvalue()) == {"images": []}
