@@ -55,11 +55,26 @@ def load_predictor(path: str | Path | None = None) -> Any:
     """
     dlib = load_dlib()
     model = resolve_model(path)
+    _check_head(model)
     try:
         return dlib.shape_predictor(str(model))
     except (RuntimeError, MemoryError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ModelFormatError(model, f"is not a dlib shape predictor ({reason})") from error
+
+
+def _check_head(model: Path) -> None:
+    """Refuse what does not begin like a shape predictor: on some such files dlib itself crashes.
+
+    The head is version 1 (one byte long) and the mean shape's number of rows, written negative.
+    """
+    try:
+        with model.open("rb") as file:
+            head = file.read(3)
+    except OSError as error:
+        raise ModelFormatError(model, f"cannot be read ({error.strerror})") from error
+    if len(head) < 3 or head[:2] != b"\x01\x01" or not head[2] & 0x80:
+        raise ModelFormatError(model, "is not a dlib shape predictor (it begins otherwise)")
 
 
 def predictor_size(predictor: Any) -> int:

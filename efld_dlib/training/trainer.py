@@ -15,12 +15,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 from ..annotation import ImageRecord
 from ..backend import load_dlib
 from ..datasets.imglab import read_imglab
 from ..errors import DataError, TrainingError
 from ..evaluation.protocol import evaluate
 from ..files import atomic_path, write_json
+from ..scheme import part_name
 from .memory import available_memory, training_memory
 from .options import TrainingOptions
 
@@ -68,6 +71,7 @@ def train(
     *,
     preset: str | None = None,
     force: bool = False,
+    measure: bool = True,
     jobs: int | None = None,
     on_progress: Progress | None = None,
 ) -> TrainingResult:
@@ -87,6 +91,8 @@ def train(
         Name under which the options go into the report.
     force : bool
         Train even if the memory that is free seems too small.
+    measure : bool
+        Measure the error on the training faces, which takes a while where there are many.
     jobs : int, optional
         Processes for the measurements; by default one a core.
     on_progress : callable, optional
@@ -114,7 +120,7 @@ def train(
         _run_worker(xml, temporary, options, on_progress)
     seconds = time.monotonic() - started
 
-    train_nme = evaluate(output, records, boxes="file", jobs=jobs).nme
+    train_nme = evaluate(output, records, boxes="file", jobs=jobs).nme if measure else None
     validation_nme = (
         evaluate(output, held_out, boxes="file", jobs=jobs).nme if held_out is not None else None
     )
@@ -163,11 +169,27 @@ def _checked_records(xml: Path) -> list[ImageRecord]:
     if not records:
         raise DataError(xml, "has no face in it")
     for record in records:
+        if _dlib_cannot_open(record.photograph):
+            raise DataError(
+                xml,
+                f"names a picture that dlib cannot open, for the characters in it: "
+                f"{record.photograph} (rename it, or let 'efld-dlib prepare' make crops)",
+            )
         if not record.path.is_file():
             raise DataError(xml, f"names a picture that is not there: {record.path}")
         if not all(face.given.any() for face in record.faces):
             raise DataError(xml, f"has a face without landmarks in {record.path}")
+    given = np.any([face.given for record in records for face in record.faces], axis=0)
+    if not given.all():
+        # dlib would train a predictor of fewer landmarks, and count them otherwise.
+        names = ", ".join(part_name(int(index)) for index in np.flatnonzero(~given))
+        raise DataError(xml, f"has no face with landmark {names}")
     return records
+
+
+def _dlib_cannot_open(name: str) -> bool:
+    """Whether a name needs an XML entity, which dlib's parser does not decode in attributes."""
+    return any(character in name for character in "&<>") or ("'" in name and '"' in name)
 
 
 def _check_memory(records: list[ImageRecord], faces: int, options: TrainingOptions) -> None:

@@ -1,0 +1,57 @@
+import dlib
+import numpy as np
+import pytest
+
+from efld_dlib import backend
+from efld_dlib.errors import MissingDependencyError, ModelFormatError
+from efld_dlib.models.loading import load_predictor, predictor_size, resolve_model
+
+
+def test_gives_the_plain_dlib_predictor(tiny_model):
+    predictor = load_predictor(tiny_model)
+    assert type(predictor) is dlib.shape_predictor
+    assert predictor_size(predictor) == 68
+    image = np.random.default_rng(0).integers(0, 255, (300, 300), dtype=np.uint8)
+    box = dlib.rectangle(50, 50, 249, 249)
+    ours, plain = predictor(image, box), dlib.shape_predictor(str(tiny_model))(image, box)
+    assert [(p.x, p.y) for p in ours.parts()] == [(p.x, p.y) for p in plain.parts()]
+
+
+def test_without_a_name_the_trained_model_is_used_or_asked_for(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelFormatError, match=r"make train.*--model"):
+        resolve_model()
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "efld.dat").write_bytes(tiny_model.read_bytes())
+    assert predictor_size(load_predictor()) == 68
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no model", b"\x01\x01" * 50], ids=["empty", "text", "crashes dlib"]
+)
+def test_what_is_no_model(tmp_path, content):
+    path = tmp_path / "odd.dat"
+    path.write_bytes(content)
+    with pytest.raises(ModelFormatError, match=r"odd\.dat: is not a dlib shape predictor"):
+        load_predictor(path)
+
+
+def test_a_truncated_model(tiny_model, tmp_path):
+    path = tmp_path / "half.dat"
+    path.write_bytes(tiny_model.read_bytes()[:5000])
+    with pytest.raises(ModelFormatError, match=r"half\.dat"):
+        load_predictor(path)
+
+
+def test_a_missing_model(tmp_path):
+    with pytest.raises(ModelFormatError, match=r"gone\.dat: there is no such model file"):
+        load_predictor(tmp_path / "gone.dat")
+
+
+def test_a_missing_dlib_is_said_with_both_ways_to_get_it(monkeypatch):
+    def absent(name):
+        raise ImportError(f"No module named {name!r}")
+
+    monkeypatch.setattr(backend.importlib, "import_module", absent)
+    with pytest.raises(MissingDependencyError, match=r"pip install dlib-bin.*pip install dlib'"):
+        backend.load_dlib()

@@ -1,0 +1,65 @@
+import dlib
+import pytest
+
+from efld_dlib.errors import OptionError
+from efld_dlib.training.options import (
+    PRESETS,
+    TrainingOptions,
+    change_options,
+    preset_options,
+)
+
+
+def test_defaults_are_dlibs_own():
+    ours, theirs = TrainingOptions().to_dlib(), dlib.shape_predictor_training_options()
+    names = [name for name in dir(theirs) if not name.startswith("_")]
+    different = {name for name in names if getattr(ours, name) != getattr(theirs, name)}
+    # Only the seed differs: ours is written down, so that a run can be repeated.
+    assert different <= {"random_seed"}
+
+
+def test_every_option_of_dlib_can_be_set():
+    theirs = dlib.shape_predictor_training_options()
+    names = {name for name in dir(theirs) if not name.startswith("_")} - {"be_verbose"}
+    assert names == set(TrainingOptions.__dataclass_fields__)
+
+
+def test_assignments_change_the_named_options():
+    changed = change_options(
+        TrainingOptions(),
+        ["nu=0.05", "cascade_depth = 15", "random_seed=abc", "landmark_relative_padding_mode=no"],
+    )
+    native = changed.to_dlib()
+    assert native.nu == 0.05
+    assert native.cascade_depth == 15
+    assert native.random_seed == "abc"
+    assert not native.landmark_relative_padding_mode
+    assert native.tree_depth == 4
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("nu", "name=value"),
+        ("mu=1", "no option 'mu'.*nu"),
+        ("nu=small", "a number, not 'small'"),
+        ("cascade_depth=2.5", "whole number"),
+        ("nu=0", "nu must be between"),
+        ("nu=nan", "nu must be between"),
+        ("tree_depth=99", "tree_depth"),
+        ("landmark_relative_padding_mode=maybe", "true or false"),
+    ],
+)
+def test_bad_assignments_say_what_was_given(assignment, words):
+    with pytest.raises(OptionError, match=words):
+        change_options(TrainingOptions(), [assignment])
+
+
+def test_presets_grow_and_an_unknown_one_lists_them():
+    trees = [
+        p.options.cascade_depth * p.options.num_trees_per_cascade_level for p in PRESETS.values()
+    ]
+    assert list(PRESETS) == ["nano", "small", "standard", "large"]
+    assert trees == sorted(trees)
+    with pytest.raises(OptionError, match="nano, small, standard, large"):
+        preset_options("huge")
