@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 import cv2
 from tqdm import tqdm
 
-from .errors import OptionError
+from .errors import EfldError, OptionError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -63,13 +65,30 @@ def parallel_map(
         Number of processes; with 1 everything happens in this one.
     chunk : int
         Items sent to a process at a time.
+
+    Raises
+    ------
+    EfldError
+        A process died.
     """
     if jobs <= 1 or len(items) <= 1:
         yield from map(function, items)
         return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(min(jobs, len(items)), initializer=_quiet_worker) as pool:
-        yield from pool.imap(function, items, chunksize=chunk)
+    executor = ProcessPoolExecutor(
+        min(jobs, len(items)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_quiet_worker,
+    )
+    try:
+        yield from executor.map(function, items, chunksize=chunk)
+    except BrokenProcessPool as error:
+        raise EfldError(
+            "a worker process died: out of memory, or a script that starts processes without "
+            "'if __name__ == \"__main__\":' (jobs=1 starts none)"
+        ) from error
+    finally:
+        # Also when the caller stops early or is interrupted: what has not begun is not wanted.
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _quiet_worker() -> None:

@@ -85,3 +85,12 @@ def test_progress_hands_everything_on_and_is_silent_off_a_terminal(capsys):
     assert list(progress(iter("abc"), 3, "letters")) == ["a", "b", "c"]
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
+
+
+def die(number):
+    os._exit(3)
+
+
+def test_a_worker_that_dies_is_an_error_and_no_hang():
+    with pytest.raises(EfldError, match="worker process died"):
+        list(parallel_map(die, [1, 2, 3], 2, chunk=1))

@@ -36,10 +36,10 @@ from efld_dlib.prepare.rarity import Weighting, mouth_opening, pose_density
 from efld_dlib.training.options import TrainingOptions
 from efld_dlib.training.trainer import train
 
-SAMPLES = 4000
+SAMPLES = 6000
 SEEDS = (1, 2, 3)
 OPTIONS = TrainingOptions(
-    cascade_depth=10, num_trees_per_cascade_level=70, oversampling_amount=3, num_test_splits=20
+    cascade_depth=10, num_trees_per_cascade_level=70, oversampling_amount=2, num_test_splits=20
 )
 
 
@@ -71,12 +71,6 @@ CONFIGURATIONS = (
     replace(BASE, name="the same, 1.0, cap 8", weighting=Weighting(gamma=1.0, cap=8)),
     replace(
         BASE, name="the same, classes 0.5, cap 4", weighting=Weighting("classes", gamma=0.5, cap=4)
-    ),
-    replace(
-        BASE,
-        name="the same, density 0.5, cap 4, with turns",
-        augmentation="rotate:0.5,scatter,turn:0.4",
-        weighting=Weighting(gamma=0.5, cap=4),
     ),
 )
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     "--variants",
     default=4,
     show_default=True,
-    help="Samples of a face of weight 1: itself, its mirror image, then augmented ones.",
+    help="Samples of a face of weight 1: itself, then augmented ones, by turns mirrored.",
 )
 @click.option(
     "--augment",

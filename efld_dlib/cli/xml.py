@@ -12,8 +12,8 @@ from ..errors import DataError, Problems
 from .options import finish, strict_option, warn
 
 if TYPE_CHECKING:
+    from ..datasets.dataset import DataSet, ReaderOption
     from ..datasets.reading import FolderCount
-    from ..datasets.table import DataSet, ReaderOption
 
 
 class _DataSetCommands(click.Group):

@@ -93,7 +93,7 @@ def _check_members(
         width = int.from_bytes(parts[0][1], order)
         fields = len(parts[1][1]) // width if width else 0
         parts = parts[2:]
-    if len(parts) != count * fields:
+    if len(parts) != count * fields or (not fields and count > 1):
         raise ValueError(f"{len(parts)} arrays in {count} cells or structs")
     for kind, content in parts:
         _check_array(kind, content, order, depth + 1)

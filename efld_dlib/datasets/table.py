@@ -1,132 +1,18 @@
-"""The data sets that the toolkit reads: one line each."""
+"""The data sets that the toolkit reads: a new one is a reader beside this file, and a line here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-from ..annotation import ImageRecord
-from ..errors import OptionError, Problems
 from ..scheme import SCHEMES
 from .aflw import read_aflw
 from .aflw19 import read_aflw19
 from .aflw2000 import read_aflw2000
 from .cofw68 import read_cofw68
+from .dataset import DataSet, ReaderOption
 from .facesynthetics import read_facesynthetics
 from .imglab_checked import read_imglab_checked
 from .merl_rav import read_merl_rav
-from .reading import FolderCount
 from .w300 import read_w300
 from .wflw import read_wflw
-
-
-@dataclass(frozen=True)
-class ReaderOption:
-    """A parameter of a reader that a user may set.
-
-    Parameters
-    ----------
-    name : str
-        The reader's keyword.
-    help : str
-        What it does.
-    choices : tuple of str
-        Its values; where there are none, it is a folder, or text if it has a default.
-    default : str, optional
-        Its value when nothing is said.
-    """
-
-    name: str
-    help: str
-    choices: tuple[str, ...] = ()
-    default: str | None = None
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """A data set and how to read it.
-
-    Parameters
-    ----------
-    name : str
-        What the command line calls it.
-    title : str
-        Its proper name.
-    read : callable
-        ``read(root, problems=…, counts=…)`` yields `ImageRecord`; takes `scheme` if there are
-        several schemes, and the `options`.
-    schemes : tuple of str
-        Landmark schemes that it can give, the first by default.
-    needs : str
-        What a folder of it must hold, for the error when there is nothing.
-    help : str
-        What the set is, in one line.
-    options : tuple of ReaderOption
-        The reader's further parameters.
-    examples : tuple of str
-        Arguments of ``efld-dlib xml NAME``.
-    """
-
-    name: str
-    title: str
-    read: Callable[..., Iterator[ImageRecord]]
-    schemes: tuple[str, ...]
-    needs: str
-    help: str
-    options: tuple[ReaderOption, ...] = ()
-    examples: tuple[str, ...] = ()
-
-    @property
-    def default_scheme(self) -> str:
-        return self.schemes[0]
-
-    def records(
-        self,
-        root: str | Path,
-        scheme: str | None = None,
-        problems: Problems | None = None,
-        counts: list[FolderCount] | None = None,
-        **options: Any,
-    ) -> Iterator[ImageRecord]:
-        """The annotated pictures at `root`.
-
-        Parameters
-        ----------
-        root : path
-            The set's folder (for ``imglab``, the XML file).
-        scheme : str, optional
-            One of `schemes`; `default_scheme` by default.
-        problems, counts
-            As in `reading.read_each`.
-        **options
-            Values of `options`.
-
-        Raises
-        ------
-        OptionError
-            The set has no such scheme, or an option not this value.
-        """
-        scheme = scheme or self.default_scheme
-        if scheme not in self.schemes:
-            raise OptionError(
-                f"{self.title} has no {scheme}-point landmarks, only {' or '.join(self.schemes)}"
-            )
-        for option in self.options:
-            value = options.get(option.name, option.default)
-            if option.choices and value not in option.choices:
-                raise OptionError(
-                    f"{option.name} of {self.title} must be {' or '.join(option.choices)}, "
-                    f"not '{value}'"
-                )
-        if len(self.schemes) > 1:
-            options["scheme"] = scheme
-        return self.read(root, problems=problems, counts=counts, **options)
-
-    def takes(self, option: str) -> bool:
-        """Whether the reader has this further parameter."""
-        return any(own.name == option for own in self.options)
 
 
 def _pictures(where: str) -> ReaderOption:

@@ -77,7 +77,7 @@ def read_boxes(folder: Path, part: str) -> dict[str, Box]:
 
 def _box(corners: Any) -> Box | None:
     try:
-        left, top, right, bottom = np.ravel(np.asarray(corners, dtype=np.float64)) - 1.0
+        left, top, right, bottom = (float(value) - 1.0 for value in np.ravel(corners))
     except (TypeError, ValueError):
         return None
     return box_of_corners(left, top, right, bottom)

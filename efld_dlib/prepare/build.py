@@ -48,7 +48,8 @@ class PrepareOptions:
     mirror : bool
         Whether mirror images of the training faces (never of the validation faces) are used.
     variants : int
-        Samples of a training face of weight 1: itself, its mirror image, then augmented ones.
+        Samples of a training face of weight 1: itself, then augmented ones, every other of them
+        mirrored.
     augmentation : tuple of Step
         What is done to the augmented ones.
     weighting : Weighting

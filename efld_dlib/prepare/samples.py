@@ -74,12 +74,11 @@ class CropJob:
 def plan_samples(count: int, mirror: bool, augmented: bool) -> tuple[Sample, ...]:
     """The samples of a face that gets `count` of them.
 
-    The first is the face as it is and the second its mirror image, if there are mirror images;
-    further ones are augmented, and mirrored by turns. Without augmentation they are repeated.
+    The first is the face as it is; further ones are augmented, and mirrored by turns. Without
+    augmentation and mirror images they are repeated.
     """
-    plain = 2 if mirror else 1
     return tuple(
-        Sample(number, mirror and number % 2 == 1, augmented and number >= plain)
+        Sample(number, mirror and number % 2 == 1, augmented and number > 0)
         for number in range(count)
     )
 

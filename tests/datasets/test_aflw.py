@@ -1,4 +1,4 @@
-"""AFLW from a database built to its documented schema, with the faults that the set is known for."""
+"""AFLW from a database of its documented schema, with the faults that the set is known for."""
 
 from __future__ import annotations
 

@@ -94,7 +94,9 @@ def test_the_real_faces(data_root, tmp_path):
     # Landmarks and pose of a face, read independently, say the same.
     assert (np.mean(errors, axis=0) < 5).all()
     for suffix in (".mat", ".jpg"):
-        shutil.copy(data_root / "aflw2000" / f"image00050{suffix}", tmp_path / f"image00050{suffix}")
+        shutil.copy(
+            data_root / "aflw2000" / f"image00050{suffix}", tmp_path / f"image00050{suffix}"
+        )
     data = (tmp_path / "image00050.mat").read_bytes()
     for size in range(0, len(data), 997):
         (tmp_path / "image00050.mat").write_bytes(data[:size])

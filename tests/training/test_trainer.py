@@ -108,7 +108,7 @@ def test_names_that_dlib_cannot_open_are_refused(training_data, tmp_path):
     record.path.rename(record.path.with_name("salt & pepper.jpg"))
     text = (data / "train.xml").read_text()
     (data / "train.xml").write_text(text.replace(record.path.name, "salt &amp; pepper.jpg"))
-    with pytest.raises(DataError, match="dlib cannot open.*salt & pepper"):
+    with pytest.raises(DataError, match=r"dlib cannot open.*salt & pepper"):
         trainer.train(data / "train.xml", tmp_path / "m.dat", QUICK)
 
 
