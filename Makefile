@@ -19,7 +19,7 @@ SOURCE := $(if $(DATA),$(DATA),$(SAMPLE))
 JOBS_OPTION := $(if $(JOBS),--jobs $(JOBS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train evaluate ablation test lint clean
+.PHONY: help setup data train evaluate benchmark ablation test lint clean
 
 help: ## this list
 	@echo "Targets:"
@@ -31,6 +31,7 @@ help: ## this list
 	@echo "  OUT     the model to write ($(OUT))"
 	@echo "  XML     folder of the training data ($(XML))"
 	@echo "  SUBSET  what 'make evaluate' measures on ($(SUBSET))"
+	@echo "  BENCHMARK  more options of 'efld-dlib benchmark', e.g. --dat stock=FILE.dat"
 	@echo "  JOBS    processes and threads ($(if $(JOBS),$(JOBS),one a core))"
 	@echo "  PYTHON  interpreter for .venv, 3.10 or later ($(PYTHON))"
 	@echo "  DLIB    dlib-bin (prebuilt) or dlib (compiled here) ($(DLIB))"
@@ -57,6 +58,9 @@ train: $(READY) $(if $(DATA),,data) ## prepare DATA, train PRESET, write OUT and
 
 evaluate: $(READY) ## measure OUT on SUBSET of DATA
 	@$(RUN)/efld-dlib evaluate "$(OUT)" "$(SOURCE)" --subset $(SUBSET) $(JOBS_OPTION)
+
+benchmark: $(READY) ## the paper's Table 2, measured: OUT against what is installed, on SUBSET of DATA
+	@$(RUN)/efld-dlib benchmark "$(OUT)" "$(SOURCE)" --subset $(SUBSET) $(BENCHMARK)
 
 ablation: $(READY) ## what each part of the training data is worth (DATA: a folder with 300w/ and aflw/)
 	@$(RUN)/python -m tools.ablation "$(DATA)" --work build/ablation -o build/ablation/tables.md

@@ -1,70 +1,157 @@
-"""``efld-dlib evaluate``: the error of a model on annotated faces."""
+"""``efld-dlib evaluate``: the error of models on annotated faces."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import Problems
-from .options import finish, jobs_option, open_records, strict_option, subset_option, warn
+from ..errors import OptionError, Problems
+from .model_arguments import require_models, split_arguments
+from .options import (
+    describe_source,
+    finish,
+    jobs_option,
+    open_records,
+    strict_option,
+    subset_option,
+    warn,
+)
+
+if TYPE_CHECKING:
+    from ..evaluation.figures import Study
+    from ..evaluation.protocol import Boxes
+
+boxes_option = click.option(
+    "--boxes",
+    type=click.Choice(["detector", "ground-truth", "file"]),
+    default="detector",
+    show_default=True,
+    help="Start from what the detector finds, from the box that it would give for the true "
+    "landmarks, or from the boxes in the data.",
+)
+resamples_option = click.option(
+    "--resamples",
+    type=click.IntRange(min=0),
+    default=2000,
+    show_default=True,
+    help="Bootstrap sets for the 95 % intervals; 0 for none.",
+)
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("arguments", nargs=-1, required=True, metavar="MODEL... DATA...")
 @subset_option
+@boxes_option
 @click.option(
-    "--boxes",
-    type=click.Choice(["detector", "file"]),
-    default="detector",
+    "--by",
+    type=click.Choice(["inter-ocular", "inter-pupil", "box"]),
+    default="inter-ocular",
     show_default=True,
-    help="Start from what the detector finds, or from the boxes in an XML.",
+    help="What errors are divided by in all figures but the NME, which is given by all three.",
 )
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures.")
+@resamples_option
+@click.option("--seed", default=0, show_default=True, help="Of the bootstrap.")
+@click.option("--json", "json_file", type=_FILE, help="Write the figures.")
+@click.option("--csv", "csv_file", type=_FILE, help="Write one row a face and model.")
+@click.option("--markdown", "markdown_file", type=_FILE, help="Write the tables.")
+@click.option("--ced", "ced_file", type=_FILE, help="Draw the error distribution: .png or .svg.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for a page (index.html) with tables, curves and faces. It holds pictures of the "
+    "data: mind their licence before you pass it on.",
+)
 @jobs_option
 @strict_option
 @click.pass_context
 def evaluate(
     ctx: click.Context,
-    model: Path,
-    data: Path,
+    arguments: tuple[str, ...],
     subset: str,
-    boxes: Literal["detector", "file"],
+    boxes: Boxes,
+    by: str,
+    resamples: int,
+    seed: int,
     json_file: Path | None,
+    csv_file: Path | None,
+    markdown_file: Path | None,
+    ced_file: Path | None,
+    report: Path | None,
     jobs: int | None,
     strict: bool,
 ) -> None:
-    r"""Measure MODEL on DATA: a dlib XML file, a 300-W tree, or a folder with .pts files.
+    """Measure one or more MODELs on each DATA.
 
-    Prints the normalised mean error (NME) by the distance of the outer eye corners, AUC and failure
-    rate at 0.08, and how many faces the detector missed.
+    A MODEL is a file ending in .dat or .efld; NAME=FILE gives it a name for the tables. DATA is a
+    dlib XML file, a 300-W tree, a folder with .pts files, or any other data set as NAME:PATH, with
+    a name that `efld-dlib xml --help` lists.
+
+    Prints the normalised mean error (NME) by the distance of the outer eye corners, by that of the
+    pupils and by the face's size, AUC and failure rates, errors by region and by head pose, and for
+    several models how each differs from the first. Faces that the detector misses are counted: they
+    are failures, and are in no mean.
 
     \b
     Examples:
       efld-dlib evaluate build/efld.dat 300w/ --subset helen/testset
-      efld-dlib evaluate build/efld.dat training_xml/validation.xml --boxes file
+      efld-dlib evaluate new.dat old=build/efld.dat 300w/ --subset test-common --report report/
+      efld-dlib evaluate build/efld.dat training_xml/validation.xml --boxes file --json figures.json
     """
-    from ..evaluation.protocol import evaluate as run
-    from ..files import write_json
+    from ..evaluation.ced import plot_ced, require_plotting
+    from ..evaluation.export import write_faces, write_figures
+    from ..evaluation.figures import study
+    from ..evaluation.protocol import check_models, evaluate_models
+    from ..evaluation.report import write_report
+    from ..evaluation.study_tables import headline, study_tables
+    from ..evaluation.tables import as_text
 
+    models, sources = split_arguments(arguments)
+    require_models(models)
+    if not sources:
+        raise OptionError("no data is given: name an .xml file, a folder or NAME:PATH")
+    if ced_file is not None:
+        require_plotting(ced_file)
+    check_models(models.values())
     problems = Problems(strict, warn)
-    records = open_records(data, subset, problems)
-    outcome = run(model, records, boxes, jobs, problems, show_progress=True)
-    click.echo(str(outcome))
-    if json_file is not None:
-        write_json(
-            json_file,
-            {
-                "model": str(model),
-                "data": str(data),
-                "boxes": boxes,
-                "faces": outcome.faces,
-                "missed": outcome.missed,
-                "nme_inter_ocular": outcome.nme,
-                "auc_0.08": outcome.auc,
-                "failure_rate_0.08": outcome.failures,
-            },
-        )
+    studies = []
+    for source in sources:
+        records = open_records(source, subset, problems)
+        name = describe_source(source, subset)
+        outcomes = evaluate_models(models, records, boxes, jobs, problems, True, name)
+        studies.append(study(name, boxes, outcomes, by, resamples, seed))
+        tables = [as_text(table) for table in study_tables(studies[-1])]
+        click.echo("\n\n".join([headline(studies[-1]), *tables]) + "\n")
+    _write_all(
+        studies,
+        (json_file, write_figures),
+        (csv_file, write_faces),
+        (markdown_file, _write_markdown),
+        (ced_file, plot_ced),
+        (report, write_report),
+    )
     finish(ctx, problems)
+
+
+def _write_all(
+    studies: Sequence[Study],
+    *outputs: tuple[Path | None, Callable[[Path, Sequence[Study]], object]],
+) -> None:
+    for target, write in outputs:
+        if target is not None:
+            write(target, studies)
+
+
+def _write_markdown(target: Path, studies: Sequence[Study]) -> None:
+    from ..evaluation.study_tables import headline, study_tables
+    from ..evaluation.tables import as_markdown
+    from ..files import write_text
+
+    parts = []
+    for each in studies:
+        parts += [f"## {each.data}", "", f"{headline(each)}.", ""]
+        parts += [as_markdown(table) for table in study_tables(each)]
+    write_text(target, "\n".join(parts))

@@ -51,6 +51,15 @@ def point_errors(predicted: FloatArray, truth: FloatArray) -> FloatArray:
     return cast(FloatArray, np.linalg.norm(predicted - truth, axis=-1))
 
 
+def mean_given(values: FloatArray, axis: int = -1) -> FloatArray:
+    """Mean along an axis of what is finite; NaN where nothing is."""
+    given = np.isfinite(values)
+    count = given.sum(axis=axis)
+    mean: FloatArray = np.full(count.shape, np.nan)
+    np.divide(np.where(given, values, 0.0).sum(axis=axis), count, out=mean, where=count > 0)
+    return mean
+
+
 def pupil_distance(points: FloatArray) -> FloatArray:
     """Distance of the eyes' centres (means of their six landmarks) in pixels, shape (...)."""
     left, right = (points[..., list(GROUPS_68[eye]), :].mean(axis=-2) for eye in EYES)

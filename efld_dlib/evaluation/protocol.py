@@ -1,79 +1,34 @@
-"""Running a model over annotated faces and measuring what comes out."""
+"""Running models over annotated faces and measuring what comes out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from ..annotation import FloatArray, ImageRecord
+from ..annotation import Box, FaceAnnotation, FloatArray, ImageRecord
 from ..detection.detectors import FrontalDetector
+from ..detection.frame import MIN_POINTS, default_box_map
 from ..detection.landmarker import predict_points
 from ..detection.matching import match_detections
-from ..errors import DataError, EfldError, Problems
-from ..images import FACE_SIZE, read_image, to_gray
+from ..errors import DataError, EfldError, OptionError, Problems
+from ..images import FACE_SIZE, Image, read_image, to_gray
 from ..models.loading import load_predictor, require_68_points
 from ..parallel import parallel_map, progress, resolve_jobs
-from .metrics import area_under_curve, failure_rate, normalised_mean_errors
+from ..scheme import SCHEMES
+from ..scheme_maps import convert_face
+from .results import Evaluation, FaceResult, summarise
 
-Boxes = Literal["detector", "file"]
+__all__ = ["Boxes", "Evaluation", "FaceResult", "evaluate", "evaluate_models", "summarise"]
 
-
-@dataclass(frozen=True)
-class FaceResult:
-    """One annotated face and what the model made of it.
-
-    Parameters
-    ----------
-    path : Path
-        The picture.
-    truth : array, shape (68, 2)
-    predicted : array, shape (68, 2), or None
-        None = the detector missed the face.
-    """
-
-    path: Path
-    truth: FloatArray
-    predicted: FloatArray | None
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The figures of a model on a set of faces; errors are fractions of the inter-ocular distance.
-
-    Parameters
-    ----------
-    faces, missed : int
-        Annotated faces, and those that the detector did not find.
-    nme : float
-        Mean error of the found faces.
-    auc, failures : float
-        Area under the CED and failure rate at 0.08 over all faces, a missed one being a failure.
-    results : tuple of FaceResult
-        Every face, in the order of the data.
-    errors : array, shape (faces,)
-        Error of each face; infinite for a missed one, NaN where the truth lacks an eye corner.
-    """
-
-    faces: int
-    missed: int
-    nme: float
-    auc: float
-    failures: float
-    results: tuple[FaceResult, ...]
-    errors: FloatArray
-
-    def __str__(self) -> str:
-        return (
-            f"faces {self.faces}, missed {self.missed}\n"
-            f"NME (inter-ocular, found faces) {100 * self.nme:.2f} %\n"
-            f"AUC at 0.08 (all faces) {self.auc:.3f}\n"
-            f"failure rate at 0.08 (all faces, missed ones included) {100 * self.failures:.1f} %"
-        )
+Boxes = Literal["detector", "ground-truth", "file"]
+"""Where the predictor starts: from what the detector finds, as in real use; from the box that the
+detector would give for the true landmarks, so that no face is missed; or from the boxes in the
+records, as for the crops that `prepare` makes."""
 
 
 def evaluate(
@@ -92,9 +47,8 @@ def evaluate(
         A 68-point predictor.
     records : iterable of ImageRecord
         The annotated faces.
-    boxes : {"detector", "file"}
-        Whether the predictor starts from what the detector finds, as in real use, or from the
-        boxes in the records, as for the crops that `prepare` makes.
+    boxes : {"detector", "ground-truth", "file"}
+        See `Boxes`.
     jobs : int, optional
         Number of processes; by default one a core.
     problems : Problems, optional
@@ -112,72 +66,139 @@ def evaluate(
         The model cannot be used.
     DataError
         There is no face to evaluate on.
+    OptionError
+        There is no such way to find boxes.
     """
+    models = {Path(model).stem: Path(model)}
+    (outcome,) = evaluate_models(models, records, boxes, jobs, problems, show_progress)
+    return outcome
+
+
+def evaluate_models(
+    models: Mapping[str, Path],
+    records: Iterable[ImageRecord],
+    boxes: Boxes = "detector",
+    jobs: int | None = None,
+    problems: Problems | None = None,
+    show_progress: bool = False,
+    source: str = "<evaluation>",
+) -> list[Evaluation]:
+    """Predict every annotated face with several models, which all start from the same boxes.
+
+    Parameters
+    ----------
+    models : mapping of str to Path
+        68-point predictors by name. Each picture is read, and its faces are detected, once for all.
+    records, boxes, jobs, problems, show_progress
+        As in `evaluate`.
+    source : str
+        What to call the data when there is no face in it.
+
+    Returns
+    -------
+    list of Evaluation
+        One a model, in their order.
+
+    Raises
+    ------
+    ModelFormatError, DataError, OptionError
+        As in `evaluate`.
+    """
+    if boxes not in get_args(Boxes):
+        raise OptionError(f"boxes must be {', '.join(get_args(Boxes))}, not '{boxes}'")
     problems = problems if problems is not None else Problems(strict=True)
     jobs = resolve_jobs(jobs)
-    require_68_points(load_predictor(model), model)
+    check_models(models.values())
     listed = list(records)
-    predict = partial(_predict, model=str(model), boxes=boxes)
+    predict = partial(_predict, models=tuple(map(str, models.values())), boxes=boxes)
     outcomes = progress(
         parallel_map(predict, listed, jobs), len(listed), "evaluating", show_progress
     )
-    results: list[FaceResult] = []
+    seen: list[_Seen] = []
     for outcome in outcomes:
         if isinstance(outcome, EfldError):
             problems.add(outcome)
         else:
-            results.extend(outcome)
-    if not results:
-        raise DataError("<evaluation>", "there is no annotated face to evaluate on")
-    return summarise(results)
+            seen.extend(outcome)
+    if not seen:
+        raise DataError(source, "there is no annotated face to evaluate on")
+    return [
+        summarise([face.result(number) for face in seen], path, name)
+        for number, (name, path) in enumerate(models.items())
+    ]
 
 
-def summarise(results: Sequence[FaceResult]) -> Evaluation:
-    """The figures of faces that were predicted already."""
-    missing = np.full((len(results[0].truth), 2), np.nan)
-    truth = np.array([result.truth for result in results])
-    predicted = np.array(
-        [missing if result.predicted is None else result.predicted for result in results]
-    )
-    missed = np.array([result.predicted is None for result in results])
-    errors = np.where(missed, np.inf, normalised_mean_errors(predicted, truth))
-    found = errors[np.isfinite(errors)]
-    counted = errors[~np.isnan(errors)]
-    return Evaluation(
-        faces=len(results),
-        missed=int(missed.sum()),
-        nme=float(found.mean()) if len(found) else float("nan"),
-        auc=area_under_curve(counted),
-        failures=failure_rate(counted),
-        results=tuple(results),
-        errors=errors,
-    )
+def check_models(models: Iterable[str | Path]) -> None:
+    """Refuse, with a `ModelFormatError`, what is no 68-point predictor."""
+    for model in models:
+        require_68_points(load_predictor(model), model)
 
 
-@lru_cache(maxsize=2)
-def _loaded(model: str, modified: int) -> Any:
-    """The predictor of this process; `modified` tells a file trained anew from the old one."""
-    return load_predictor(model)
+@dataclass(frozen=True)
+class _Seen:
+    """A face, and what each model made of it: shape (68, 2) each, nothing for a missed face."""
+
+    path: Path
+    truth: FloatArray
+    face: FaceAnnotation
+    box: Box | None
+    predicted: tuple[FloatArray, ...]
+
+    def result(self, number: int) -> FaceResult:
+        predicted = self.predicted[number] if self.predicted else None
+        return FaceResult(self.path, self.truth, predicted, self.box, self.face)
 
 
-def _predict(record: ImageRecord, model: str, boxes: Boxes) -> list[FaceResult] | EfldError:
-    """Results of one picture."""
+@lru_cache(maxsize=1)
+def _loaded(models: tuple[tuple[str, int], ...]) -> list[Any]:
+    """The predictors of this process; each with its file's time, to tell one trained anew."""
+    return [load_predictor(model) for model, _ in models]
+
+
+def _predict(record: ImageRecord, models: tuple[str, ...], boxes: Boxes) -> list[_Seen] | EfldError:
+    """Faces of one picture."""
     try:
-        predictor = _loaded(model, Path(model).stat().st_mtime_ns)
+        predictors = _loaded(tuple((model, Path(model).stat().st_mtime_ns) for model in models))
+        faces = [_with_68_points(record.path, face) for face in record.faces]
         gray = to_gray(read_image(record.path))
-        if boxes == "file":
-            places = [face.box for face in record.faces]
-            if any(place is None for place in places):
-                raise DataError(record.path, "has a face without a box")
-        else:
-            places = match_detections(record.faces, FrontalDetector()(gray))
+        places = _places(record.path, faces, gray, boxes)
     except DataError as error:
         return error
     return [
-        FaceResult(
+        _Seen(
             record.path,
             face.points,
-            None if box is None else predict_points(predictor, gray, box, FACE_SIZE),
+            original,
+            box,
+            ()
+            if box is None
+            else tuple(predict_points(each, gray, box, FACE_SIZE) for each in predictors),
         )
-        for face, box in zip(record.faces, places, strict=True)
+        for original, face, box in zip(record.faces, faces, places, strict=True)
     ]
+
+
+def _with_68_points(path: Path, face: FaceAnnotation) -> FaceAnnotation:
+    size = SCHEMES["68"].size
+    if face.scheme == "68" and face.points.shape == (size, 2):
+        return face
+    try:
+        return convert_face(face, "68")
+    except ValueError as error:
+        problem = f"has {len(face.points)} landmarks that cannot be compared with {size}"
+        raise DataError(path, problem) from error
+
+
+def _places(path: Path, faces: list[FaceAnnotation], gray: Image, boxes: Boxes) -> list[Box | None]:
+    """The box of each face; None = missed."""
+    if boxes == "detector":
+        return match_detections(faces, FrontalDetector()(gray))
+    if boxes == "file":
+        if any(face.box is None for face in faces):
+            raise DataError(path, "has a face without a box")
+        return [face.box for face in faces]
+    if any(face.given.sum() < MIN_POINTS for face in faces):
+        raise DataError(path, f"has a face with fewer than {MIN_POINTS} landmarks to frame")
+    if any(not np.ptp(face.points[face.given], axis=0).any() for face in faces):
+        raise DataError(path, "has a face of which all landmarks are in one place")
+    return [default_box_map().predict(face.points) for face in faces]

@@ -3,11 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import FaceAnnotation, ImageRecord
+from efld_dlib.annotation import Box, FaceAnnotation, ImageRecord
 from efld_dlib.datasets.imglab import read_imglab
 from efld_dlib.datasets.w300 import read_w300
-from efld_dlib.errors import DataError, ModelFormatError, Problems
-from efld_dlib.evaluation.protocol import FaceResult, evaluate, summarise
+from efld_dlib.errors import DataError, ModelFormatError, OptionError, Problems
+from efld_dlib.evaluation import protocol
+from efld_dlib.evaluation.protocol import FaceResult, evaluate, evaluate_models, summarise
 
 
 def test_missed_faces_count_as_failures_and_not_in_the_mean():
@@ -75,3 +76,72 @@ def test_bad_pictures_and_models(tiny_model, tmp_path, sample):
     (tmp_path / "not.dat").write_bytes(b"text")
     with pytest.raises(ModelFormatError, match=r"not\.dat"):
         evaluate(tmp_path / "not.dat", [good], jobs=1)
+
+
+def test_boxes_from_the_truth_miss_no_face(tiny_model, sample):
+    records = list(read_w300(sample, "helen/testset"))
+    outcome = evaluate(tiny_model, records, "ground-truth", 1)
+    assert (outcome.faces, outcome.missed) == (len(records), 0)
+    assert 0 < outcome.nme < 0.25
+    found = evaluate(tiny_model, records, "detector", 1)
+    shared = [
+        (mine.box, theirs.box)
+        for mine, theirs in zip(outcome.results, found.results, strict=True)
+        if theirs.box is not None
+    ]
+    # They are framed as the detector frames, whose boxes on drawn faces are not quite its usual.
+    assert len(shared) > 5
+    assert np.median([mine.overlap(theirs) for mine, theirs in shared]) > 0.6
+
+
+def test_faces_that_no_box_fits_are_refused(tiny_model, sample):
+    path = next(iter(read_w300(sample, "helen/testset"))).path
+    few = np.full((68, 2), np.nan)
+    few[:4] = 10
+    for points, words in ((few, "fewer than 5"), (np.ones((68, 2)), "in one place")):
+        record = ImageRecord(path, (FaceAnnotation(points),))
+        with pytest.raises(DataError, match=words):
+            evaluate(tiny_model, [record], "ground-truth", 1)
+
+
+def test_several_models_share_one_reading_and_one_detection(tiny_model, sample, monkeypatch):
+    records = list(read_w300(sample, "helen/testset"))[:3]
+    read = []
+    original = protocol.read_image
+    monkeypatch.setattr(protocol, "read_image", lambda path: (read.append(path), original(path))[1])
+    one, two = evaluate_models({"one": tiny_model, "two": tiny_model}, records, jobs=1)
+    assert read == [record.path for record in records]
+    assert (one.name, two.name, two.model) == ("one", "two", tiny_model)
+    np.testing.assert_array_equal(one.errors, two.errors)
+    np.testing.assert_array_equal(one.errors, evaluate(tiny_model, records, jobs=1).errors)
+
+
+def test_other_schemes_are_compared_on_what_they_share(tiny_model, sample):
+    path, (face,) = (lambda r: (r.path, r.faces))(next(iter(read_w300(sample, "helen/testset"))))
+    points = np.full((21, 2), np.nan)
+    points[6], points[11], points[14] = face.points[36], face.points[45], face.points[30]
+    other = FaceAnnotation(points, Box(0, 0, 9, 9), "21")
+    (result,) = evaluate(tiny_model, [ImageRecord(path, (other,))], boxes="file", jobs=1).results
+    assert np.flatnonzero(np.isfinite(result.truth[:, 0])).tolist() == [30, 36, 45]
+    assert result.face is other
+    strange = FaceAnnotation(np.ones((5, 2)), Box(0, 0, 9, 9), "5")
+    with pytest.raises(DataError, match="5 landmarks that cannot be compared with 68"):
+        evaluate(tiny_model, [ImageRecord(path, (strange,))], "file", 1)
+
+
+def test_there_are_no_other_boxes(tiny_model):
+    with pytest.raises(OptionError, match="not 'magic'"):
+        evaluate(tiny_model, [], "magic")
+
+
+def test_regions_and_normalisers_leave_missed_faces_infinite():
+    truth = np.zeros((68, 2))
+    truth[45] = [100, 0]
+    outcome = summarise(
+        [FaceResult(Path("a"), truth, truth + 3), FaceResult(Path("b"), truth, None)]
+    )
+    assert outcome.errors_by("inter-ocular", [1, 2]).tolist() == pytest.approx(
+        [0.03 * 2**0.5, np.inf]
+    )
+    assert outcome.found.tolist() == [True, False]
+    assert np.isnan(outcome.predicted[1]).all()

@@ -1,0 +1,61 @@
+"""Telling models from data on a command line, and naming the models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import OptionError
+
+MODEL_SUFFIXES = (".dat", ".efld")
+
+
+def split_arguments(arguments: Iterable[str]) -> tuple[dict[str, Path], list[Path]]:
+    """Models by name, and everything else.
+
+    Parameters
+    ----------
+    arguments : iterable of str
+        A file ending in one of `MODEL_SUFFIXES`, also as ``NAME=FILE``, is a model.
+
+    Raises
+    ------
+    OptionError
+        Two models have one name.
+    """
+    models, others = [], []
+    for argument in arguments:
+        if Path(argument).suffix.lower() in MODEL_SUFFIXES and not Path(argument).is_dir():
+            models.append(_named(argument))
+        else:
+            others.append(Path(argument))
+    return _by_name(models), others
+
+
+def require_models(models: dict[str, Path]) -> None:
+    """Say what a model is where there is none."""
+    if not models:
+        raise OptionError(
+            f"no model is given: name at least one file ending in {' or '.join(MODEL_SUFFIXES)}"
+        )
+
+
+def _named(argument: str) -> tuple[str, Path]:
+    """The name that was given, or an empty one, and the file."""
+    name, equals, path = argument.partition("=")
+    # A file that is there may have a sign of equality in its name.
+    if equals and name and not Path(argument).exists():
+        return name, Path(path)
+    return "", Path(argument)
+
+
+def _by_name(models: list[tuple[str, Path]]) -> dict[str, Path]:
+    """The stem names a model that has no name, or its whole path where two stems are the same."""
+    stems = [name or path.stem for name, path in models]
+    named: dict[str, Path] = {}
+    for (name, path), stem in zip(models, stems, strict=True):
+        chosen = name or (stem if stems.count(stem) == 1 else str(path))
+        if chosen in named:
+            raise OptionError(f"two models are called '{chosen}': name them as NAME=FILE.dat")
+        named[chosen] = path
+    return named

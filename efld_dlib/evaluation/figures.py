@@ -1,0 +1,197 @@
+"""The figures of models on one set of faces, with their intervals, and how two models compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..annotation import FloatArray
+from ..errors import OptionError
+from .known_models import trained_on_300w_test
+from .metrics import (
+    NORMALISERS,
+    REGIONS,
+    THRESHOLDS,
+    area_shares,
+    mean_given,
+    point_errors,
+)
+from .pose_bins import PoseFigures, pose_figures
+from .results import Evaluation
+from .statistics import RESAMPLES, Bootstrap, Figure
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """What a model achieves on a set of faces. Errors are fractions of the normaliser.
+
+    Parameters
+    ----------
+    name : str
+    path : Path, optional
+        Its file.
+    faces, missed, unmeasured : int
+        All faces; those the detector did not find; those found of which the truth lacks what
+        `by` needs, or any landmark.
+    nme : dict of str to Figure
+        Mean error of the found faces by each of `metrics.NORMALISERS`.
+    median, percentile90 : Figure
+        Of the found faces' errors.
+    auc, failures : dict of float to Figure
+        By threshold, over all faces that can be measured; a missed one is a failure.
+    regions : dict of str to Figure
+        Mean error of the found faces in each of `metrics.REGIONS`.
+    landmarks : array, shape (68,)
+        Mean error of each landmark; NaN for one that no found face has.
+    poses : tuple of PoseFigures
+    remark : str
+        What a reader must know before quoting the figures.
+    """
+
+    name: str
+    path: Path | None
+    faces: int
+    missed: int
+    unmeasured: int
+    nme: dict[str, Figure]
+    median: Figure
+    percentile90: Figure
+    auc: dict[float, Figure]
+    failures: dict[float, Figure]
+    regions: dict[str, Figure]
+    landmarks: FloatArray
+    poses: tuple[PoseFigures, ...]
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the faces that both were run on.
+
+    Parameters
+    ----------
+    first, second : str
+        Names of the models.
+    faces : int
+    difference : Figure
+        Mean error of the second minus that of the first; below 0 the second is better.
+    better : float
+        Share of the faces on which the second has the smaller error.
+    """
+
+    first: str
+    second: str
+    faces: int
+    difference: Figure
+    better: float
+
+
+@dataclass(frozen=True)
+class Study:
+    """Models on one set of faces.
+
+    Parameters
+    ----------
+    data : str
+        What the set is called.
+    boxes : str
+        Where the predictors started, see `protocol.Boxes`.
+    by : str
+        The normaliser of all figures but `ModelFigures.nme` and `PoseFigures.box`.
+    evaluations : tuple of Evaluation
+    models : tuple of ModelFigures
+    comparisons : tuple of Comparison
+        Of each further model with the first.
+    """
+
+    data: str
+    boxes: str
+    by: str
+    evaluations: tuple[Evaluation, ...]
+    models: tuple[ModelFigures, ...]
+    comparisons: tuple[Comparison, ...]
+
+
+def study(
+    data: str,
+    boxes: str,
+    evaluations: Sequence[Evaluation],
+    by: str = "inter-ocular",
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Study:
+    """Figures of several models on the same faces.
+
+    Parameters
+    ----------
+    data, boxes
+        As `Study` has them.
+    evaluations : sequence of Evaluation
+        From `protocol.evaluate_models`: all with the same faces.
+    by : str
+        A key of `metrics.NORMALISERS`.
+    resamples, seed
+        Of the `Bootstrap`.
+    """
+    if by not in NORMALISERS:
+        raise OptionError(f"'{by}' is no normaliser; choose {', '.join(NORMALISERS)}")
+    bootstrap = Bootstrap(evaluations[0].faces, resamples, seed)
+    poses = evaluations[0].poses
+    return Study(
+        data,
+        boxes,
+        by,
+        tuple(evaluations),
+        tuple(model_figures(each, bootstrap, by, poses) for each in evaluations),
+        tuple(compare(evaluations[0], each, bootstrap, by) for each in evaluations[1:]),
+    )
+
+
+def model_figures(
+    evaluation: Evaluation, bootstrap: Bootstrap, by: str, poses: FloatArray
+) -> ModelFigures:
+    """Figures of one model; `poses` are the faces', shape (faces, 3) in degrees."""
+    errors = {each: evaluation.errors_by(each) for each in NORMALISERS}
+    chosen = errors[by]
+    return ModelFigures(
+        name=evaluation.name,
+        path=evaluation.model,
+        faces=evaluation.faces,
+        missed=evaluation.missed,
+        unmeasured=int(np.isnan(chosen).sum()),
+        nme={each: bootstrap.mean(values) for each, values in errors.items()},
+        median=bootstrap.quantile(chosen, 0.5),
+        percentile90=bootstrap.quantile(chosen, 0.9),
+        auc={limit: bootstrap.mean(area_shares(chosen, limit)) for limit in THRESHOLDS},
+        failures={
+            limit: bootstrap.mean(np.where(np.isnan(chosen), np.nan, chosen > limit))
+            for limit in THRESHOLDS
+        },
+        regions={
+            name: bootstrap.mean(evaluation.errors_by(by, landmarks))
+            for name, landmarks in REGIONS.items()
+        },
+        landmarks=_landmark_errors(evaluation, by),
+        poses=tuple(pose_figures(errors, evaluation.found, poses, bootstrap, by)),
+        remark="trained on 300-W's test faces" if trained_on_300w_test(evaluation.model) else "",
+    )
+
+
+def compare(first: Evaluation, second: Evaluation, bootstrap: Bootstrap, by: str) -> Comparison:
+    """The paired comparison of two models on the same faces."""
+    errors = first.errors_by(by), second.errors_by(by)
+    both = np.isfinite(errors[0]) & np.isfinite(errors[1])
+    difference = np.full(len(both), np.nan)
+    difference[both] = errors[1][both] - errors[0][both]
+    better = float((difference[both] < 0).mean()) if both.any() else float("nan")
+    return Comparison(first.name, second.name, int(both.sum()), bootstrap.mean(difference), better)
+
+
+def _landmark_errors(evaluation: Evaluation, by: str) -> FloatArray:
+    distance = NORMALISERS[by](evaluation.truth)
+    usable = np.where(distance > 0, distance, np.nan)
+    errors = point_errors(evaluation.predicted, evaluation.truth) / usable[:, None]
+    return mean_given(errors, axis=0)

@@ -1,0 +1,94 @@
+"""What a measurement was made on: machine, versions, and one core to run on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+import cv2
+
+from ..backend import load_dlib
+from ..parallel import available_cores
+
+BUSY_LOAD = 0.5
+"""Load average at the start above which timings are not to be quoted."""
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def describe_machine() -> dict[str, object]:
+    """CPU, cores, system and load; neither a host's name nor a path."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {
+        "cpu": _cpu_model(),
+        "cores": available_cores(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "load_at_start": None if load is None else round(load, 2),
+    }
+
+
+def _cpu_model() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor() or "unknown"
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.processor() or "unknown"
+
+
+def versions(distributions: Iterable[str] = ()) -> dict[str, str]:
+    """Versions of Python, of what the toolkit computes with, and of further distributions."""
+    from .. import __version__
+
+    found = {
+        "efld_dlib": __version__,
+        "python": platform.python_version(),
+        "numpy": metadata.version("numpy"),
+        "opencv": cv2.__version__,
+        "dlib": load_dlib().__version__,
+    }
+    for name in distributions:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+@contextmanager
+def one_thread() -> Iterator[bool]:
+    """A block in which everything runs on one thread.
+
+    OpenCV and the usual numeric libraries are told so. Where the system allows it, the process
+    is also held to one core: that binds what starts threads of its own and cannot be told.
+
+    Yields
+    ------
+    bool
+        Whether the process is held to one core.
+    """
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else None
+    try:
+        if cores is not None:
+            os.sched_setaffinity(0, {max(cores)})
+        yield cores is not None
+    finally:
+        if cores is not None:
+            os.sched_setaffinity(0, cores)
+        cv2.setNumThreads(threads)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,97 @@
+"""How sure a figure is: bootstrap intervals, with the faces drawn anew.
+
+Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (percentile intervals).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ..annotation import FloatArray
+from ..errors import OptionError
+
+RESAMPLES = 2000
+CONFIDENCE = 0.95
+
+_CHUNK = 2_000_000
+
+
+class Figure(NamedTuple):
+    """A measured value and the ends of its interval; NaN where there is none."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+
+class Bootstrap:
+    """The same sets of faces, drawn with replacement, for every figure of an evaluation.
+
+    Parameters
+    ----------
+    faces : int
+        Number of faces.
+    resamples : int
+        Number of sets; 0 leaves the intervals out.
+    seed : int
+        The same seed gives the same intervals.
+    confidence : float
+        Share of the sets' figures between the two ends.
+    """
+
+    def __init__(
+        self, faces: int, resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
+    ) -> None:
+        if resamples < 0:
+            raise OptionError(f"the number of resamples must be 0 or more, not {resamples}")
+        if not 0 < confidence < 1:
+            raise OptionError(f"the confidence must be between 0 and 1, not {confidence}")
+        self.confidence = confidence
+        rng = np.random.default_rng(seed)
+        # How often each face is in each set, shape (resamples, faces). Drawn some rows at a time,
+        # since the generator's own whole numbers are eight bytes each.
+        rows = max(1, _CHUNK // max(faces, 1))
+        self._counts = np.empty((resamples, faces), np.float32)
+        for start in range(0, resamples if faces else 0, rows):
+            part = self._counts[start : start + rows]
+            part[:] = rng.multinomial(faces, np.full(faces, 1 / faces), size=len(part))
+
+    def mean(self, values: FloatArray) -> Figure:
+        """Mean of the faces' values, shape (faces,); NaN and infinite ones are left out."""
+        given = np.isfinite(values)
+        if not given.any():
+            return Figure(math.nan)
+        value = float(values[given].mean())
+        if given.sum() < 2:
+            return Figure(value)
+        counts = self._counts[:, given]
+        number = counts.sum(axis=1)
+        # About the mean, so that single precision is enough.
+        total = counts @ (values[given] - value).astype(np.float32)
+        drawn = number > 0
+        return self._figure(value, value + total[drawn] / number[drawn])
+
+    def quantile(self, values: FloatArray, quantile: float) -> Figure:
+        """Quantile of the faces' values, shape (faces,); NaN and infinite ones are left out."""
+        given = np.isfinite(values)
+        if not given.any():
+            return Figure(math.nan)
+        value = float(np.quantile(values[given], quantile))
+        if given.sum() < 2:
+            return Figure(value)
+        order = np.flatnonzero(given)[np.argsort(values[given])]
+        ranks = np.cumsum(self._counts[:, order], axis=1)
+        drawn = ranks[:, -1] > 0
+        ranks = ranks[drawn]
+        first = (ranks >= np.maximum(quantile * ranks[:, -1:], 1)).argmax(axis=1)
+        return self._figure(value, values[order][first])
+
+    def _figure(self, value: float, drawn: FloatArray) -> Figure:
+        if not len(drawn):
+            return Figure(value)
+        tail = (1 - self.confidence) / 2
+        low, high = np.quantile(drawn, [tail, 1 - tail])
+        return Figure(value, float(low), float(high))
