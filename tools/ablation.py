@@ -54,7 +54,7 @@ class Configuration:
     weighting: Weighting = Weighting("none")
 
 
-BASE = Configuration("300-W + AFLW, mirror + rotation + scatter", True, True, "rotate:0.5,scatter")
+BASE = Configuration("300-W + AFLW, mirror + default steps", True, True, "default")
 
 CONFIGURATIONS = (
     Configuration("300-W, nothing", mirror=False),
@@ -65,6 +65,7 @@ CONFIGURATIONS = (
     Configuration("300-W, mirror + photometric", augmentation="photometric"),
     Configuration("300-W, mirror + out-of-plane turn", augmentation="turn"),
     Configuration("300-W, mirror + all of these", augmentation="all"),
+    Configuration("300-W, mirror + default steps", augmentation="default"),
     Configuration("300-W + AFLW, mirror", aflw=True),
     BASE,
     replace(BASE, name="the last + pose-density 0.5, cap 4", weighting=Weighting(gamma=0.5, cap=4)),

@@ -72,7 +72,7 @@ def detect(
     threshold: float,
     strict: bool,
 ) -> None:
-    r"""Find faces in IMAGES: files, folders, globs, or - for a picture on stdin.
+    """Find faces in IMAGES: files, folders, globs, or - for a picture on stdin.
 
     Gives for each face its box, 68 points in pixels of the upright photograph, head pose in
     degrees, and the paper's distances and ratios.

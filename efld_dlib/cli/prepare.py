@@ -91,7 +91,7 @@ def prepare(
     jobs: int | None,
     strict: bool,
 ) -> None:
-    r"""Make training_xml/ of SOURCES: 300-W trees, folders with .pts files, dlib XML files, or any
+    """Make training_xml/ of SOURCES: 300-W trees, folders with .pts files, dlib XML files, or any
     other data set as NAME:PATH, with a name that `efld-dlib xml --help` lists.
 
     Finds each face with the run-time detector, cuts gray crops of one face size, augments them,

@@ -57,7 +57,7 @@ def train(
     force: bool,
     jobs: int | None,
 ) -> None:
-    r"""Train a shape predictor with dlib's trainer.
+    """Train a shape predictor with dlib's trainer.
 
     DATA is a folder that `efld-dlib prepare` wrote [default: training_xml], or a dlib XML file.
     Ctrl-C stops at once and leaves an earlier model untouched.

@@ -15,7 +15,7 @@ _file_type = click.Path(path_type=Path)
 @click.argument("files", nargs=-1, required=True, type=_file_type)
 @click.option("-o", "--output", required=True, type=_file_type, help="XML file to write.")
 def merge(files: tuple[Path, ...], output: Path) -> None:
-    r"""Join dlib XML files into one.
+    """Join dlib XML files into one.
 
     A picture that several of them have stands once, with the boxes of all. A box that is the same
     in two files, to the last landmark, is taken once; boxes repeated within a file are weights and
@@ -60,7 +60,7 @@ def merge(files: tuple[Path, ...], output: Path) -> None:
     help="What is never parted: all that is cut from one photograph, or only each picture.",
 )
 def split(file: Path, train: Path, held_out: Path, fraction: float, seed: int, by: str) -> None:
-    r"""Hold some photographs of a dlib XML file out.
+    """Hold some photographs of a dlib XML file out.
 
     Pictures are of one photograph when their names say so: crops that `prepare` wrote (a face, its
     mirror image, its other samples), and faces numbered as in 134212_1.jpg and 134212_2.jpg. The

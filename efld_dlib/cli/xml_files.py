@@ -42,7 +42,7 @@ def info(
     pictures: bool,
     jobs: int | None,
 ) -> None:
-    r"""Count the pictures, faces, boxes, landmarks and poses in dlib's XML.
+    """Count the pictures, faces, boxes, landmarks and poses in dlib's XML.
 
     Poses are those of the landmarks, in degrees: yaw > 0 to the picture's right, pitch > 0 up,
     roll > 0 clockwise. Equal boxes of a picture are copies of one face; statistics count it once.
@@ -107,7 +107,7 @@ def _without_nan(value: object) -> dict[str, object]:
 def check(
     ctx: click.Context, file: Path, scheme: str | None, pictures: bool, most: int, jobs: int | None
 ) -> None:
-    r"""Find what dlib's trainer would stop at, or silently learn wrong.
+    """Find what dlib's trainer would stop at, or silently learn wrong.
 
     Looks at the XML as dlib's own parser takes it, at boxes and landmarks (sizes, places, left and
     right, names that sort wrongly), at paths, and reads each picture with dlib. Goes on after a

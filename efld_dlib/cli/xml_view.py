@@ -58,7 +58,7 @@ def view(
     columns: int,
     size: int,
 ) -> None:
-    r"""Show the faces of dlib's XML with their landmarks and boxes on one sheet.
+    """Show the faces of dlib's XML with their landmarks and boxes on one sheet.
 
     "rarest" goes by how few other faces have about the same yaw, pitch and roll; "worst" by the
     distance of the landmarks from the mean face in the same pose, in which wrong landmarks come

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..backend import load_dlib
 from ..errors import OptionError
+from ..parallel import available_cores
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class TrainingOptions:
     random_seed : str
         Seed of the trainer's own chance.
     num_threads : int
-        Threads to train with; 0 = one a core. The result does not depend on it.
+        Threads to train with; 0 = one a core. With another number dlib adds up in another order,
+        so that the model differs in its last digits.
     """
 
     cascade_depth: int = 10
@@ -69,6 +71,9 @@ class TrainingOptions:
         options = load_dlib().shape_predictor_training_options()
         for name, value in asdict(self).items():
             setattr(options, name, value)
+        if not self.num_threads:
+            # dlib itself takes 0 for "no thread but the caller's".
+            options.num_threads = available_cores()
         return options
 
 

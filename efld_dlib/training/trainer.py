@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +23,7 @@ from ..datasets.imglab import read_imglab
 from ..errors import DataError, TrainingError
 from ..evaluation.protocol import evaluate
 from ..files import atomic_path, write_json
+from ..parallel import available_cores
 from ..scheme import part_name
 from .memory import available_memory, training_memory
 from .options import TrainingOptions
@@ -110,6 +111,8 @@ def train(
     """
     xml, output = Path(xml), Path(output)
     options = options or TrainingOptions()
+    # The report says with how many threads, since without that the run cannot be repeated exactly.
+    options = replace(options, num_threads=options.num_threads or available_cores())
     records = _checked_records(xml)
     held_out = _checked_records(Path(validation)) if validation is not None else None
     faces = sum(face.copies for record in records for face in record.faces)

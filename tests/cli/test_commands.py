@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import cv2
 import numpy as np
 import pytest
@@ -32,11 +33,27 @@ def photo(astronaut, tmp_path):
     return path
 
 
-def test_every_command_helps_with_an_example():
-    assert "Examples:" in run("--help").stdout
-    for command in ("prepare", "train", "detect", "evaluate", "xml 300w"):
-        text = run(*command.split(), "--help").stdout
-        assert f"efld-dlib {command}" in text
+def commands(group, words=()):
+    """Every command below a group, as the words that call it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*words, name))
+        else:
+            yield (*words, name)
+
+
+@pytest.mark.parametrize("words", list(commands(cli)), ids=" ".join)
+def test_every_command_helps_with_examples_on_lines_of_their_own(words):
+    text = run(*words, "--help").stdout
+    examples = text.split("Examples:\n")[1].split("Options:")[0]
+    assert f"efld-dlib {' '.join(words)}" in examples
+    assert "\\b" not in text
+
+
+def test_the_program_helps_and_tells_its_version():
+    assert "Examples:\n" in run("--help").stdout
     assert __version__ in run("--version").stdout
 
 
@@ -48,7 +65,10 @@ def test_module_and_script_are_the_same_program(tiny_model, photo):
             check=True,
             text=True,
         )
-        for program in ([sys.executable, "-m", "efld_dlib"], [Path(sys.executable).with_name("efld-dlib")])
+        for program in (
+            [sys.executable, "-m", "efld_dlib"],
+            [Path(sys.executable).with_name("efld-dlib")],
+        )
     ]
     assert outputs[0].stdout == outputs[1].stdout
     assert len(json.loads(outputs[0].stdout)["images"][0]["faces"]) == 1
@@ -222,8 +242,9 @@ def test_prepare_train_and_evaluate(sample, tmp_path):
         "evaluate", model, data / "validation.xml", "--boxes", "file", "-j", "1", "--json", figures
     )
     written = json.loads(figures.read_text())
-    assert written["missed"] == 0
-    assert f"{100 * written['nme_inter_ocular']:.2f} %" in result.stdout
+    (measured,) = written["data"][0]["models"]
+    assert measured["missed"] == 0
+    assert f"{100 * measured['nme']['inter-ocular']['value']:.2f}" in result.stdout
     whole = run("evaluate", model, sample, "--subset", "helen/testset", "-j", "1")
     assert "missed" in whole.stdout
 

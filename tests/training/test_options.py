@@ -2,6 +2,7 @@ import dlib
 import pytest
 
 from efld_dlib.errors import OptionError
+from efld_dlib.parallel import available_cores
 from efld_dlib.training.options import (
     PRESETS,
     TrainingOptions,
@@ -14,8 +15,10 @@ def test_defaults_are_dlibs_own():
     ours, theirs = TrainingOptions().to_dlib(), dlib.shape_predictor_training_options()
     names = [name for name in dir(theirs) if not name.startswith("_")]
     different = {name for name in names if getattr(ours, name) != getattr(theirs, name)}
-    # Only the seed differs: ours is written down, so that a run can be repeated.
-    assert different <= {"random_seed"}
+    # The seed, because ours is written down so that a run can be repeated; and dlib's 0 threads
+    # are a single one.
+    assert different <= {"random_seed", "num_threads"}
+    assert ours.num_threads == available_cores()
 
 
 def test_every_option_of_dlib_can_be_set():

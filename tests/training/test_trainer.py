@@ -36,6 +36,7 @@ def test_report_beside_the_model_says_how_it_was_made(training_data, tmp_path):
     )
     report = json.loads((tmp_path / "m.json").read_text())
     assert report["options"]["num_trees_per_cascade_level"] == 10
+    assert report["options"]["num_threads"] == 1
     assert report["preset"] == "quick"
     assert report["bytes"] == (tmp_path / "m.dat").stat().st_size
     assert report["versions"]["dlib"] == dlib.__version__
