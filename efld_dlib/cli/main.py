@@ -11,9 +11,11 @@ import click
 
 from .. import __version__
 from ..errors import EfldError
+from .benchmark import benchmark
 from .detect import detect
 from .evaluate import evaluate
 from .prepare import prepare
+from .table3 import table3
 from .train import train
 from .xml import xml
 from .xml_edit import merge, split
@@ -41,7 +43,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="efld-dlib")
 def cli() -> None:
-    r"""Facial landmarks with dlib: from annotated pictures to a trained shape predictor, and from
+    """Facial landmarks with dlib: from annotated pictures to a trained shape predictor, and from
     photographs to 68 points, head pose and geometric features.
 
     \b
@@ -53,7 +55,7 @@ def cli() -> None:
     """
 
 
-for command in (xml, prepare, train, detect, evaluate):
+for command in (xml, prepare, train, detect, evaluate, benchmark, table3):
     cli.add_command(command)
 for command in (info, check, view, merge, split):
     xml.add_command(command)
