@@ -14,6 +14,7 @@ from ..errors import EfldError
 from .benchmark import benchmark
 from .detect import detect
 from .evaluate import evaluate
+from .model import model
 from .prepare import prepare
 from .table3 import table3
 from .train import train
@@ -55,7 +56,7 @@ def cli() -> None:
     """
 
 
-for command in (xml, prepare, train, detect, evaluate, benchmark, table3):
+for command in (xml, prepare, train, detect, evaluate, benchmark, table3, model):
     cli.add_command(command)
 for command in (info, check, view, merge, split):
     xml.add_command(command)

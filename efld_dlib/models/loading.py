@@ -1,4 +1,4 @@
-"""Loading a `.dat` file as the plain `dlib.shape_predictor` that it is."""
+"""Loading a model file, `.dat` or `.efld`, as a plain `dlib.shape_predictor`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import numpy as np
 from ..backend import load_dlib
 from ..errors import ModelFormatError
 from ..scheme import SCHEMES
+from .compact import is_efld, parse_efld
+from .dat import parse_dat
+from .direct import direct_bytes
+from .predictor import Predictor
 
 DEFAULT_MODEL = Path("build/efld.dat")
 """What `make train` writes, and what is used where no model is named."""
@@ -27,7 +31,7 @@ def resolve_model(path: str | Path | None = None) -> Path:
         if not DEFAULT_MODEL.is_file():
             raise ModelFormatError(
                 DEFAULT_MODEL,
-                "there is no model yet: run 'make train', or name one with --model FILE.dat",
+                "there is no model yet: run 'make train', or name one with --model FILE",
             )
         return DEFAULT_MODEL
     if not Path(path).is_file():
@@ -35,13 +39,16 @@ def resolve_model(path: str | Path | None = None) -> Path:
     return Path(path)
 
 
-def load_predictor(path: str | Path | None = None) -> Any:
-    """The shape predictor in a `.dat` file.
+def load_predictor(path: str | Path | None = None, role: str | None = None) -> Any:
+    """The shape predictor in a `.dat` or `.efld` file.
 
     Parameters
     ----------
     path : path, optional
-        A file written by dlib's trainer; without it, what `resolve_model` finds.
+        A file written by dlib's trainer, or one that `efld-dlib model compress` made of it; without
+        it, what `resolve_model` finds.
+    role : str, optional
+        Of an `.efld` file that holds several predictors, the one to load; by default the first.
 
     Returns
     -------
@@ -51,30 +58,43 @@ def load_predictor(path: str | Path | None = None) -> Any:
     Raises
     ------
     ModelFormatError
-        The file is missing, or dlib cannot read it as a shape predictor.
+        The file is missing or damaged, or is no shape predictor.
+    OptionError
+        The file has no predictor of that role.
     """
-    dlib = load_dlib()
     model = resolve_model(path)
-    _check_head(model)
+    return predictor_from_bytes(_content(model), model, role)
+
+
+def predictor_from_bytes(data: bytes, source: str | Path, role: str | None = None) -> Any:
+    """The shape predictor in the bytes of a `.dat` or `.efld` file; else as `load_predictor`."""
+    dlib = load_dlib()
+    if is_efld(data):
+        data = direct_bytes(parse_efld(data, source).quantised(role))
+    else:
+        # dlib believes what it reads: it may crash on a damaged file, or later in predicting.
+        parse_dat(data, source)
+    predictor = dlib.shape_predictor.__new__(dlib.shape_predictor)
     try:
-        return dlib.shape_predictor(str(model))
+        predictor.__setstate__((data,))
     except (RuntimeError, MemoryError) as error:
         reason = str(error).strip().split("\n")[0]
-        raise ModelFormatError(model, f"is not a dlib shape predictor ({reason})") from error
+        raise ModelFormatError(source, f"is not a dlib shape predictor ({reason})") from error
+    return predictor
 
 
-def _check_head(model: Path) -> None:
-    """Refuse what does not begin like a shape predictor: on some such files dlib itself crashes.
+def load_arrays(path: str | Path, role: str | None = None) -> Predictor:
+    """The shape predictor in a `.dat` or `.efld` file, as arrays; else as `load_predictor`."""
+    model = resolve_model(path)
+    data = _content(model)
+    return parse_efld(data, model).predictor(role) if is_efld(data) else parse_dat(data, model)
 
-    The head is version 1 (one byte long) and the mean shape's number of rows, written negative.
-    """
+
+def _content(model: Path) -> bytes:
     try:
-        with model.open("rb") as file:
-            head = file.read(3)
+        return model.read_bytes()
     except OSError as error:
         raise ModelFormatError(model, f"cannot be read ({error.strerror})") from error
-    if len(head) < 3 or head[:2] != b"\x01\x01" or not head[2] & 0x80:
-        raise ModelFormatError(model, "is not a dlib shape predictor (it begins otherwise)")
 
 
 def predictor_size(predictor: Any) -> int:

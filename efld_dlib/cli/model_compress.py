@@ -1,0 +1,166 @@
+"""``efld-dlib model compress``."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import DataError, OptionError
+
+if TYPE_CHECKING:
+    from ..annotation import ImageRecord
+
+_file = click.Path(path_type=Path)
+_SIZE = re.compile(r"([\d.]+) *([kM]?)B?")
+_UNITS = {"": 1, "k": 1000, "M": 1_000_000}
+_RUNS = 1500
+
+
+@click.command()
+@click.argument("file", type=_file)
+@click.option("-o", "--output", required=True, type=_file, help="The .efld to write.")
+@click.option(
+    "--max-bytes",
+    default="2.1MB",
+    show_default=True,
+    help="Size that the file may have: 2100000, 900kB, 2.1MB.",
+)
+@click.option(
+    "--validation",
+    type=_file,
+    help="dlib XML of faces with boxes: their error chooses between the ways to round.",
+)
+@click.option(
+    "--max-loss",
+    type=click.FloatRange(min=0),
+    metavar="PERCENT",
+    help="Rather the smallest file whose error on the validation faces is at most so much above "
+    "the whole model's, in per cent of it.",
+)
+@click.option(
+    "--usage",
+    type=_file,
+    help="dlib XML of faces that tell which leaves matter, such as those trained on "
+    "[default: the validation faces].",
+)
+@click.option("--licence", help="Of the model, for its metadata.")
+@click.option("--scheme", help="Of the landmarks, for its metadata [default: by their number].")
+@click.option("--role", default="predictor", show_default=True, help="Name within the file.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of all chance.")
+def compress(
+    file: Path,
+    output: Path,
+    max_bytes: str,
+    validation: Path | None,
+    max_loss: float | None,
+    usage: Path | None,
+    licence: str | None,
+    scheme: str | None,
+    role: str,
+    seed: int,
+) -> None:
+    """Write a model as an .efld of a certain size.
+
+    Trees and thresholds stay exactly as they are; the corrections in the leaves are rounded, those
+    that few faces reach more coarsely. Give faces with --validation: without any, all leaves count
+    alike, and the file is about twice as large for the same error. What the training report
+    (FILE's name with .json) says goes into the metadata.
+
+    \b
+    Examples:
+      efld-dlib model compress build/efld.dat -o efld.efld --validation training_xml/validation.xml
+      efld-dlib model compress build/efld.dat -o tiny.efld --max-bytes 500kB --usage faces.xml
+    """
+    import numpy as np
+
+    from ..datasets.imglab import read_imglab
+    from ..files import atomic_path
+    from ..models.loading import load_arrays
+    from ..models.search import Search
+    from ..models.usage import leaf_usage
+
+    limit = _bytes(max_bytes)
+    if max_loss is not None and validation is None:
+        raise OptionError("--max-loss needs --validation to measure the loss on")
+    predictor = load_arrays(file)
+    faces = None if validation is None else list(read_imglab(validation))
+    users = faces if usage is None else list(read_imglab(usage))
+    rng = np.random.default_rng(seed)
+    reached = None if users is None else leaf_usage(predictor, users, _RUNS, rng)
+    measure, whole = None, None
+    if faces is not None:
+        measure = _measure(faces)
+        whole = measure(file.read_bytes())
+        click.echo(f"the whole model: NME {100 * whole:.3f} %", err=True)
+    search = Search(
+        predictor,
+        reached,
+        measure,
+        _metadata(file, predictor.points, licence, scheme),
+        role,
+        lambda trial: click.echo(str(trial), err=True),
+    )
+    allowed = None if max_loss is None or whole is None else whole * (1 + max_loss / 100)
+    best = search.best(limit, allowed)
+    with atomic_path(output) as temporary:
+        temporary.write_bytes(best.data)
+    click.echo(f"{output}: {best}")
+    if whole is not None and best.error is not None:
+        loss = 100 * (best.error / whole - 1)
+        click.echo(f"NME of the whole model {100 * whole:.3f} %, so {loss:+.2f} % of it")
+        if max_loss is not None and loss > max_loss:
+            click.echo(f"Warning: --max-loss cannot be kept in {limit} bytes.", err=True)
+
+
+def _bytes(text: str) -> int:
+    match = _SIZE.fullmatch(text.strip())
+    try:
+        return int(float(match[1]) * _UNITS[match[2]]) if match else int(text)
+    except ValueError:
+        raise OptionError(
+            f"a size is written as 2100000, 900kB or 2.1MB, and not as {text!r}"
+        ) from None
+
+
+def _measure(faces: list[ImageRecord]) -> Callable[[bytes], float]:
+    """The error of a model file's bytes on `faces`, from their own boxes."""
+    from ..evaluation.protocol import evaluate
+
+    def error(data: bytes) -> float:
+        with tempfile.TemporaryDirectory(prefix="efld-model-") as folder:
+            path = Path(folder) / "candidate"
+            path.write_bytes(data)
+            return evaluate(path, faces, boxes="file", jobs=1).nme
+
+    return error
+
+
+def _metadata(file: Path, points: int, licence: str | None, scheme: str | None) -> dict[str, Any]:
+    """What is known of the model, of which the file beside it tells most."""
+    from ..models.information import describe
+    from ..scheme import SCHEMES
+
+    metadata: dict[str, Any] = dict(describe(file)["metadata"])
+    report = file.with_suffix(".json")
+    if report.is_file():
+        try:
+            found = json.loads(report.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DataError(report, f"is no JSON ({error})") from error
+        if isinstance(found, dict):
+            metadata |= {name: found[name] for name in _REPORTED if name in found}
+    known = [name for name, own in SCHEMES.items() if own.size == points]
+    if scheme is not None or known:
+        metadata["scheme"] = scheme if scheme is not None else known[0]
+    if licence is not None:
+        metadata["licence"] = licence
+    return metadata
+
+
+_REPORTED = ("preset", "options", "data", "nme", "versions")

@@ -1,0 +1,149 @@
+"""The `.efld` file: one or several predictors in a thirtieth of the space (docs/efld-format.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelFormatError, OptionError
+from ..files import atomic_path
+from .arrays import pack_arrays, unpack_arrays
+from .container import MAGIC, Content, join, split
+from .predictor import Predictor
+from .quantised import Quantised
+
+
+@dataclass(frozen=True, eq=False)
+class CompactModel:
+    """What an `.efld` file holds.
+
+    Parameters
+    ----------
+    predictors : dict of str to Quantised
+        By role, in the order of the file; the first is what `load_predictor` gives.
+    metadata : dict
+        Whatever is known of the model: scheme, training options, data, licence, error. JSON values.
+    part_bytes : dict of str to int
+        Where the file's bytes go, by name of the array, all predictors together.
+    """
+
+    predictors: dict[str, Quantised]
+    metadata: dict[str, Any]
+    part_bytes: dict[str, int]
+
+    def quantised(self, role: str | None = None) -> Quantised:
+        """The predictor of `role`, or the first one; an `OptionError` lists the roles."""
+        if role is None:
+            return next(iter(self.predictors.values()))
+        if role not in self.predictors:
+            raise OptionError(f"there is no predictor '{role}', but {', '.join(self.predictors)}")
+        return self.predictors[role]
+
+    def predictor(self, role: str | None = None) -> Predictor:
+        """The same as arrays of floats."""
+        return self.quantised(role).predictor()
+
+
+def is_efld(data: bytes) -> bool:
+    """Whether `data` begins as an `.efld` file does."""
+    return data[: len(MAGIC)] == MAGIC
+
+
+def efld_bytes(predictors: Mapping[str, Quantised], metadata: Mapping[str, Any]) -> bytes:
+    """The bytes of an `.efld` file.
+
+    Parameters
+    ----------
+    predictors : mapping of str to Quantised
+        By role; the first is the one that programs use which know of no roles.
+    metadata : mapping
+        JSON values.
+
+    Raises
+    ------
+    OptionError
+        There is no predictor, or the metadata cannot be written as JSON.
+    """
+    if not predictors:
+        raise OptionError("a file needs a predictor to hold")
+    entries: list[dict[str, Any]] = []
+    packed: list[bytes] = []
+    for role, quantised in predictors.items():
+        numbers, arrays = pack_arrays(quantised)
+        lengths = [[name, len(array)] for name, array in arrays.items()]
+        entries.append({"role": role, **numbers, "arrays": lengths})
+        packed += arrays.values()
+    try:
+        return join({"metadata": dict(metadata), "predictors": entries}, b"".join(packed))
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"the metadata cannot be written as JSON ({error})") from error
+
+
+def write_efld(
+    predictors: Mapping[str, Quantised], metadata: Mapping[str, Any], path: str | Path
+) -> None:
+    """Write an `.efld` file, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(efld_bytes(predictors, metadata))
+
+
+def read_efld(path: str | Path) -> CompactModel:
+    """The content of an `.efld` file.
+
+    Raises
+    ------
+    ModelFormatError
+        The file cannot be read, is damaged, or of a later version.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ModelFormatError(path, f"cannot be read ({error.strerror})") from error
+    return parse_efld(data, path)
+
+
+def parse_efld(data: bytes, source: str | Path = "<bytes>") -> CompactModel:
+    """The content of the bytes of an `.efld` file; `source` names it in errors.
+
+    Raises
+    ------
+    ModelFormatError
+        As `read_efld`.
+    """
+    content = split(data, source)
+    metadata, entries = content.header.get("metadata"), content.header.get("predictors")
+    if not isinstance(metadata, dict) or not isinstance(entries, list) or not entries:
+        raise ModelFormatError(source, "has a header without metadata or predictors")
+    predictors: dict[str, Quantised] = {}
+    part_bytes: dict[str, int] = {}
+    position = 0
+    for entry in entries:
+        try:
+            role = entry["role"]
+            if not isinstance(role, str) or role in predictors:
+                raise ValueError(f"the role {role!r} is no name, or there twice")
+            parts, position = _parts(entry, content, position)
+            predictors[role] = unpack_arrays(entry, parts, len(data))
+        except (KeyError, TypeError, ValueError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise ModelFormatError(source, f"has a damaged predictor ({reason})") from error
+        for name, part in parts.items():
+            part_bytes[name] = part_bytes.get(name, 0) + len(part)
+    if position != len(content.arrays):
+        raise ModelFormatError(source, "has data that belongs to no predictor")
+    return CompactModel(predictors, metadata, part_bytes)
+
+
+def _parts(
+    entry: Mapping[str, Any], content: Content, position: int
+) -> tuple[dict[str, memoryview], int]:
+    """The packed arrays of a predictor, which begin at `position`, and where they end."""
+    parts: dict[str, memoryview] = {}
+    for name, length in entry["arrays"]:
+        if type(length) is not int or not 0 <= length <= len(content.arrays) - position:
+            raise ValueError(f"{name} of {length!r} bytes is announced")
+        parts[str(name)] = content.arrays[position : position + length]
+        position += length
+    return parts, position

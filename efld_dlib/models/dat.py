@@ -1,0 +1,235 @@
+"""dlib's `.dat` file of a shape predictor, read into arrays and written from them.
+
+The file is a sequence of whole numbers (`varint`). A float is two of them, mantissa and exponent,
+``value = mantissa * 2**exponent``; dlib writes all 24 bits of the mantissa, less its low bytes that
+are zero. In order: version 1; the mean shape; the number of cascades, and of each the number of
+trees, of each tree its splits (first, second, threshold) and leaves; the anchors and the deltas of
+each cascade. Every list begins with its length, every vector with minus its length and -1.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ModelFormatError
+from ..files import atomic_path
+from .predictor import Float32Array, Predictor, check_predictor
+from .varint import Integers, VarintError, decode, encode
+
+_EXPONENTS = 255
+_POWERS = 2.0 ** np.arange(-_EXPONENTS, _EXPONENTS + 1)
+
+
+def read_dat(path: str | Path) -> Predictor:
+    """The shape predictor in a `.dat` file.
+
+    Raises
+    ------
+    ModelFormatError
+        The file cannot be read, is damaged, or its trees are not all of one size.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ModelFormatError(path, f"cannot be read ({error.strerror})") from error
+    return parse_dat(data, path)
+
+
+def parse_dat(data: bytes, source: str | Path = "<bytes>") -> Predictor:
+    """The shape predictor in the bytes of a `.dat` file; `source` names it in errors.
+
+    Raises
+    ------
+    ModelFormatError
+        As `read_dat`.
+    """
+    # Looked at first, so that a large file of another kind costs nothing.
+    if len(data) < 3 or data[:2] != b"\x01\x01" or not data[2] & 0x80:
+        raise ModelFormatError(source, "is not a dlib shape predictor (it begins otherwise)")
+    try:
+        numbers = decode(data)
+    except VarintError as error:
+        raise ModelFormatError(source, f"is damaged: {error}") from error
+    predictor = _Reader(numbers, source).predictor()
+    check_predictor(predictor, source)
+    return predictor
+
+
+class _Reader:
+    """Takes the numbers of a file apart, and believes none before it was checked."""
+
+    def __init__(self, numbers: Integers, source: str | Path) -> None:
+        self.numbers = numbers
+        self.source = source
+        self.position = 0
+
+    def predictor(self) -> Predictor:
+        rows = -int(self.take(3, "the mean shape")[1])
+        if rows < 2 or rows % 2 or self.numbers[2] != -1:
+            self.fail(f"the mean shape is announced as {rows} by {-int(self.numbers[2])} numbers")
+        mean = self.floats(self.take(2 * rows, "the mean shape"))
+        cascades = self.count("cascades")
+        trees, splits = (int(n) for n in self.take(2, "the trees")[:2])
+        self.position -= 2
+        if trees < 1 or splits < 1:
+            self.fail(f"announces {trees} trees of {splits} splits")
+        size = 1 + 4 * splits + 1 + (splits + 1) * (2 + 2 * rows)
+        forest = self.take(cascades * (1 + trees * size), "the trees")
+        forest = forest.reshape(cascades, 1 + trees * size)
+        self.same(forest[:, 0], trees, "trees in a cascade")
+        forest = forest[:, 1:].reshape(cascades, trees, size)
+        self.same(forest[:, :, 0], splits, "splits in a tree")
+        split = forest[:, :, 1 : 1 + 4 * splits].reshape(cascades, trees, splits, 4)
+        self.same(forest[:, :, 1 + 4 * splits], splits + 1, "leaves in a tree")
+        leaf = forest[:, :, 2 + 4 * splits :].reshape(cascades, trees, splits + 1, 2 + 2 * rows)
+        self.same(leaf[..., 0], -rows, "length of a leaf")
+        self.same(leaf[..., 1], -1, "width of a leaf")
+        pool, anchors = self.lists(cascades, 1, "anchors")
+        if pool < 1:
+            self.fail(f"announces {pool} anchors")
+        pixels, deltas = self.lists(cascades, 4, "deltas")
+        if pixels != pool:
+            self.fail(f"has {pool} anchors, but {pixels} deltas")
+        left = len(self.numbers) - self.position
+        if left:
+            self.fail(f"goes on for {left} numbers after its end")
+        return Predictor(
+            mean_shape=mean.reshape(-1, 2),
+            first=split[..., 0].copy(),
+            second=split[..., 1].copy(),
+            thresholds=self.floats(split[..., 2:])[..., 0],
+            leaves=self.leaves(leaf),
+            anchors=anchors.copy(),
+            deltas=self.floats(deltas).reshape(cascades, pool, 2),
+        )
+
+    def take(self, count: int, part: str) -> Integers:
+        """The next `count` numbers, which are of `part`."""
+        left = len(self.numbers) - self.position
+        if count > left:
+            self.fail(f"ends within {part}, of which {count} numbers are announced and {left} left")
+        self.position += count
+        return self.numbers[self.position - count : self.position]
+
+    def count(self, part: str) -> int:
+        value = int(self.take(1, f"the number of {part}")[0])
+        if value < 1:
+            self.fail(f"announces {value} {part}")
+        return value
+
+    def lists(self, cascades: int, width: int, part: str) -> tuple[int, Integers]:
+        """One list for each cascade, of equal length, with `width` numbers to an entry."""
+        announced, length = (int(n) for n in self.take(2, f"the {part}"))
+        self.position -= 1
+        if announced != cascades or length < 0:
+            self.fail(f"announces {announced} lists of {length} {part} for {cascades} cascades")
+        table = self.take(cascades * (1 + width * length), f"the {part}")
+        table = table.reshape(cascades, 1 + width * length)
+        self.same(table[:, 0], length, part)
+        return length, table[:, 1:]
+
+    def leaves(self, leaf: Integers) -> Float32Array:
+        """Values of all leaves, one cascade after the other to save memory."""
+        rows = leaf.shape[3] // 2 - 1
+        values = np.empty((*leaf.shape[:3], rows), dtype=np.float32)
+        for cascade, into in zip(leaf, values, strict=True):
+            into[...] = self.floats(cascade[..., 2:])
+        return values
+
+    def floats(self, pairs: Integers) -> Float32Array:
+        """Floats of (…, 2n) mantissas and exponents, shape (…, n)."""
+        exponents = pairs[..., 1::2]
+        if exponents.size and not (
+            exponents.min() >= -_EXPONENTS and exponents.max() <= _EXPONENTS
+        ):
+            self.fail("has a number whose exponent is out of range, infinite or not a number")
+        with np.errstate(over="ignore", under="ignore"):
+            return (pairs[..., 0::2] * _POWERS[exponents + _EXPONENTS]).astype(np.float32)
+
+    def same(self, found: Integers, expected: int, part: str) -> None:
+        other = np.argwhere(found != expected)
+        if len(other):
+            place = ", ".join(str(index) for index in other[0])
+            value = int(found[tuple(other[0])])
+            self.fail(f"{part}: {value} at [{place}] and {expected} before; they must be the same")
+
+    def fail(self, problem: str) -> None:
+        raise ModelFormatError(self.source, problem)
+
+
+def write_dat(predictor: Predictor, path: str | Path) -> int:
+    """Write `predictor` as dlib would, whole or not at all; returns the number of bytes."""
+    data = dat_bytes(predictor)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+    return len(data)
+
+
+def dat_bytes(predictor: Predictor) -> bytes:
+    """`predictor` as dlib itself would write it: what dlib wrote comes out byte by byte.
+
+    Raises
+    ------
+    ModelFormatError
+        A number is not finite, or an index out of range.
+    """
+    check_predictor(predictor, "<predictor>")
+    rows = 2 * predictor.points
+    parts = [list_bytes([1, -rows, -1]), float_bytes(predictor.mean_shape)]
+    parts.append(list_bytes([predictor.cascades]))
+    for cascade in range(predictor.cascades):
+        parts += [list_bytes([predictor.trees]), encode(_forest(predictor, cascade))]
+    parts.append(list_bytes([predictor.cascades]))
+    parts += [list_bytes([len(anchors), *anchors]) for anchors in predictor.anchors]
+    parts.append(list_bytes([predictor.cascades]))
+    for deltas in predictor.deltas:
+        parts += [list_bytes([len(deltas)]), float_bytes(deltas)]
+    return b"".join(parts)
+
+
+def list_bytes(values: list[int]) -> bytes:
+    """Whole numbers as dlib writes them."""
+    return encode(np.array(values, dtype=np.int32))
+
+
+def float_bytes(values: Float32Array) -> bytes:
+    """Floats as dlib writes them."""
+    return encode(_pairs(values))
+
+
+def _forest(predictor: Predictor, cascade: int) -> Integers:
+    """The numbers of a cascade's trees, shape (trees, numbers of a tree)."""
+    trees, splits, rows = predictor.trees, predictor.splits, 2 * predictor.points
+    numbers = np.empty((trees, 2 + 4 * splits + (splits + 1) * (2 + 2 * rows)), dtype=np.int32)
+    numbers[:, 0] = splits
+    split = numbers[:, 1 : 1 + 4 * splits].reshape(trees, splits, 4)
+    split[..., 0] = predictor.first[cascade]
+    split[..., 1] = predictor.second[cascade]
+    split[..., 2:] = _pairs(predictor.thresholds[cascade]).reshape(trees, splits, 2)
+    numbers[:, 1 : 1 + 4 * splits] = split.reshape(trees, 4 * splits)
+    numbers[:, 1 + 4 * splits] = splits + 1
+    leaf = np.empty((trees, splits + 1, 2 + 2 * rows), dtype=np.int32)
+    leaf[..., 0] = -rows
+    leaf[..., 1] = -1
+    leaf[..., 2:] = _pairs(predictor.leaves[cascade])
+    numbers[:, 2 + 4 * splits :] = leaf.reshape(trees, -1)
+    return numbers
+
+
+def _pairs(values: Float32Array) -> Integers:
+    """Mantissa and exponent of each number, as dlib writes them: shape (…, n) to (…, 2n)."""
+    values = np.ascontiguousarray(values)
+    fraction, exponent = np.frexp(values)
+    mantissa: NDArray[np.int32] = np.ldexp(fraction, 24).astype(np.int32)
+    exponent -= 24
+    for _ in range(2):
+        short = ((mantissa & 0xFF) == 0) & (mantissa != 0)
+        np.right_shift(mantissa, 8, out=mantissa, where=short)
+        np.add(exponent, 8, out=exponent, where=short)
+    # dlib shifts a zero eight times, each time for one more byte that is zero.
+    exponent[mantissa == 0] = 8 * 8 - 24
+    pairs = np.stack([mantissa, exponent], axis=-1)
+    return pairs.reshape(*values.shape[:-1], -1)

@@ -1,0 +1,81 @@
+"""What is in a model file, in words and numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelFormatError
+from .compact import is_efld, parse_efld
+from .dat import dat_bytes, float_bytes, parse_dat
+from .predictor import Predictor
+from .quantised import Quantised
+from .varint import encode
+
+
+def describe(path: str | Path) -> dict[str, Any]:
+    """What a `.dat` or `.efld` file holds.
+
+    Returns
+    -------
+    dict
+        ``file``, ``format``, ``bytes``; ``predictors``: by role, ``points``, ``cascades``,
+        ``trees`` (of a cascade), ``depth``, ``leaves`` (in all), ``pool`` and ``dat_bytes`` (as a
+        `.dat`); ``part_bytes``; ``metadata``; ``licence`` (or None).
+
+    Raises
+    ------
+    ModelFormatError
+        The file cannot be read, or is damaged.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ModelFormatError(path, f"cannot be read ({error.strerror})") from error
+    metadata: dict[str, Any] = {}
+    if is_efld(data):
+        model = parse_efld(data, path)
+        metadata, parts = model.metadata, dict(model.part_bytes)
+        predictors = {role: _sizes(own) for role, own in model.predictors.items()}
+    else:
+        predictor = parse_dat(data, path)
+        predictors = {"predictor": {**_arrays(predictor), "dat_bytes": len(data)}}
+        parts = _dat_parts(predictor)
+    parts["other"] = len(data) - sum(parts.values())
+    return {
+        "file": str(path),
+        "format": "efld" if is_efld(data) else "dlib shape predictor",
+        "bytes": len(data),
+        "predictors": predictors,
+        "part_bytes": parts,
+        "licence": metadata.get("licence"),
+        "metadata": metadata,
+    }
+
+
+def _sizes(quantised: Quantised) -> dict[str, int]:
+    predictor = quantised.predictor()
+    return {**_arrays(predictor), "dat_bytes": len(dat_bytes(predictor))}
+
+
+def _arrays(predictor: Predictor) -> dict[str, int]:
+    return {
+        "points": predictor.points,
+        "cascades": predictor.cascades,
+        "trees": predictor.trees,
+        "depth": predictor.depth,
+        "leaves": predictor.cascades * predictor.trees * (predictor.splits + 1),
+        "pool": predictor.pool,
+    }
+
+
+def _dat_parts(predictor: Predictor) -> dict[str, int]:
+    """Bytes of a `.dat` by part, without the lengths of its lists."""
+    return {
+        "mean_shape": len(float_bytes(predictor.mean_shape)),
+        "splits": len(encode(predictor.first))
+        + len(encode(predictor.second))
+        + len(float_bytes(predictor.thresholds)),
+        "leaves": sum(len(float_bytes(leaves)) for leaves in predictor.leaves),
+        "pixels": len(encode(predictor.anchors)) + len(float_bytes(predictor.deltas)),
+    }

@@ -1,0 +1,152 @@
+"""Finding how coarsely a predictor may be rounded: by the size of its file, and by its error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import OptionError
+from .compact import efld_bytes
+from .predictor import Predictor
+from .quantised import quantise
+from .usage import LeafIndices
+
+FINEST, COARSEST = 1e-5, 3e-3
+"""Range of the rounding step in units of the face box; at the finest, nothing is lost."""
+
+DEAD_ZONES = (0.0, 0.15)
+"""Tried where an error can be measured; otherwise `quantise`'s own is taken."""
+
+_CLOSE_BYTES = 0.98
+_CLOSE_STEP = 1.08
+_NO_STEP = 1.01
+_MOST_TRIALS = 12
+
+Measure = Callable[[bytes], float]
+"""The error of the model in the bytes of an `.efld` file."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One way to round the predictor.
+
+    Parameters
+    ----------
+    step, dead_zone : float
+        As in `quantise`.
+    data : bytes
+        The `.efld` file.
+    error : float or None
+        What `measure` said of it.
+    """
+
+    step: float
+    dead_zone: float
+    data: bytes
+    error: float | None
+
+    def __str__(self) -> str:
+        error = "" if self.error is None else f", NME {100 * self.error:.3f} %"
+        return (
+            f"step {self.step:.2e}, dead zone {self.dead_zone:.2f}: {len(self.data)} bytes{error}"
+        )
+
+
+@dataclass(frozen=True)
+class Search:
+    """Looks for the best rounding of a predictor.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    reached : array, optional
+        As for `quantise`.
+    measure : callable, optional
+        Tells the error of a candidate.
+    metadata : mapping
+        For the file.
+    role : str
+        Of the predictor in the file.
+    report : callable
+        Called with every trial.
+    """
+
+    predictor: Predictor
+    reached: LeafIndices | None
+    measure: Measure | None
+    metadata: Mapping[str, Any]
+    role: str
+    report: Callable[[Trial], None]
+
+    def best(self, max_bytes: int, max_error: float | None = None) -> Trial:
+        """The trial of least error in at most `max_bytes`; without a measure, the finest.
+
+        Parameters
+        ----------
+        max_bytes : int
+        max_error : float, optional
+            Rather the smallest file that has no larger error than this.
+
+        Raises
+        ------
+        OptionError
+            Not even the coarsest rounding is small enough.
+        """
+        if self.measure is None:
+            return self.fitting(max_bytes, None)
+        fitting = [self.fitting(max_bytes, zone) for zone in DEAD_ZONES]
+        if max_error is None:
+            return min(fitting, key=_error)
+        smallest = [self.smallest(trial, max_error) for trial in fitting]
+        return min(smallest, key=lambda trial: (_error(trial) > max_error, len(trial.data)))
+
+    def fitting(self, max_bytes: int, dead_zone: float | None) -> Trial:
+        """The finest rounding whose file has at most `max_bytes`."""
+        trial = self.trial(FINEST, dead_zone)
+        if len(trial.data) <= max_bytes:
+            return trial
+        fine, fine_bytes = FINEST, len(trial.data)
+        trial = self.trial(COARSEST, dead_zone)
+        if len(trial.data) > max_bytes:
+            raise OptionError(
+                f"the model does not fit in {max_bytes} bytes; the least is {len(trial.data)}"
+            )
+        for _ in range(_MOST_TRIALS):
+            if len(trial.data) >= _CLOSE_BYTES * max_bytes or trial.step < _NO_STEP * fine:
+                break
+            # Bytes fall about as the logarithm of the step rises.
+            share = (fine_bytes - 0.99 * max_bytes) / (fine_bytes - len(trial.data))
+            share = min(max(share, 0.1), 0.9)
+            step = math.exp((1 - share) * math.log(fine) + share * math.log(trial.step))
+            between = self.trial(step, dead_zone)
+            if len(between.data) <= max_bytes:
+                trial = between
+            else:
+                fine, fine_bytes = step, len(between.data)
+        return trial
+
+    def smallest(self, good: Trial, max_error: float) -> Trial:
+        """The smallest file with at most `max_error`, or `good` if none is smaller."""
+        bad = COARSEST
+        while bad > _CLOSE_STEP * good.step:
+            trial = self.trial(math.sqrt(good.step * bad), good.dead_zone)
+            if _error(trial) <= max_error:
+                good = trial
+            else:
+                bad = trial.step
+        return good
+
+    def trial(self, step: float, dead_zone: float | None) -> Trial:
+        options = {} if dead_zone is None else {"dead_zone": dead_zone}
+        quantised = quantise(self.predictor, step, self.reached, **options)
+        data = efld_bytes({self.role: quantised}, self.metadata)
+        error = None if self.measure is None else self.measure(data)
+        trial = Trial(step, options.get("dead_zone", 0.1), data, error)
+        self.report(trial)
+        return trial
+
+
+def _error(trial: Trial) -> float:
+    return math.inf if trial.error is None else trial.error

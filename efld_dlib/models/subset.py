@@ -1,0 +1,90 @@
+"""Predictors of fewer landmarks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import OptionError
+from ..scheme import SCHEMES
+from .predictor import Predictor
+
+_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+
+
+def parse_points(text: str, size: int) -> list[int]:
+    """Landmarks named by `text`, in ascending order.
+
+    Parameters
+    ----------
+    text : str
+        Numbers, ranges and parts of the face with commas between: ``eyes,mouth``, ``36-47,30``. The
+        parts are those of the scheme with `size` landmarks; ``eyes`` means both.
+    size : int
+        Number of landmarks there are.
+
+    Raises
+    ------
+    OptionError
+        Something in `text` is neither, or there is no such landmark.
+    """
+    groups = next((s.groups for s in SCHEMES.values() if s.size == size), {})
+    chosen: set[int] = set()
+    for item in text.split(","):
+        name = item.strip()
+        if match := _RANGE.fullmatch(name):
+            low, high = int(match[1]), int(match[2] or match[1])
+            if not low <= high < size:
+                raise OptionError(f"'{name}' is not within the landmarks 0 to {size - 1}")
+            chosen.update(range(low, high + 1))
+            continue
+        sides = [group for group in groups if f"{group.split('_')[-1]}s" == name]
+        if name in groups:
+            sides = [name]
+        if not sides:
+            known = ", ".join(groups) or "none, as the scheme is not known"
+            raise OptionError(
+                f"'{name}' is no landmark or part of the face; the parts are: {known}"
+            )
+        for side in sides:
+            chosen.update(groups[side])
+    return sorted(chosen)
+
+
+def select_points(predictor: Predictor, points: Sequence[int]) -> Predictor:
+    """A predictor of some of the landmarks, which it numbers in the order of `points`.
+
+    dlib looks pixels up around the landmarks it has, and aligns the shape by them, so those that
+    stay may move slightly against the whole predictor's. A pixel whose landmark goes is tied to the
+    nearest one of those that stay, at the same place of the mean shape.
+
+    Raises
+    ------
+    OptionError
+        No landmark is named, one twice, or one that the predictor has not.
+    """
+    kept = np.array(points, dtype=np.int64)
+    if not len(kept) or len(set(kept.tolist())) != len(kept):
+        raise OptionError("the landmarks to keep must be some, and each named once")
+    if kept.min() < 0 or kept.max() >= predictor.points:
+        raise OptionError(f"the landmarks to keep must be from 0 to {predictor.points - 1}")
+    mean = predictor.mean_shape[kept]
+    places = predictor.mean_shape[predictor.anchors].astype(np.float64) + predictor.deltas
+    distances = np.linalg.norm(places[:, :, None] - mean[None, None], axis=-1)
+    number = np.full(predictor.points, -1, dtype=np.int32)
+    number[kept] = np.arange(len(kept))
+    own = number[predictor.anchors]
+    anchors = np.where(own >= 0, own, distances.argmin(axis=-1)).astype(np.int32)
+    moved = (places - mean[anchors]).astype(np.float32)
+    pairs = predictor.leaves.reshape(*predictor.leaves.shape[:3], predictor.points, 2)
+    leaves = pairs[:, :, :, kept].reshape(*predictor.leaves.shape[:3], 2 * len(kept))
+    return replace(
+        predictor,
+        mean_shape=mean,
+        leaves=leaves,
+        anchors=anchors,
+        deltas=np.where((own >= 0)[..., None], predictor.deltas, moved),
+    )

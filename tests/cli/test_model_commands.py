@@ -1,0 +1,154 @@
+import json
+import shutil
+
+import dlib
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from efld_dlib.cli.main import cli
+from efld_dlib.models.dat import read_dat
+
+
+def run(*arguments, code=0):
+    result = CliRunner().invoke(cli, ["model", *map(str, arguments)])
+    assert result.exit_code == code, result.output
+    if result.exception is not None:
+        assert isinstance(result.exception, SystemExit)
+    return result
+
+
+@pytest.fixture(scope="module")
+def validation(training_data):
+    return training_data / "validation.xml"
+
+
+@pytest.fixture(scope="module")
+def small(tiny_model, validation, tmp_path_factory):
+    """The tiny model as an .efld of at most 60 kB."""
+    path = tmp_path_factory.mktemp("small") / "small.efld"
+    result = run(
+        *("compress", tiny_model, "-o", path, "--max-bytes", "60kB"),
+        *("--validation", validation, "--licence", "only a test"),
+    )
+    assert path.stat().st_size <= 60_000
+    assert f"{path.stat().st_size} bytes" in result.stdout
+    return path
+
+
+def predict(path, training_data):
+    image = dlib.load_grayscale_image(str(next(training_data.glob("crops-*/*.jpg"))))
+    parts = dlib.shape_predictor(str(path))(image, dlib.rectangle(80, 80, 279, 279)).parts()
+    return np.array([(part.x, part.y) for part in parts])
+
+
+@pytest.mark.parametrize("command", ["", "info", "compress", "expand", "slim", "subset", "compare"])
+def test_every_command_helps_with_an_example(command):
+    text = run(*command.split(), "--help").stdout
+    assert f"efld-dlib model {command}".strip() in text
+    assert "Examples:" in text
+
+
+def test_info_of_a_dat(tiny_model):
+    found = json.loads(run("info", tiny_model, "--json").stdout)
+    sizes = found["predictors"]["predictor"]
+    assert (sizes["points"], sizes["cascades"], sizes["trees"], sizes["depth"]) == (68, 5, 20, 3)
+    assert sizes["leaves"] == 5 * 20 * 8
+    assert found["bytes"] == tiny_model.stat().st_size == sum(found["part_bytes"].values())
+    assert found["licence"] is None
+    text = run("info", tiny_model).stdout
+    assert "points 68, cascades 5, trees 20, depth 3" in text
+    assert "licence: not stated" in text
+
+
+def test_info_of_an_efld_tells_where_it_comes_from(small, tiny_model):
+    found = json.loads(run("info", small, "--json").stdout)
+    assert found["format"] == "efld"
+    assert found["licence"] == "only a test"
+    assert found["metadata"]["scheme"] == "68"
+    # What the training report beside the .dat says.
+    assert found["metadata"]["options"]["num_trees_per_cascade_level"] == 20
+    assert found["bytes"] == sum(found["part_bytes"].values())
+    dat = found["predictors"]["predictor"]["dat_bytes"]
+    assert 0.6 * tiny_model.stat().st_size < dat <= tiny_model.stat().st_size
+    text = run("info", small).stdout
+    assert "coefficients" in text
+    assert "licence: only a test" in text
+
+
+def test_expand_gives_plain_dlib_what_the_toolkit_predicts(small, tmp_path, validation):
+    run("expand", small, "-o", tmp_path / "whole.dat")
+    result = run("compare", small, tmp_path / "whole.dat", validation, "--boxes", "file", "-j", 1)
+    assert "+0.00 % of A's" in result.stdout
+    assert "0.00 pixels apart on average, 0.0 at most" in result.stdout
+    again = json.loads(run("info", tmp_path / "whole.dat", "--json").stdout)
+    assert again["predictors"]["predictor"]["trees"] == 20
+
+
+def test_compare_says_which_is_better(small, tiny_model, validation):
+    lines = run("compare", tiny_model, small, validation, "--boxes", "file", "-j", 1).stdout
+    first, second, third = lines.splitlines()
+    assert first.startswith(f"{tiny_model}: {tiny_model.stat().st_size} bytes, NME ")
+    assert second.startswith(f"{small}: {small.stat().st_size} bytes, NME ")
+    loss = float(third.split()[3].strip("%"))
+    assert abs(loss) < 10
+
+
+def test_slim_and_subset_load_in_plain_dlib(tiny_model, small, training_data, tmp_path):
+    whole = predict(tiny_model, training_data)
+    run("slim", tiny_model, "-o", tmp_path / "slim.dat")
+    assert (tmp_path / "slim.dat").stat().st_size < 0.72 * tiny_model.stat().st_size
+    assert np.median(np.abs(predict(tmp_path / "slim.dat", training_data) - whole)) < 5
+    result = run("subset", small, "-o", tmp_path / "eyes.dat", "--points", "eyes,30")
+    assert "landmarks 30 36 37" in result.stderr
+    assert predict(tmp_path / "eyes.dat", training_data).shape == (13, 2)
+    assert read_dat(tmp_path / "eyes.dat").points == 13
+
+
+def test_without_faces_all_leaves_count_alike(tiny_model, tmp_path):
+    copy = tmp_path / "alone.dat"
+    shutil.copy(tiny_model, copy)
+    result = run("compress", copy, "-o", tmp_path / "a.efld", "--max-bytes", "1MB", "--role", "x")
+    assert "NME" not in result.stdout
+    found = json.loads(run("info", tmp_path / "a.efld", "--json").stdout)
+    assert list(found["predictors"]) == ["x"]
+    assert found["metadata"] == {"scheme": "68"}
+    run("expand", tmp_path / "a.efld", "-o", tmp_path / "b.dat", "--role", "x")
+    whole, back = read_dat(copy), read_dat(tmp_path / "b.dat")
+    assert np.abs(whole.leaves - back.leaves).max() < 1e-4
+
+
+def test_the_smallest_file_of_a_certain_error(tiny_model, validation, tmp_path):
+    out = tmp_path / "loss.efld"
+    result = run("compress", tiny_model, "-o", out, "--validation", validation, "--max-loss", 3)
+    loss = float(result.stdout.split("so ")[1].split()[0])
+    assert loss <= 3
+    assert out.stat().st_size < tiny_model.stat().st_size / 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["info", "gone.dat"], "gone.dat: cannot be read"),
+        (["expand", "gone.efld", "-o", "x.dat"], "there is no such model file"),
+        (["compress", "MODEL", "-o", "x.efld", "--max-bytes", "2 GB"], "not as '2 GB'"),
+        (["compress", "MODEL", "-o", "x.efld", "--max-bytes", "1.2.3MB"], "not as '1.2.3MB'"),
+        (["compress", "MODEL", "-o", "x.efld", "--max-loss", "1"], "needs --validation"),
+        (["compress", "MODEL", "-o", "x.efld", "--max-bytes", "5kB"], "does not fit in 5000 bytes"),
+        (["subset", "MODEL", "-o", "x.dat", "--points", "ears"], "'ears' is no landmark"),
+        (["expand", "SMALL", "-o", "x.dat", "--role", "b"], "no predictor 'b', but predictor"),
+    ],
+)
+def test_errors_are_one_line(arguments, problem, tiny_model, small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = [{"MODEL": tiny_model, "SMALL": small}.get(word, word) for word in arguments]
+    result = run(*given, code=2)
+    assert problem in result.stderr.splitlines()[-1]
+    assert not list(tmp_path.glob("x.*"))
+
+
+def test_a_report_that_is_no_json_is_said(tiny_model, tmp_path):
+    shutil.copy(tiny_model, tmp_path / "m.dat")
+    (tmp_path / "m.json").write_text("{")
+    result = run("compress", tmp_path / "m.dat", "-o", tmp_path / "m.efld", code=2)
+    assert "m.json: is no JSON" in result.stderr
