@@ -161,12 +161,20 @@ def test_interruption_stops_at_once_and_keeps_the_old_model(training_data, tmp_p
     model.write_bytes(b"the model before")
     command = [sys.executable, "-m", "efld_dlib", "train", str(training_data), "-o", str(model)]
     process = subprocess.Popen(
-        [*command, "--set", ENDLESS], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*command, "--set", ENDLESS],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Where the tests run in the background, the shell has Ctrl-C ignored by all below it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    worker = wait_for_worker(process)
-    process.send_signal(number)
-    started = time.monotonic()
-    _, said = process.communicate(timeout=20)
+    try:
+        worker = wait_for_worker(process)
+        process.send_signal(number)
+        started = time.monotonic()
+        _, said = process.communicate(timeout=20)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert time.monotonic() - started < 5
     assert "Traceback" not in said
