@@ -69,6 +69,7 @@ CONFIGURATIONS = (
     Configuration("300-W + AFLW, mirror", aflw=True),
     BASE,
     replace(BASE, name="the last + pose-density 0.5, cap 4", weighting=Weighting(gamma=0.5, cap=4)),
+    replace(BASE, name="the same, 0.75, cap 6", weighting=Weighting(gamma=0.75, cap=6)),
     replace(BASE, name="the same, 1.0, cap 8", weighting=Weighting(gamma=1.0, cap=8)),
     replace(
         BASE, name="the same, classes 0.5, cap 4", weighting=Weighting("classes", gamma=0.5, cap=4)
