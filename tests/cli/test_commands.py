@@ -249,6 +249,20 @@ def test_prepare_train_and_evaluate(sample, tmp_path):
     assert "missed" in whole.stdout
 
 
+def test_preview_draws_a_row_a_face_and_prepares_nothing(sample, tmp_path):
+    sheet, data = tmp_path / "sheet.png", tmp_path / "data"
+    said = run("prepare", sample, "-o", data, "--augment", "all", "--preview", sheet, "-j", "1")
+    assert "sheet.png" in said.stdout
+    assert not data.exists()
+    drawn = cv2.imread(str(sheet))
+    # Six faces; as they are, under each of six augmentations, and three times under all of them.
+    assert drawn.shape[1] == 10 * 220
+    assert drawn.shape[0] >= 6 * 220
+    # A face that an augmentation left alone would be drawn like the first column.
+    tiles = [drawn[:220, 220 * column : 220 * (column + 1)] for column in range(10)]
+    assert all(np.abs(tile.astype(int) - tiles[0]).mean() > 0.5 for tile in tiles[1:])
+
+
 def test_prepare_goes_on_from_xml_too(sample, tmp_path):
     run("xml", "300w", sample, "--subset", "helen/testset", "-o", tmp_path / "in.xml")
     result = run("prepare", tmp_path / "in.xml", "-o", tmp_path / "data", "-j", "1")
