@@ -244,8 +244,10 @@ class Report:
 
 
 def _table(names: Iterable[str], columns: Sequence[tuple], cell: Callable[..., str]) -> str:
+    # A bar would end the cell.
+    titles = [column[0].replace("|", "\\|") for column in columns]
     lines = [
-        "| training data | " + " | ".join(column[0] for column in columns) + " |",
+        "| training data | " + " | ".join(titles) + " |",
         "|---|" + "---|" * len(columns),
     ]
     lines += [f"| {n} | " + " | ".join(cell(n, *c[1:]) for c in columns) + " |" for n in names]
