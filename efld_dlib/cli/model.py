@@ -20,7 +20,7 @@ _role = click.option("--role", help="Of the predictors in an .efld [default: its
 
 @click.group()
 def model() -> None:
-    """Model files: dlib's .dat, and .efld, which holds the same in a thirtieth of the space.
+    """Model files: dlib's .dat, and .efld, which holds the same in a twentieth of the space.
 
     Every command of the toolkit takes either.
 
