@@ -1,4 +1,4 @@
-"""The `.efld` file: one or several predictors in a thirtieth of the space (docs/efld-format.md)."""
+"""The `.efld` file: one or several predictors in a twentieth of the space (docs/efld-format.md)."""
 
 from __future__ import annotations
 
