@@ -145,7 +145,11 @@ class Crop:
 
 
 def canonical_crop(
-    gray: Image, box: Box, face_size: int = FACE_SIZE, context: float = CONTEXT
+    gray: Image,
+    box: Box,
+    face_size: int = FACE_SIZE,
+    context: float = CONTEXT,
+    roll: float = 0.0,
 ) -> Crop:
     """Cut the face in `box` out of a photograph and scale it so that the box is `face_size` wide.
 
@@ -162,23 +166,28 @@ def canonical_crop(
         Width of the box in the crop, in pixels.
     context : float
         Picture kept around the box on each side, as a fraction of its width.
+    roll : float
+        By how many degrees the face is turned clockwise in the photograph: the crop is turned back
+        about the box's centre, so that the face stands upright in it.
 
     Raises
     ------
     DataError
-        The box is empty or not finite.
+        The box is empty or not finite, or the roll is not.
     """
     if not (np.isfinite(box).all() and box.width > 0 and box.height > 0):
         raise DataError("<box>", f"{tuple(box)} is not a rectangle with an area")
+    if not math.isfinite(roll):
+        raise DataError("<box>", f"its roll, {roll}, is not an angle")
     scale = face_size / box.width
     border = round(context * face_size)
     side = face_size + 2 * border
     # The centre of the box goes to the centre of the crop.
     middle = (side - 1) / 2
     center_x, center_y = box.center
-    matrix = np.array(
-        [[scale, 0.0, middle - scale * center_x], [0.0, scale, middle - scale * center_y]]
-    )
+    cosine, sine = math.cos(math.radians(roll)), math.sin(math.radians(roll))
+    turn = scale * np.array([[cosine, sine], [-sine, cosine]])
+    matrix = np.column_stack([turn, middle - turn @ [center_x, center_y]])
     image = _warp_smoothly(gray, matrix, side)
     return Crop(image, matrix, Box(border, border, face_size, face_size))
 

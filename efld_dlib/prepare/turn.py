@@ -23,7 +23,8 @@ from .head_mesh import JAW, PIVOT, HeadMesh, head_mesh
 MAX_YAW_CHANGE = 45.0
 MAX_PITCH_CHANGE = 30.0
 MAX_YAW = 60.0
-"""Degrees that no face is turned beyond: what comes into view there the picture does not show."""
+"""Degrees that no face is turned beyond unless asked: the picture hardly shows what comes into view
+there. A detector, which sees a face small and coarsely, can be trained on more."""
 MAX_PITCH = 40.0
 MAX_YAW_TO_TURN_BACK = 10.0
 """A face that looks farther aside than this is turned only further."""
@@ -36,6 +37,7 @@ def turn_face(
     pitch: float,
     *,
     mean_face: FloatArray | None = None,
+    max_yaw: float = MAX_YAW,
 ) -> tuple[Image, FloatArray]:
     """Turn a face in its picture, landmarks and all.
 
@@ -52,6 +54,8 @@ def turn_face(
         its `turn_range` allows. The roll stays.
     mean_face : array, shape (68, 3), optional
         The face to fit, symmetric, with the axes of `efld_dlib.pose.mean_face_3d`, the default.
+    max_yaw : float
+        Yaw in degrees that the face is not turned beyond.
 
     Returns
     -------
@@ -76,7 +80,7 @@ def turn_face(
     if not np.isfinite(pose).all():
         given = int(annotated(points).sum())
         raise DataError("<face>", f"its pose cannot be told from its {given} landmarks")
-    (least_yaw, most_yaw), (least_pitch, most_pitch) = turn_range(pose)
+    (least_yaw, most_yaw), (least_pitch, most_pitch) = turn_range(pose, max_yaw)
     yaw, pitch = np.clip((yaw, pitch), (least_yaw, least_pitch), (most_yaw, most_pitch))
     if not yaw and not pitch:
         return image.copy(), points.copy()
@@ -84,13 +88,17 @@ def turn_face(
     return _turn(image, points, head_mesh(mean_face), pose, new_pose)
 
 
-def turn_range(pose: Pose) -> tuple[tuple[float, float], tuple[float, float]]:
+def turn_range(
+    pose: Pose, max_yaw: float = MAX_YAW
+) -> tuple[tuple[float, float], tuple[float, float]]:
     """How far `turn_face` turns a face.
 
     Parameters
     ----------
     pose : Pose
         Of the face as it is.
+    max_yaw : float
+        As in `turn_face`.
 
     Returns
     -------
@@ -99,8 +107,8 @@ def turn_range(pose: Pose) -> tuple[tuple[float, float], tuple[float, float]]:
         aside is turned only further: the picture does not show its other side.
     """
     aside = abs(pose.yaw) > MAX_YAW_TO_TURN_BACK
-    least = 0.0 if aside and pose.yaw > 0 else min(0.0, -MAX_YAW - pose.yaw)
-    most = 0.0 if aside and pose.yaw < 0 else max(0.0, MAX_YAW - pose.yaw)
+    least = 0.0 if aside and pose.yaw > 0 else min(0.0, -max_yaw - pose.yaw)
+    most = 0.0 if aside and pose.yaw < 0 else max(0.0, max_yaw - pose.yaw)
     yaw = max(least, -MAX_YAW_CHANGE), min(most, MAX_YAW_CHANGE)
     least, most = min(0.0, -MAX_PITCH - pose.pitch), max(0.0, MAX_PITCH - pose.pitch)
     return yaw, (max(least, -MAX_PITCH_CHANGE), min(most, MAX_PITCH_CHANGE))
