@@ -15,9 +15,12 @@ from ..errors import DataError, OptionError, Problems
 from .options import finish, strict_option, warn
 
 if TYPE_CHECKING:
+    from ..detection.detectors import Upsample
     from ..detection.landmarker import Face, FaceLandmarker
     from ..images import Image
 
+# As `detection.choice` has them, which would load OpenCV.
+DETECTORS = ("fast", "thorough", "dlib")
 _FORMATS = ("json", "jsonl", "csv")
 _STDIN = "-"
 
@@ -56,7 +59,21 @@ _STDIN = "-"
     help="How often the picture is doubled for the detector; auto doubles where it finds nothing.",
 )
 @click.option(
-    "--threshold", default=0.0, show_default=True, help="Lowest score of the detector that counts."
+    "--detector",
+    "detector_name",
+    type=click.Choice(DETECTORS),
+    default="fast",
+    show_default=True,
+    help="fast finds faces of any yaw; thorough also those turned in the picture, upside down too; "
+    "dlib is its frontal detector.",
+)
+@click.option(
+    "--min-score",
+    "--threshold",
+    "min_score",
+    default=0.0,
+    show_default=True,
+    help="Lowest score of the detector that counts.",
 )
 @strict_option
 @click.pass_context
@@ -69,7 +86,8 @@ def detect(
     annotate: Path | None,
     feature_text: str,
     upsample: str,
-    threshold: float,
+    detector_name: str,
+    min_score: float,
     strict: bool,
 ) -> None:
     """Find faces in IMAGES: files, folders, globs, or - for a picture on stdin.
@@ -84,7 +102,7 @@ def detect(
       efld-dlib detect "album/*.jpg" --format jsonl | head
       cat photo.jpg | efld-dlib detect - --features 36-45/30-48
     """
-    from ..detection.detectors import FrontalDetector
+    from ..detection.choice import make_detector
     from ..detection.landmarker import FaceLandmarker
     from ..detection.sinks import open_sink
     from ..feature_vector import parse_features
@@ -93,7 +111,8 @@ def detect(
     names = list_inputs(images)
     # One picture is not a bulk run: what is wrong with it is the whole answer.
     problems = Problems(strict or len(names) == 1, warn)
-    detector = FrontalDetector("auto" if upsample == "auto" else int(upsample), threshold)
+    times: Upsample = "auto" if upsample == "auto" else int(upsample)
+    detector = make_detector(detector_name, times, min_score)
     landmarker = FaceLandmarker(model, detector)
     drawings = _Drawings(annotate) if annotate is not None else None
     found = 0

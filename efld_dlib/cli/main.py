@@ -13,6 +13,7 @@ from .. import __version__
 from ..errors import EfldError
 from .benchmark import benchmark
 from .detect import detect
+from .detector import detector
 from .evaluate import evaluate
 from .model import model
 from .prepare import prepare
@@ -56,7 +57,7 @@ def cli() -> None:
     """
 
 
-for command in (xml, prepare, train, detect, evaluate, benchmark, table3, model):
+for command in (xml, prepare, train, detect, detector, evaluate, benchmark, table3, model):
     cli.add_command(command)
 for command in (info, check, view, merge, split):
     xml.add_command(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol
@@ -21,10 +22,24 @@ MAX_UPSAMPLE = 4
 
 
 class Detection(NamedTuple):
-    """A face box and the detector's score; higher is surer, and above 0 is dlib's own threshold."""
+    """A face that a detector found.
+
+    Parameters
+    ----------
+    box : Box
+        Of the face turned upright about the box's centre.
+    score : float
+        Higher is surer, and above 0 is the detector's own threshold.
+    roll : float
+        By how many degrees the face is turned clockwise in the picture.
+    yaw : float
+        Degrees, with the signs of `efld_dlib.pose`; NaN = the detector does not tell.
+    """
 
     box: Box
     score: float
+    roll: float = 0.0
+    yaw: float = math.nan
 
 
 class Detector(Protocol):
@@ -51,11 +66,7 @@ class FrontalDetector:
     threshold: float = 0.0
 
     def __post_init__(self) -> None:
-        whole = isinstance(self.upsample, int) and not isinstance(self.upsample, bool)
-        if self.upsample != "auto" and not (whole and 0 <= self.upsample <= MAX_UPSAMPLE):
-            raise OptionError(
-                f"upsample must be 'auto' or between 0 and {MAX_UPSAMPLE}, not {self.upsample!r}"
-            )
+        require_upsample(self.upsample)
 
     def __call__(self, gray: Image) -> list[Detection]:
         if self.upsample != "auto":
@@ -72,6 +83,15 @@ class FrontalDetector:
             for box, score in zip(boxes, scores, strict=True)
         ]
         return sorted(found, key=lambda detection: -detection.score)
+
+
+def require_upsample(upsample: Upsample) -> None:
+    """Refuse, with an `OptionError`, what is neither "auto" nor a small whole number."""
+    whole = isinstance(upsample, int) and not isinstance(upsample, bool)
+    if upsample != "auto" and not (whole and 0 <= upsample <= MAX_UPSAMPLE):
+        raise OptionError(
+            f"upsample must be 'auto' or between 0 and {MAX_UPSAMPLE}, not {upsample!r}"
+        )
 
 
 @lru_cache(maxsize=1)

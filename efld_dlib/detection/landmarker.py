@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,12 @@ from ..feature_vector import FEATURES, Feature, feature_names, features
 from ..images import FACE_SIZE, ColorOrder, Image, ImageSource, canonical_crop, read_image, to_gray
 from ..models.loading import load_predictor, require_68_points, resolve_model
 from ..pose import estimate_pose
-from .detectors import Detector, FrontalDetector
+from .detectors import Detection, Detector
+from .pose_detector import PoseDetector
+from .verifier import wrapped
+
+MAX_PREDICTED_ROLL = 15.0
+"""Degrees up to which a face is left as it stands: predictors are trained on such faces."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,8 @@ class Face:
     score : float
         The detector's score; NaN where the caller gave the box.
     points : array, shape (68, 2)
-        Landmarks in pixels of the photograph, with fractions.
+        Landmarks in pixels of the photograph, with fractions; those of a turned head were predicted
+        in a picture turned upright.
     pose : Pose
         Yaw, pitch and roll in degrees (signs: `efld_dlib.pose`).
     """
@@ -53,7 +60,7 @@ class FaceLandmarker:
     model : path or dlib.shape_predictor, optional
         A 68-point predictor; by default `efld_dlib.models.loading.DEFAULT_MODEL`.
     detector : Detector, optional
-        What finds the boxes; by default dlib's frontal detector.
+        What finds the boxes; by default `PoseDetector` in its fast mode.
     face_size : int
         Width in pixels to which a face box is scaled before the predictor sees it.
 
@@ -83,7 +90,7 @@ class FaceLandmarker:
         require_68_points(model, name)
         self.model_name = name
         self.predictor = model
-        self.detector: Detector = detector if detector is not None else FrontalDetector()
+        self.detector: Detector = detector if detector is not None else PoseDetector()
         self.face_size = face_size
 
     def detect(self, image: ImageSource, color: ColorOrder | None = None) -> list[Face]:
@@ -106,9 +113,7 @@ class FaceLandmarker:
             As `read_image`.
         """
         gray = to_gray(read_image(image, color))
-        return [
-            self._face(gray, detection.box, detection.score) for detection in self.detector(gray)
-        ]
+        return [self._face(gray, detection) for detection in self.detector(gray)]
 
     def landmarks(
         self, image: ImageSource, boxes: Sequence[Box], color: ColorOrder | None = None
@@ -118,14 +123,34 @@ class FaceLandmarker:
         The boxes should be framed as dlib's frontal detector frames a face.
         """
         gray = to_gray(read_image(image, color))
-        return [self._face(gray, box, float("nan")) for box in boxes]
+        return [self._face(gray, Detection(box, float("nan"))) for box in boxes]
 
-    def _face(self, gray: Image, box: Box, score: float) -> Face:
-        points = predict_points(self.predictor, gray, box, self.face_size)
-        return Face(box, score, points, estimate_pose(points))
+    def _face(self, gray: Image, detection: Detection) -> Face:
+        points = predict_turned(self.predictor, gray, detection, self.face_size)
+        return Face(detection.box, detection.score, points, estimate_pose(points))
 
 
-def predict_points(predictor: Any, gray: Image, box: Box, face_size: int = FACE_SIZE) -> FloatArray:
+def predict_turned(
+    predictor: Any, gray: Image, detection: Detection, face_size: int = FACE_SIZE
+) -> FloatArray:
+    """Landmarks of a face at any roll, shape (n, 2), in pixels of the photograph.
+
+    The face is turned upright by the detector's roll, where that is more than a predictor bears
+    without loss; and once more where the landmarks say that it was another.
+    """
+    roll = detection.roll if abs(detection.roll) > MAX_PREDICTED_ROLL else 0.0
+    points = predict_points(predictor, gray, detection.box, face_size, roll)
+    if points.shape != (68, 2):
+        return points
+    seen = estimate_pose(points).roll
+    if not math.isfinite(seen) or abs(wrapped(seen - roll)) <= MAX_PREDICTED_ROLL:
+        return points
+    return predict_points(predictor, gray, detection.box, face_size, seen)
+
+
+def predict_points(
+    predictor: Any, gray: Image, box: Box, face_size: int = FACE_SIZE, roll: float = 0.0
+) -> FloatArray:
     """Landmarks of the face in `box`.
 
     Parameters
@@ -137,6 +162,8 @@ def predict_points(predictor: Any, gray: Image, box: Box, face_size: int = FACE_
         The face; it may reach over the photograph's edge.
     face_size : int
         Width in pixels to which the box is scaled for the predictor.
+    roll : float
+        By how many degrees the face is turned clockwise; the predictor sees it turned back.
 
     Returns
     -------
@@ -144,7 +171,7 @@ def predict_points(predictor: Any, gray: Image, box: Box, face_size: int = FACE_
         Pixels of the photograph, finer than whole ones where the face is larger than `face_size`
         is not: dlib answers in whole pixels of the crop.
     """
-    crop = canonical_crop(gray, box, face_size)
+    crop = canonical_crop(gray, box, face_size, roll=roll)
     left, top, width, height = (round(value) for value in crop.box)
     rectangle = load_dlib().rectangle(left, top, left + width - 1, top + height - 1)
     parts = predictor(crop.image, rectangle).parts()

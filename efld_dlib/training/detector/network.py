@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,13 +36,13 @@ class NetworkOptions:
     seed : int
     """
 
-    hidden: tuple[int, ...] = (64, 32)
-    epochs: int = 16
+    hidden: tuple[int, ...] = (80, 32)
+    epochs: int = 12
     batch: int = 256
     rate: float = 1.5e-3
-    decay: float = 0.01
-    drop: float = 0.1
-    place_weight: float = 4.0
+    decay: float = 1.0
+    drop: float = 0.3
+    place_weight: float = 2.0
     seed: int = 1
 
 
@@ -73,7 +74,7 @@ def fit_network(
         losses = []
         for start in range(0, count - options.batch + 1, options.batch):
             rows = order[start : start + options.batch]
-            inputs = (examples.features[rows] - mean) * scale
+            inputs: FeatureArray = ((examples.features[rows] - mean) * scale).astype(np.float32)
             if options.drop:
                 inputs *= rng.random(inputs.shape, dtype=np.float32) > options.drop
             loss, slopes = _slopes(parameters, inputs, examples.targets[rows], options)
@@ -89,7 +90,7 @@ def fit_network(
 def _initial(sizes: tuple[int, ...], rng: np.random.Generator) -> Parameters:
     """Weights and bias of each layer, in turn."""
     parameters: Parameters = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(sizes):
         spread = np.sqrt(2 / inputs)
         parameters.append(rng.normal(0, spread, (inputs, outputs)).astype(np.float32))
         parameters.append(np.zeros(outputs, np.float32))
@@ -147,6 +148,6 @@ def _adam(
 def _verifier(parameters: Parameters, mean: FeatureArray, scale: FeatureArray) -> Verifier:
     """The network for features as they are: their mean and scale go into the first layer."""
     weights, biases = list(parameters[0::2]), list(parameters[1::2])
-    biases[0] = biases[0] - (mean * scale) @ weights[0]
-    weights[0] = weights[0] * scale[:, np.newaxis]
+    biases[0] = (biases[0] - (mean * scale) @ weights[0]).astype(np.float32)
+    weights[0] = (weights[0] * scale[:, np.newaxis]).astype(np.float32)
     return Verifier(tuple(weights), tuple(biases))

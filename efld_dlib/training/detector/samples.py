@@ -114,9 +114,7 @@ def _turned(face: DetectorFace, rng: np.random.Generator) -> DetectorFace:
     return face
 
 
-def _recorded(
-    face: DetectorFace, box: Box, boxes: BoxModel, rng: np.random.Generator
-) -> Image:
+def _recorded(face: DetectorFace, box: Box, boxes: BoxModel, rng: np.random.Generator) -> Image:
     """The picture with something in the way, in another light, or of another quality."""
     image, annotation = face.image, FaceAnnotation(face.points, box)
     for step, probability in ((occlude, 0.35), (tone, 0.4), (degrade, 0.4)):
@@ -137,9 +135,7 @@ def _cut_off(image: Image, box: Box, rng: np.random.Generator) -> Image:
     return image
 
 
-def _near(
-    image: Image, box: Box, pose: Pose, count: int, rng: np.random.Generator
-) -> Examples:
+def _near(image: Image, box: Box, pose: Pose, count: int, rng: np.random.Generator) -> Examples:
     candidates, targets = [], np.ones((count, OUTPUTS), np.float32)
     for row in targets:
         wide = rng.random() < 0.5
@@ -158,9 +154,7 @@ def _near(
     return Examples(gradient_features(picture_of(image, candidates)), targets)
 
 
-def _beside(
-    image: Image, box: Box, roll: float, count: int, rng: np.random.Generator
-) -> Examples:
+def _beside(image: Image, box: Box, roll: float, count: int, rng: np.random.Generator) -> Examples:
     side = image.shape[0]
     candidates: list[Candidate] = []
     while len(candidates) < count:
@@ -188,4 +182,5 @@ def rotated(points: FloatArray, degrees: float) -> FloatArray:
     """Points turned clockwise about the origin, shape (n, 2)."""
     angle = np.radians(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return points @ turn.T
+    turned: FloatArray = points @ turn.T
+    return turned

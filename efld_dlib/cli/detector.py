@@ -1,0 +1,266 @@
+"""``efld-dlib detector``: measuring, training and describing face detectors."""
+
+from __future__ import annotations
+
+import json
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import Problems
+from .options import finish, jobs_option, open_records, strict_option, subset_option, warn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..annotation import ImageRecord
+    from ..detection.detectors import Detector
+    from ..images import Image
+
+_sources = click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+_folder = click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The detector's files [default: those that come with the toolkit].",
+)
+
+
+@click.group()
+def detector() -> None:
+    """The toolkit's own face detector, and how it compares with dlib's.
+
+    \b
+    Examples:
+      efld-dlib detector evaluate 300w/ --subset helen/testset
+      efld-dlib detector train 300w/ merl-rav:aflw/ -o detector/
+      efld-dlib detector info
+    """
+
+
+@detector.command()
+@_sources
+@subset_option
+@click.option(
+    "--held-out",
+    default=0.0,
+    show_default=True,
+    help="Measure only on this fraction of the photographs: those that `prepare` and `detector "
+    "train` hold out of the same SOURCES with the same number and seed.",
+)
+@click.option("--seed", default=1, show_default=True, help="Of what is held out.")
+@click.option(
+    "--detectors",
+    default="dlib,fast,thorough",
+    show_default=True,
+    help="Which, comma separated; the first is what the others' speed is compared with.",
+)
+@click.option("--min-score", default=0.0, show_default=True, help="Lowest score that counts.")
+@click.option(
+    "--turns",
+    type=click.FloatRange(min=1),
+    help="Also turn each picture in its plane, by every so many degrees from -90 to 90.",
+)
+@click.option("--every", default=1, show_default=True, help="Only every so many-th picture.")
+@click.option(
+    "-m", "--model", type=click.Path(path_type=Path), help="Measure this predictor's error too."
+)
+@click.option("--faceless/--no-faceless", default=True, help="Count false alarms [default: on].")
+@_folder
+@strict_option
+@click.pass_context
+def evaluate(
+    ctx: click.Context,
+    sources: tuple[Path, ...],
+    subset: str,
+    held_out: float,
+    seed: int,
+    detectors: str,
+    min_score: float,
+    turns: float | None,
+    every: int,
+    model: Path | None,
+    faceless: bool,
+    folder: Path | None,
+    strict: bool,
+) -> None:
+    """Recall by yaw, roll and size, false alarms and time of face detectors on SOURCES.
+
+    SOURCES are given as for `efld-dlib prepare`. The pictures without a face are scikit-image's
+    own, textures, and what of SOURCES' pictures holds no face.
+
+    \b
+    Examples:
+      efld-dlib detector evaluate 300w/ --subset helen/testset
+      efld-dlib detector evaluate 300w/ merl-rav:aflw/ --held-out 0.1 --no-faceless
+      efld-dlib detector evaluate 300w/ --subset helen/testset --turns 15 -m build/efld.dat
+    """
+    import cv2
+    import numpy as np
+
+    from ..evaluation.detection.measure import run_detectors
+    from ..evaluation.detection.table import recall_table, turn_table
+    from ..evaluation.tables import as_markdown
+    from ..models.loading import load_predictor
+
+    cv2.setNumThreads(1)
+    problems = Problems(strict, warn)
+    records = list(chain.from_iterable(open_records(each, subset, problems) for each in sources))
+    if held_out:
+        records = _held_out(records, held_out, seed)
+    records = records[::every]
+    chosen = _detectors(detectors, min_score, folder)
+    predictor = None if model is None else load_predictor(model)
+    title = ", ".join(map(str, sources))
+    angles = [0.0] if turns is None else np.arange(-90, 90 + turns / 2, turns).tolist()
+    run = run_detectors(chosen, records, angles, predictor, problems)
+    names = list(chosen)
+    if turns is None:
+        click.echo(as_markdown(recall_table(run, names, title)))
+    if turns is not None or model is not None:
+        click.echo(as_markdown(turn_table(run, names, f"{title}, turned")))
+    if faceless:
+        _echo_alarms(chosen, records, folder)
+    finish(ctx, problems)
+
+
+def _held_out(records: list[ImageRecord], fraction: float, seed: int) -> list[ImageRecord]:
+    import numpy as np
+
+    from ..datasets.split import choose_photographs
+
+    names = [record.photograph or record.path.name for record in records]
+    chosen = choose_photographs(names, fraction, np.random.default_rng(seed))
+    return [record for record, name in zip(records, names, strict=True) if name in chosen]
+
+
+def _detectors(names: str, min_score: float, folder: Path | None) -> dict[str, Detector]:
+    from ..detection.choice import make_detector
+
+    listed = [name.strip() for name in names.split(",") if name.strip()]
+    return {name: make_detector(name, min_score=min_score, folder=folder) for name in listed}
+
+
+def _echo_alarms(
+    detectors: Mapping[str, Detector], records: Sequence[ImageRecord], folder: Path | None
+) -> None:
+    from ..detection.choice import OWN
+    from ..evaluation.detection.faceless import bundled_pictures, textures
+    from ..evaluation.detection.measure import false_alarms
+    from ..evaluation.detection.table import alarm_table
+    from ..evaluation.tables import as_markdown
+
+    groups: dict[str, list[Image]] = {
+        "scikit-image's": bundled_pictures(),
+        "textures": textures(60),
+        "parts of these pictures": _parts(records),
+    }
+    alarms = {label: false_alarms(detectors, pictures) for label, pictures in groups.items()}
+    size = _size(folder)
+    sizes = {name: size if name in OWN else None for name in detectors}
+    click.echo(as_markdown(alarm_table(alarms, list(detectors), sizes)))
+
+
+def _parts(records: Sequence[ImageRecord]) -> list[Image]:
+    from ..detection.detectors import FrontalDetector
+    from ..errors import DataError
+    from ..evaluation.detection.faceless import faceless_crops
+    from ..images import read_image, to_gray
+
+    crops: list[Image] = []
+    # People whom nobody annotated; what dlib takes for one by mistake is lost for the count.
+    careful = FrontalDetector(1, -0.1)
+    for record in records:
+        try:
+            gray = to_gray(read_image(record.path))
+        except DataError:
+            continue
+        crops += faceless_crops(record, gray, [found.box for found in careful(gray)])
+    return crops
+
+
+def _size(folder: Path | None) -> int:
+    from ..training.detector.build import describe_detector
+
+    return int(str(describe_detector(folder or _own_folder())["bytes"]))
+
+
+def _own_folder() -> Path:
+    from importlib.resources import files
+
+    from ..detection.windows import FOLDER
+
+    return Path(str(files("efld_dlib.data").joinpath(FOLDER)))
+
+
+@detector.command()
+@_sources
+@subset_option
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the detector's files.",
+)
+@click.option("--seed", default=1, show_default=True, help="Seed of all chance.")
+@click.option(
+    "--validation", default=0.1, show_default=True, help="Fraction of the photographs held out."
+)
+@click.option("--rounds", default=2, show_default=True, help="Rounds of learning from mistakes.")
+@jobs_option
+@strict_option
+@click.pass_context
+def train(
+    ctx: click.Context,
+    sources: tuple[Path, ...],
+    subset: str,
+    output: Path,
+    seed: int,
+    validation: float,
+    rounds: int,
+    jobs: int | None,
+    strict: bool,
+) -> None:
+    """Train a face detector on SOURCES, which are given as for `efld-dlib prepare`.
+
+    dlib trains a sub-detector for each range of yaw, and a small network that verifies what they
+    find is fitted to faces, to what is beside them, and to the sub-detectors' own mistakes.
+
+    \b
+    Examples:
+      efld-dlib detector train 300w/ merl-rav:aflw/ -o detector/
+    """
+    from dataclasses import replace
+
+    from ..training.detector.build import DetectorOptions, train_detector
+
+    problems = Problems(strict, warn)
+    records = list(chain.from_iterable(open_records(each, subset, problems) for each in sources))
+    options = DetectorOptions(rounds=rounds, validation=validation, seed=seed)
+    options = replace(
+        options,
+        windows=replace(options.windows, seed=seed),
+        samples=replace(options.samples, seed=seed),
+        network=replace(options.network, seed=seed),
+        mining=replace(options.mining, seed=seed),
+    )
+    cache = output / "detections.jsonl"
+    train_detector(records, output, cache, options, jobs, problems, click.echo)
+    finish(ctx, problems)
+
+
+@detector.command()
+@_folder
+def info(folder: Path | None) -> None:
+    """Say what a detector consists of, and how it was trained.
+
+    \b
+    Examples:
+      efld-dlib detector info
+      efld-dlib detector info --folder detector/
+    """
+    from ..training.detector.build import describe_detector
+
+    click.echo(json.dumps(describe_detector(folder or _own_folder()), indent=2))

@@ -1,0 +1,185 @@
+"""Our own face detector: sub-detectors for all views, a verifier, and turned pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from ..annotation import FloatArray
+from ..errors import OptionError
+from ..images import Image
+from .detectors import MAX_AUTO_UPSAMPLE_PIXELS, Detection, Upsample, require_upsample
+from .frame import square_box
+from .suppression import suppress
+from .verifier import YAW_UNIT, Candidate, Verifier, moved, wrapped
+from .verifier_file import VERIFIER_FILE, load_verifier
+from .windows import FOLDER, find_windows, load_windows
+
+Mode = Literal["fast", "thorough"]
+
+SMALLEST_FACE = 80.0
+"""Width in pixels of the smallest face without upsampling, as of dlib's frontal detector."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One search of a picture.
+
+    Parameters
+    ----------
+    upsample : float
+        The smallest face is `SMALLEST_FACE` over 2 to this power.
+    threshold : float
+        Lowest score of a window that the verifier is shown.
+    turns : tuple of float
+        Rolls in degrees of the faces that are looked for; the sub-detectors see `views.MAX_ROLL`
+        either way of each.
+    limit : int
+        Most windows of each turn that the verifier is shown.
+    """
+
+    upsample: float
+    threshold: float
+    turns: tuple[float, ...] = (0.0,)
+    limit: int = 12
+
+
+FIRST_LOOK = Look(0.0, -0.7)
+FURTHER_LOOKS = (Look(1.0, -0.9, (0.0,), 30), Look(0.5, -0.9, (-40.0, 40.0), 20))
+"""In a picture in which nothing was found so far."""
+
+ALL_TURNS = tuple(float(turn) for turn in range(-180, 180, 30))
+THOROUGH_LOOKS = (Look(0.0, -0.9, ALL_TURNS, 12), Look(1.0, -0.9, ALL_TURNS, 20))
+
+# A window of which the verifier says this little at first sight is not looked at again.
+_LEAST_FIRST_SCORE = -3.0
+
+
+class PoseDetector:
+    """Finds faces of any yaw, in ``thorough`` also of any roll.
+
+    Parameters
+    ----------
+    mode : {"fast", "thorough"}
+        ``fast`` looks for upright faces, at small and turned ones only where it finds none.
+        ``thorough`` looks for faces at every roll, and for small ones where it finds none.
+    min_score : float
+        Lowest score that counts: the verifier's, as the logarithm of the odds of a face.
+    upsample : int or "auto"
+        How often the smallest face is halved; "auto" leaves it to the mode. With a number it is
+        looked once.
+    folder : path, optional
+        Where the detector's files lie; by default those that come with the toolkit.
+
+    Raises
+    ------
+    OptionError
+        There is no such mode, or the upsampling is out of range.
+    """
+
+    def __init__(
+        self,
+        mode: Mode = "fast",
+        min_score: float = 0.0,
+        upsample: Upsample = "auto",
+        folder: Path | None = None,
+    ) -> None:
+        if mode not in ("fast", "thorough"):
+            raise OptionError(f"the detector's mode must be 'fast' or 'thorough', not {mode!r}")
+        require_upsample(upsample)
+        self.mode, self.min_score, self.upsample = mode, min_score, upsample
+        self.windows = load_windows(folder)
+        self.verifier = own_verifier() if folder is None else load_verifier(folder / VERIFIER_FILE)
+
+    def __call__(self, gray: Image) -> list[Detection]:
+        found: list[Detection] = []
+        for look in self._looks(gray):
+            found = suppress(self._search(gray, look))
+            if found:
+                break
+        return found
+
+    def _looks(self, gray: Image) -> Iterator[Look]:
+        looks = THOROUGH_LOOKS if self.mode == "thorough" else (FIRST_LOOK, *FURTHER_LOOKS)
+        if self.upsample != "auto":
+            yield replace(looks[0], upsample=self.upsample)
+            return
+        for look in looks:
+            # Doubling a large picture takes seconds.
+            bearable = gray.size <= MAX_AUTO_UPSAMPLE_PIXELS
+            yield look if bearable else replace(look, upsample=0.0)
+
+    def _search(self, gray: Image, look: Look) -> list[Detection]:
+        smallest = SMALLEST_FACE / 2**look.upsample
+        candidates = [
+            candidate
+            for turn in look.turns
+            for candidate in candidates_at(
+                self.windows, gray, turn, smallest, look.threshold, look.limit
+            )
+        ]
+        return [
+            each for each in verify(self.verifier, gray, candidates) if each.score > self.min_score
+        ]
+
+
+def candidates_at(
+    windows: tuple[object, ...],
+    gray: Image,
+    turn: float,
+    smallest: float,
+    threshold: float,
+    limit: int,
+) -> list[Candidate]:
+    """Places of a picture where faces of about the roll `turn`, in degrees, may be."""
+    if not turn:
+        found = find_windows(windows, gray, smallest, threshold)[:limit]
+        return [Candidate(window.box, 0.0) for window in found]
+    turned, matrix = turned_back(gray, turn)
+    candidates = []
+    for window in find_windows(windows, turned, smallest, threshold)[:limit]:
+        x, y = np.linalg.solve(matrix[:, :2], np.array(window.box.center) - matrix[:, 2])
+        candidates.append(Candidate(square_box(float(x), float(y), window.box.width), turn))
+    return candidates
+
+
+def turned_back(gray: Image, turn: float) -> tuple[Image, FloatArray]:
+    """The whole picture turned counter-clockwise by `turn` degrees, and the map into it, (2, 3)."""
+    height, width = gray.shape
+    angle = np.radians(turn)
+    rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    # A hair less, or rounding errors would make a quarter turn a pixel larger.
+    size = np.ceil(np.abs(rotation) @ [width, height] - 1e-6).astype(int)
+    shift = (size - 1) / 2 - rotation @ [(width - 1) / 2, (height - 1) / 2]
+    matrix = np.column_stack([rotation, shift])
+    turned = cv2.warpAffine(gray, matrix, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR)
+    return turned.astype(np.uint8, copy=False), matrix
+
+
+def verify(verifier: Verifier, gray: Image, candidates: list[Candidate]) -> list[Detection]:
+    """What the verifier says of the candidates, each moved to where it sees the face."""
+    first = verifier.look(gray, candidates)
+    likely = [
+        moved(candidate, output)
+        for candidate, output in zip(candidates, first, strict=True)
+        if output[0] > _LEAST_FIRST_SCORE
+    ]
+    detections = []
+    for candidate, output in zip(likely, verifier.look(gray, likely), strict=True):
+        box, roll = moved(candidate, output)
+        yaw = float(np.clip(output[5] * YAW_UNIT, -90, 90))
+        detections.append(Detection(box, float(output[0]), wrapped(roll), yaw))
+    return detections
+
+
+@lru_cache(maxsize=1)
+def own_verifier() -> Verifier:
+    """The verifier that comes with the toolkit."""
+    return load_verifier(files("efld_dlib.data").joinpath(FOLDER, VERIFIER_FILE))

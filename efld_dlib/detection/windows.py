@@ -1,0 +1,103 @@
+"""The first look: dlib's HOG windows slid over a picture, for all views at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import cv2
+
+from ..annotation import Box
+from ..backend import load_dlib
+from ..errors import ModelFormatError
+from ..images import Image
+from .frame import square_box
+from .views import VIEWS
+
+WINDOW = 48
+"""Side of the windows, and of the smallest face that they find, in pixels."""
+
+FOLDER = "detector"
+SUFFIX = ".svm"
+
+
+class Window(NamedTuple):
+    """A place that a sub-detector took for a face.
+
+    Parameters
+    ----------
+    box : Box
+        In pixels of the picture that was asked about.
+    score : float
+        Of the sub-detector; above 0 is dlib's own threshold.
+    view : int
+        Number of the sub-detector in `views.VIEWS`.
+    """
+
+    box: Box
+    score: float
+    view: int
+
+
+def find_windows(
+    detectors: Sequence[Any], gray: Image, smallest: float, threshold: float
+) -> list[Window]:
+    """What the sub-detectors find, the surest first.
+
+    Parameters
+    ----------
+    detectors : sequence of dlib.fhog_object_detector
+        One for each of `views.VIEWS`.
+    gray : array of uint8, shape (height, width)
+    smallest : float
+        Width of the smallest face in pixels: the picture is brought to the size in which it has
+        that of the window. Time goes with the square of the inverse.
+    threshold : float
+        Lowest score.
+    """
+    height, width = gray.shape
+    scale = WINDOW / smallest
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if size != (width, height):
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        gray = cast(Image, cv2.resize(gray, size, interpolation=how))
+    boxes, scores, views = load_dlib().fhog_object_detector.run_multiple(
+        list(detectors), gray, 0, threshold
+    )
+    step_x, step_y = width / size[0], height / size[1]
+    found = []
+    for box, score, view in zip(boxes, scores, views, strict=True):
+        # Pixel centres: x = (x_resized + 0.5) * step - 0.5.
+        x = ((box.left() + box.right()) / 2 + 0.5) * step_x - 0.5
+        y = ((box.top() + box.bottom()) / 2 + 0.5) * step_y - 0.5
+        found.append(Window(square_box(x, y, box.width() * step_x), float(score), int(view)))
+    return sorted(found, key=lambda window: -window.score)
+
+
+@lru_cache(maxsize=4)
+def load_windows(folder: Path | None = None) -> tuple[Any, ...]:
+    """The sub-detectors of a folder, by default those that come with the toolkit.
+
+    Raises
+    ------
+    ModelFormatError
+        One is missing or damaged.
+    """
+    if folder is None:
+        with as_file(files("efld_dlib.data").joinpath(FOLDER)) as own:
+            return _load(own)
+    return _load(folder)
+
+
+def _load(folder: Path) -> tuple[Any, ...]:
+    detectors = []
+    for view in VIEWS:
+        path = folder / f"{view.name}{SUFFIX}"
+        try:
+            detectors.append(load_dlib().fhog_object_detector(str(path)))
+        except RuntimeError as error:
+            raise ModelFormatError(path, "is no detector that dlib can read") from error
+    return tuple(detectors)

@@ -1,0 +1,1 @@
+"""Measuring face detectors: recall by pose and size, false alarms, time."""
