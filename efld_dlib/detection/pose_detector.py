@@ -51,7 +51,7 @@ class Look:
     limit: int = 12
 
 
-FIRST_LOOK = Look(0.0, -0.7)
+FIRST_LOOK = Look(0.0, -0.9)
 FURTHER_LOOKS = (Look(1.0, -0.9, (0.0,), 30), Look(0.5, -0.9, (-40.0, 40.0), 20))
 """In a picture in which nothing was found so far."""
 

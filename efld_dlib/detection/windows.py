@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import cv2
+import numpy as np
 
 from ..annotation import Box
 from ..backend import load_dlib
@@ -19,6 +20,9 @@ from .views import VIEWS
 
 WINDOW = 48
 """Side of the windows, and of the smallest face that they find, in pixels."""
+
+BORDER = 16
+"""Pixels around the reduced picture, drawn out from its edge, for faces that stand there."""
 
 FOLDER = "detector"
 SUFFIX = ".svm"
@@ -64,6 +68,8 @@ def find_windows(
     if size != (width, height):
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         gray = cast(Image, cv2.resize(gray, size, interpolation=how))
+    # dlib's windows do not reach to the very edge.
+    gray = cv2.copyMakeBorder(gray, *(4 * (BORDER,)), cv2.BORDER_REPLICATE).astype(np.uint8)
     boxes, scores, views = load_dlib().fhog_object_detector.run_multiple(
         list(detectors), gray, 0, threshold
     )
@@ -71,8 +77,8 @@ def find_windows(
     found = []
     for box, score, view in zip(boxes, scores, views, strict=True):
         # Pixel centres: x = (x_resized + 0.5) * step - 0.5.
-        x = ((box.left() + box.right()) / 2 + 0.5) * step_x - 0.5
-        y = ((box.top() + box.bottom()) / 2 + 0.5) * step_y - 0.5
+        x = ((box.left() + box.right()) / 2 - BORDER + 0.5) * step_x - 0.5
+        y = ((box.top() + box.bottom()) / 2 - BORDER + 0.5) * step_y - 0.5
         found.append(Window(square_box(x, y, box.width() * step_x), float(score), int(view)))
     return sorted(found, key=lambda window: -window.score)
 

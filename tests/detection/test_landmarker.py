@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from efld_dlib import Box, FaceLandmarker
+from efld_dlib.detection.detectors import Detection
 from efld_dlib.errors import DataError, ModelFormatError, OptionError
 from efld_dlib.feature_vector import FEATURES
 from efld_dlib.images import to_gray
@@ -88,8 +89,6 @@ def test_a_picture_without_a_face(landmarker):
 
 
 def test_a_detector_of_ones_own(tiny_model, astronaut):
-    from efld_dlib.detection.detectors import Detection
-
     fixed = Box(180, 84, 86, 86)
     landmarker = FaceLandmarker(tiny_model, lambda gray: [Detection(fixed, 3.5)])
     (face,) = landmarker.detect(astronaut, "rgb")
@@ -122,3 +121,22 @@ def test_a_predictor_of_another_number_of_points(tmp_path, astronaut):
     three.save(str(path))
     with pytest.raises(ModelFormatError, match=r"three\.dat: predicts 3 landmarks"):
         FaceLandmarker(path)
+
+
+def test_a_turned_face_gets_the_points_of_the_upright_one(tiny_model, astronaut):
+    gray = to_gray(astronaut)
+    box = Box(179, 83, 88, 88)
+    upright = FaceLandmarker(tiny_model, lambda _: [Detection(box, 1.0, 0.0)])
+    (plain,) = upright.detect(gray)
+    for turn, roll in ((90, 90.0), (180, -180.0), (-90, -90.0)):
+        turned = np.ascontiguousarray(np.rot90(gray, -turn // 90))
+        matrix = cv2.getRotationMatrix2D((255.5, 255.5), -turn, 1.0)
+        x, y = matrix[:, :2] @ box.center + matrix[:, 2]
+        there = Box(x - 43.5, y - 43.5, 88, 88)
+        landmarker = FaceLandmarker(
+            tiny_model, lambda _, box=there, roll=roll: [Detection(box, 1.0, roll)]
+        )
+        (face,) = landmarker.detect(turned)
+        expected = plain.points @ matrix[:, :2].T + matrix[:, 2]
+        # Half turns resample the picture exactly but for its edge.
+        assert np.linalg.norm(face.points - expected, axis=1).mean() < 0.01 * 88

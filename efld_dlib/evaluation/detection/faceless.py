@@ -20,7 +20,7 @@ _WITH_FACES = {"astronaut", "camera", "lfw_subset"}
 TEXTURE_SIDE = 480
 MIN_CROP = 120
 FACE_ROOM = (1.1, 1.3, 1.1)
-"""What stays with a face to its sides, above and below, from the middle of its box, in its widths."""
+"""What stays with a face beside, above and below the middle of its box, in widths of the box."""
 
 
 def bundled_pictures() -> list[Image]:
