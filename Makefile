@@ -19,7 +19,7 @@ SOURCE := $(if $(DATA),$(DATA),$(SAMPLE))
 JOBS_OPTION := $(if $(JOBS),--jobs $(JOBS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train evaluate benchmark ablation test lint clean
+.PHONY: help setup data train evaluate benchmark ablation detector test lint clean
 
 help: ## this list
 	@echo "Targets:"
@@ -64,6 +64,10 @@ benchmark: $(READY) ## the paper's Table 2, measured: OUT against what is instal
 
 ablation: $(READY) ## what each part of the training data is worth (DATA: a folder with 300w/ and aflw/)
 	@$(RUN)/python -m tools.ablation "$(DATA)" --work build/ablation -o build/ablation/tables.md
+
+detector: $(READY) ## train the face detector anew (DATA: a folder with 300w/ and aflw/)
+	@$(RUN)/efld-dlib detector train "$(DATA)/300w" "merl-rav:$(DATA)/aflw" \
+	    -o efld_dlib/data/detector $(JOBS_OPTION)
 
 test: $(READY) ## run the tests (those that need real data look in EFLD_DATA, then ../shared/data)
 	@$(RUN)/python -m coverage erase

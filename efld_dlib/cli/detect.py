@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ..detection.landmarker import Face, FaceLandmarker
     from ..images import Image
 
-# As `detection.choice` has them, which would load OpenCV.
-DETECTORS = ("fast", "thorough", "dlib")
 _FORMATS = ("json", "jsonl", "csv")
 _STDIN = "-"
 
@@ -61,11 +59,10 @@ _STDIN = "-"
 @click.option(
     "--detector",
     "detector_name",
-    type=click.Choice(DETECTORS),
     default="fast",
     show_default=True,
     help="fast finds faces of any yaw; thorough also those turned in the picture, upside down too; "
-    "dlib is its frontal detector.",
+    "dlib is its frontal detector; also lbp, yunet=FILE.onnx, dlib-cnn=FILE.dat.",
 )
 @click.option(
     "--min-score",

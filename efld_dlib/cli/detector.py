@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ..images import Image
 
 _sources = click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+TEXTURES = 60
+
 _folder = click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -153,7 +155,7 @@ def _echo_alarms(
 
     groups: dict[str, list[Image]] = {
         "scikit-image's": bundled_pictures(),
-        "textures": textures(60),
+        "textures": textures(TEXTURES),
         "parts of these pictures": _parts(records),
     }
     alarms = {label: false_alarms(detectors, pictures) for label, pictures in groups.items()}

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import OptionError
+from .calibration import CalibratedDetector, calibration
 from .detectors import Detector, FrontalDetector, Upsample
+from .others import DlibCnnDetector, LbpDetector, YunetDetector
 from .pose_detector import PoseDetector
 
 OWN = ("fast", "thorough")
-DETECTORS = (*OWN, "dlib")
+DETECTORS = (*OWN, "dlib", "lbp", "yunet=FILE.onnx", "dlib-cnn=FILE.dat")
+
+
+_OTHERS: dict[str, Callable[[str], Detector]] = {
+    "lbp": lambda _: LbpDetector(),
+    "yunet": YunetDetector,
+    "dlib-cnn": DlibCnnDetector,
+}
 
 
 def make_detector(
@@ -23,8 +33,9 @@ def make_detector(
     Parameters
     ----------
     name : str
-        One of `DETECTORS`.
+        One of `DETECTORS`. The boxes of ``lbp``, ``yunet`` and ``dlib-cnn`` are calibrated.
     upsample : int or "auto"
+        Of ``fast``, ``thorough`` and ``dlib``.
     min_score : float
         Lowest score that counts.
     folder : path, optional
@@ -33,7 +44,7 @@ def make_detector(
     Raises
     ------
     OptionError
-        There is no such detector.
+        There is no such detector, or no calibration of its boxes.
     """
     if name == "fast":
         return PoseDetector("fast", min_score, upsample, folder)
@@ -41,4 +52,7 @@ def make_detector(
         return PoseDetector("thorough", min_score, upsample, folder)
     if name == "dlib":
         return FrontalDetector(upsample, min_score)
+    kind, _, file = name.partition("=")
+    if kind in _OTHERS and bool(file) == (kind != "lbp"):
+        return CalibratedDetector(_OTHERS[kind](file), calibration(kind))
     raise OptionError(f"'{name}' is no detector; there are {', '.join(DETECTORS)}")

@@ -79,7 +79,9 @@ def test_unknown_modes_and_names_are_refused():
         PoseDetector("slow")
     with pytest.raises(OptionError, match="upsample must be"):
         PoseDetector(upsample=9)
-    with pytest.raises(OptionError, match="'cnn' is no detector; there are fast, thorough, dlib"):
+    with pytest.raises(
+        OptionError, match="'cnn' is no detector; there are fast, thorough, dlib, lbp"
+    ):
         make_detector("cnn")
     assert make_detector("dlib", 1, -0.5) == FrontalDetector(1, -0.5)
 

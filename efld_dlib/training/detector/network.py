@@ -42,7 +42,7 @@ class NetworkOptions:
     rate: float = 1.5e-3
     decay: float = 1.0
     drop: float = 0.3
-    place_weight: float = 2.0
+    place_weight: float = 0.7
     seed: int = 1
 
 
