@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .annotation import Box, FaceAnnotation, ImageRecord, Pose
     from .detection.detectors import FrontalDetector
     from .detection.landmarker import Face, FaceLandmarker
+    from .detection.pose_detector import PoseDetector
     from .errors import EfldError
     from .evaluation.protocol import Evaluation, evaluate
     from .feature_vector import features, parse_features
@@ -28,6 +29,7 @@ _HOMES = {
     "ImageRecord": "annotation",
     "Pose": "annotation",
     "FrontalDetector": "detection.detectors",
+    "PoseDetector": "detection.pose_detector",
     "Face": "detection.landmarker",
     "FaceLandmarker": "detection.landmarker",
     "EfldError": "errors",
@@ -54,6 +56,7 @@ __all__ = [
     "FrontalDetector",
     "ImageRecord",
     "Pose",
+    "PoseDetector",
     "PrepareOptions",
     "TrainingOptions",
     "__version__",

@@ -329,3 +329,18 @@ def test_face_size_sets_the_scale():
 def test_a_box_without_an_area_is_refused(box):
     with pytest.raises(DataError, match="not a rectangle"):
         canonical_crop(np.zeros((9, 9), np.uint8), box)
+
+
+def test_a_crop_turned_back_by_the_roll_shows_the_face_upright():
+    upright = np.zeros((101, 101), np.uint8)
+    upright[20:40, 45:56] = 200  # a mark above the middle
+    box = Box(30, 30, 41, 41)
+    plain = canonical_crop(upright, box, 41)
+    # Turned clockwise by a quarter, what was above is at the right.
+    turned = canonical_crop(np.ascontiguousarray(np.rot90(upright, -1)), box, 41, roll=90.0)
+    np.testing.assert_array_equal(turned.image, plain.image)
+    there = np.array([[80.0, 50.0]])
+    np.testing.assert_allclose(turned.from_photograph(there), plain.from_photograph([[50.0, 20.0]]))
+    np.testing.assert_allclose(turned.to_photograph(turned.from_photograph(there)), there)
+    with pytest.raises(DataError, match="not an angle"):
+        canonical_crop(upright, box, 41, roll=np.nan)

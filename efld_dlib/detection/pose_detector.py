@@ -43,20 +43,24 @@ class Look:
         either way of each.
     limit : int
         Most windows of each turn that the verifier is shown.
+    doubt : float
+        Taken off the verifier's score. The more places a look tries, the surer it must be of each;
+        chosen so that at a score of 0 false alarms are about as many as of dlib's detector.
     """
 
     upsample: float
     threshold: float
     turns: tuple[float, ...] = (0.0,)
     limit: int = 12
+    doubt: float = 1.2
 
 
 FIRST_LOOK = Look(0.0, -0.9)
-FURTHER_LOOKS = (Look(1.0, -0.9, (0.0,), 30), Look(0.5, -0.9, (-40.0, 40.0), 20))
+FURTHER_LOOKS = (Look(1.0, -0.9, (0.0,), 30), Look(0.5, -0.9, (-40.0, 40.0), 20, 2.0))
 """In a picture in which nothing was found so far."""
 
 ALL_TURNS = tuple(float(turn) for turn in range(-180, 180, 30))
-THOROUGH_LOOKS = (Look(0.0, -0.9, ALL_TURNS, 12), Look(1.0, -0.9, ALL_TURNS, 20))
+THOROUGH_LOOKS = (Look(0.0, -0.9, ALL_TURNS, 12, 2.0), Look(1.0, -0.9, ALL_TURNS, 20, 2.0))
 
 # A window of which the verifier says this little at first sight is not looked at again.
 _LEAST_FIRST_SCORE = -3.0
@@ -71,7 +75,7 @@ class PoseDetector:
         ``fast`` looks for upright faces, at small and turned ones only where it finds none.
         ``thorough`` looks for faces at every roll, and for small ones where it finds none.
     min_score : float
-        Lowest score that counts: the verifier's, as the logarithm of the odds of a face.
+        Lowest score that counts: the logarithm of the odds of a face, less the look's doubt.
     upsample : int or "auto"
         How often the smallest face is halved; "auto" leaves it to the mode. With a number it is
         looked once.
@@ -125,9 +129,11 @@ class PoseDetector:
                 self.windows, gray, turn, smallest, look.threshold, look.limit
             )
         ]
-        return [
-            each for each in verify(self.verifier, gray, candidates) if each.score > self.min_score
-        ]
+        found = (
+            each._replace(score=each.score - look.doubt)
+            for each in verify(self.verifier, gray, candidates)
+        )
+        return [each for each in found if each.score > self.min_score]
 
 
 def candidates_at(

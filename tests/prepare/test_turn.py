@@ -189,3 +189,8 @@ def test_another_mean_face_is_used(texture):
     _, flatter = turn_face(texture, projected(), 20, 0, mean_face=flat)
     tip, wing = 30, 45
     assert (points[tip] - points[wing])[0] > (flatter[tip] - flatter[wing])[0] + 3
+
+
+def test_turn_range_goes_as_far_as_is_asked():
+    assert turn_range(Pose(30, 0, 0), max_yaw=85)[0] == (0.0, 45.0)
+    assert turn_range(Pose(-50, 0, 0), max_yaw=85)[0] == (-35.0, 0.0)
