@@ -67,7 +67,7 @@ ablation: $(READY) ## what each part of the training data is worth (DATA: a fold
 
 detector: $(READY) ## train the face detector anew (DATA: a folder with 300w/ and aflw/)
 	@$(RUN)/efld-dlib detector train "$(DATA)/300w" "merl-rav:$(DATA)/aflw" \
-	    -o efld_dlib/data/detector $(JOBS_OPTION)
+	    -o efld_dlib/data/detector --cache build/detections.jsonl $(JOBS_OPTION)
 
 test: $(READY) ## run the tests (those that need real data look in EFLD_DATA, then ../shared/data)
 	@$(RUN)/python -m coverage erase

@@ -210,6 +210,11 @@ def _own_folder() -> Path:
 @click.option(
     "--validation", default=0.1, show_default=True, help="Fraction of the photographs held out."
 )
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File that keeps what dlib's detector finds [default: detections.jsonl in OUTPUT].",
+)
 @click.option("--rounds", default=2, show_default=True, help="Rounds of learning from mistakes.")
 @jobs_option
 @strict_option
@@ -221,6 +226,7 @@ def train(
     output: Path,
     seed: int,
     validation: float,
+    cache: Path | None,
     rounds: int,
     jobs: int | None,
     strict: bool,
@@ -236,6 +242,7 @@ def train(
     """
     from dataclasses import replace
 
+    from ..prepare.faces import CACHE
     from ..training.detector.build import DetectorOptions, train_detector
 
     problems = Problems(strict, warn)
@@ -248,7 +255,7 @@ def train(
         network=replace(options.network, seed=seed),
         mining=replace(options.mining, seed=seed),
     )
-    cache = output / "detections.jsonl"
+    cache = cache or output / CACHE
     train_detector(records, output, cache, options, jobs, problems, click.echo)
     finish(ctx, problems)
 
