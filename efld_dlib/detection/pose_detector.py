@@ -15,7 +15,13 @@ import numpy as np
 from ..annotation import FloatArray
 from ..errors import OptionError
 from ..images import Image
-from .detectors import MAX_AUTO_UPSAMPLE_PIXELS, Detection, Upsample, require_upsample
+from .detectors import (
+    MAX_AUTO_UPSAMPLE_PIXELS,
+    Detection,
+    FrontalDetector,
+    Upsample,
+    require_upsample,
+)
 from .frame import square_box
 from .suppression import suppress
 from .verifier import YAW_UNIT, Candidate, Verifier, moved, wrapped
@@ -107,8 +113,18 @@ class PoseDetector:
         for look in self._looks(gray):
             found = suppress(self._search(gray, look))
             if found:
-                break
-        return found
+                return found
+        return self._second_opinion(gray) if self.upsample == "auto" else []
+
+    def _second_opinion(self, gray: Image) -> list[Detection]:
+        """What dlib's own detector finds, unless the verifier is sure that it is no face."""
+        theirs = FrontalDetector(0, max(0.0, self.min_score))(gray)
+        outputs = self.verifier.look(gray, [Candidate(found.box, 0.0) for found in theirs])
+        return [
+            found._replace(yaw=float(np.clip(output[5] * YAW_UNIT, -90, 90)))
+            for found, output in zip(theirs, outputs, strict=True)
+            if output[0] > _LEAST_FIRST_SCORE
+        ]
 
     def _looks(self, gray: Image) -> Iterator[Look]:
         looks = THOROUGH_LOOKS if self.mode == "thorough" else (FIRST_LOOK, *FURTHER_LOOKS)
