@@ -94,10 +94,23 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Preset:
-    """A named set of options, and what it is for."""
+    """A named set of options, and what it is for.
+
+    Parameters
+    ----------
+    options : TrainingOptions
+        Of dlib's trainer.
+    purpose : str
+    ridge : float
+        Of fitting the leaves anew afterwards (`efld_dlib.training.refit`); 0 leaves them alone.
+    slim : bool
+        Whether the `.dat` is written with short mantissas.
+    """
 
     options: TrainingOptions
     purpose: str
+    ridge: float = 0.0
+    slim: bool = False
 
 
 # Half of dlib's usual oversampling or less: `prepare` makes several augmented samples of each face,
@@ -125,11 +138,16 @@ PRESETS: dict[str, Preset] = {
 DEFAULT_PRESET = "standard"
 
 
-def preset_options(name: str) -> TrainingOptions:
-    """Options of the preset `name`; an `OptionError` lists the names where there is none."""
+def find_preset(name: str) -> Preset:
+    """The preset `name`; an `OptionError` lists the names where there is none."""
     if name not in PRESETS:
         raise OptionError(f"there is no preset '{name}'; choose from {', '.join(PRESETS)}")
-    return PRESETS[name].options
+    return PRESETS[name]
+
+
+def preset_options(name: str) -> TrainingOptions:
+    """Dlib's options of the preset `name`; else as `find_preset`."""
+    return find_preset(name).options
 
 
 def change_options(options: TrainingOptions, assignments: Iterable[str]) -> TrainingOptions:
