@@ -95,8 +95,8 @@ def benchmark(
     Table 2, with numbers.
 
     MODEL is a file, or NAME=FILE; without one, it is the one that comes with the package. The
-    first row is what the others are compared with. DATA is a 300-W tree, a folder with .pts files, a dlib XML file, or
-    NAME:PATH of another data set, as for `efld-dlib evaluate`.
+    first row is what the others are compared with. DATA is a 300-W tree, a folder with .pts files,
+    a dlib XML file, or NAME:PATH of another data set, as for `efld-dlib evaluate`.
 
     \b
     Accuracy         error of the faces found, and faces missed
