@@ -9,6 +9,7 @@ and on HELEN test. What is done is kept in the work folder, so that a run can be
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -68,11 +69,20 @@ CONFIGURATIONS = (
     Configuration("300-W, mirror + default steps", augmentation="default"),
     Configuration("300-W + AFLW, mirror", aflw=True),
     BASE,
-    replace(BASE, name="the last + pose-density 0.5, cap 4", weighting=Weighting(gamma=0.5, cap=4)),
-    replace(BASE, name="the same, 0.75, cap 6", weighting=Weighting(gamma=0.75, cap=6)),
-    replace(BASE, name="the same, 1.0, cap 8", weighting=Weighting(gamma=1.0, cap=8)),
-    replace(
-        BASE, name="the same, classes 0.5, cap 4", weighting=Weighting("classes", gamma=0.5, cap=4)
+    *(
+        replace(
+            BASE,
+            name=f"the last + {kind} {gamma}, cap {cap}",
+            weighting=Weighting(kind, gamma, cap),
+        )
+        for kind, gamma, cap in (
+            ("pose-density", 0.25, 2),
+            ("pose-density", 0.5, 4),
+            ("pose-density", 1.0, 8),
+            ("classes", 0.25, 2),
+            ("classes", 0.5, 4),
+            ("classes", 1.0, 6),
+        )
     ),
 )
 
@@ -113,7 +123,13 @@ def _detector_box(record: ImageRecord) -> ImageRecord:
 
 
 def run_one(
-    configuration: Configuration, seed: int, faces: Faces, validation: dict[str, Path], work: Path
+    configuration: Configuration,
+    seed: int,
+    faces: Faces,
+    validation: dict[str, Path],
+    work: Path,
+    samples: int = SAMPLES,
+    trees: int = OPTIONS.num_trees_per_cascade_level,
 ) -> dict[str, Any]:
     """Train one predictor and measure it; the errors of each face in each set."""
     folder = work / "run"
@@ -122,14 +138,14 @@ def run_one(
         mirror=configuration.mirror,
         augmentation=parse_augmentation(configuration.augmentation),
         weighting=configuration.weighting,
-        budget=SAMPLES,
+        budget=samples,
         validation=0,
         seed=seed,
     )
     records = faces.w300 + (faces.aflw if configuration.aflw else [])
     build_training_xml(records, folder, options, detections=work / _cache(configuration.aflw))
     model = folder / "model.dat"
-    trainer = replace(OPTIONS, random_seed=str(seed))
+    trainer = replace(OPTIONS, num_trees_per_cascade_level=trees, random_seed=str(seed))
     result = train(folder / "train.xml", model, trainer, measure=False)
     outcomes = {name: evaluate(model, read_imglab(xml), "file") for name, xml in validation.items()}
     outcomes["helen-test"] = evaluate(model, faces.helen_test, "file")
@@ -274,8 +290,19 @@ def _validation_sets(faces: Faces, work: Path) -> dict[str, Path]:
 @click.argument("data", type=click.Path(path_type=Path, exists=True))
 @click.option("--work", type=click.Path(path_type=Path), default=Path("build/ablation"))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Markdown file.")
-def main(data: Path, work: Path, output: Path | None) -> None:
-    """Run the ablation on the sets below DATA (300w/ and aflw/)."""
+@click.option("--samples", default=SAMPLES, show_default=True, help="Training samples.")
+@click.option(
+    "--trees",
+    default=OPTIONS.num_trees_per_cascade_level,
+    show_default=True,
+    help="Trees of a cascade.",
+)
+@click.option("--only", default="", help="Configurations with this regular expression in them.")
+def main(data: Path, work: Path, output: Path | None, samples: int, trees: int, only: str) -> None:
+    """Run the ablation on the sets below DATA (300w/ and aflw/).
+
+    The work folder keeps what is done; give another size its own.
+    """
     work.mkdir(parents=True, exist_ok=True)
     faces = read_faces(data)
     validation = _validation_sets(faces, work)
@@ -284,13 +311,14 @@ def main(data: Path, work: Path, output: Path | None) -> None:
     done = {(run["configuration"], run["seed"]) for run in runs}
     for seed in SEEDS:
         for configuration in CONFIGURATIONS:
-            if (configuration.name, seed) in done:
+            name = configuration.name
+            if (name, seed) in done or not re.search(only, name):
                 continue
-            run = run_one(configuration, seed, faces, validation, work)
+            run = run_one(configuration, seed, faces, validation, work, samples, trees)
             runs.append(run)
             with results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(run) + "\n")
-            click.echo(f"seed {seed}: {configuration.name} ({run['seconds']} s)", err=True)
+            click.echo(f"seed {seed}: {name} ({run['seconds']} s)", err=True)
     tables = Report(runs, faces).markdown()
     if output:
         write_text(output, tables)

@@ -94,9 +94,9 @@ def benchmark(
     """Measure MODELs against what one would otherwise use, on the faces of DATA: the paper's
     Table 2, with numbers.
 
-    MODEL is a file, or NAME=FILE; without one, it is build/efld.dat. The first row is what the
-    others are compared with. DATA is a 300-W tree, a folder with .pts files, a dlib XML file, or
-    NAME:PATH of another data set, as for `efld-dlib evaluate`.
+    MODEL is a file, or NAME=FILE; without one, it is the one that comes with the package. The
+    first row is what the others are compared with. DATA is a 300-W tree, a folder with .pts files,
+    a dlib XML file, or NAME:PATH of another data set, as for `efld-dlib evaluate`.
 
     \b
     Accuracy         error of the faces found, and faces missed

@@ -25,7 +25,12 @@ _STDIN = "-"
 
 @click.command()
 @click.argument("images", nargs=-1, required=True)
-@click.option("-m", "--model", type=click.Path(path_type=Path), help="A 68-point .dat file.")
+@click.option(
+    "-m",
+    "--model",
+    type=click.Path(path_type=Path),
+    help="A 68-point model, .dat or .efld [default: the one that comes with the package].",
+)
 @click.option(
     "-o", "--output", default="-", help="File for the result; - is stdout.", show_default=True
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..training.options import DEFAULT_PRESET, PRESETS, change_options, preset_options
+from ..training.options import DEFAULT_PRESET, PRESETS, change_options, find_preset
 from .options import jobs_option
 
 if TYPE_CHECKING:
@@ -46,6 +46,19 @@ _PRESET_HELP = "; ".join(f"{name}: {preset.purpose}" for name, preset in PRESETS
     type=click.Path(path_type=Path),
     help="XML of held-out faces [default: validation.xml in the folder DATA].",
 )
+@click.option(
+    "--refit",
+    "ridge",
+    type=click.FloatRange(min=0),
+    metavar="RIDGE",
+    help="Fit the leaves of each cascade anew, all trees together; a larger number changes less, "
+    "0 nothing [default: as the preset says].",
+)
+@click.option(
+    "--slim/--no-slim",
+    default=None,
+    help="Write short mantissas: a third fewer bytes [default: as the preset says].",
+)
 @click.option("--force", is_flag=True, help="Train even if the free memory seems too small.")
 @jobs_option
 def train(
@@ -54,6 +67,8 @@ def train(
     preset: str,
     assignments: tuple[str, ...],
     validation: Path | None,
+    ridge: float | None,
+    slim: bool | None,
     force: bool,
     jobs: int | None,
 ) -> None:
@@ -67,13 +82,17 @@ def train(
       efld-dlib train
       efld-dlib train training_xml -o build/small.dat --preset small
       efld-dlib train faces.xml -o faces.dat --set nu=0.05 --set cascade_depth=15
+      efld-dlib train --preset nano --refit 0.2 -o nano.dat
     """
     from tqdm import tqdm
 
     from ..prepare.build import TRAIN_XML, VALIDATION_XML
+    from ..training.refit import RefitOptions
     from ..training.trainer import train as run_training
 
-    options = change_options(preset_options(preset), assignments)
+    chosen = find_preset(preset)
+    options = change_options(chosen.options, assignments)
+    ridge = chosen.ridge if ridge is None else ridge
     if jobs is not None and not any(a.startswith("num_threads") for a in assignments):
         options = change_options(options, [f"num_threads={jobs}"])
     xml = data
@@ -105,6 +124,8 @@ def train(
             output,
             options,
             validation,
+            refit=RefitOptions(ridge) if ridge else None,
+            slim_file=chosen.slim if slim is None else slim,
             preset=preset,
             force=force,
             jobs=jobs,

@@ -15,24 +15,20 @@ from .dat import parse_dat
 from .direct import direct_bytes
 from .predictor import Predictor
 
-DEFAULT_MODEL = Path("build/efld.dat")
-"""What `make train` writes, and what is used where no model is named."""
+DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "data" / "model" / "default.efld"
+"""What comes with the package, and what is used where no model is named. For non-commercial
+research only, as the pictures that it was trained on: see LICENCE.md beside it."""
 
 
 def resolve_model(path: str | Path | None = None) -> Path:
-    """The model file to use: `path`, or `DEFAULT_MODEL` below the working folder.
+    """The model file to use: `path`, or `DEFAULT_MODEL`.
 
     Raises
     ------
     ModelFormatError
-        There is no such file; the message says how to get a model.
+        There is no such file.
     """
     if path is None:
-        if not DEFAULT_MODEL.is_file():
-            raise ModelFormatError(
-                DEFAULT_MODEL,
-                "there is no model yet: run 'make train', or name one with --model FILE",
-            )
         return DEFAULT_MODEL
     if not Path(path).is_file():
         raise ModelFormatError(path, "there is no such model file")
@@ -46,7 +42,7 @@ def load_predictor(path: str | Path | None = None, role: str | None = None) -> A
     ----------
     path : path, optional
         A file written by dlib's trainer, or one that `efld-dlib model compress` made of it; without
-        it, what `resolve_model` finds.
+        it, `DEFAULT_MODEL`.
     role : str, optional
         Of an `.efld` file that holds several predictors, the one to load; by default the first.
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..annotation import FloatArray
 from ..errors import OptionError
 from .predictor import Float32Array, IndexArray, Predictor
-from .usage import LeafIndices
+from .walk import LeafIndices
 
 DELTA_EXPONENT = -14
 """Pixel places are kept in units of 2**-14 of the box, 0.01 pixel of a 200-pixel face."""

@@ -11,7 +11,7 @@ from ..errors import OptionError
 from .compact import efld_bytes
 from .predictor import Predictor
 from .quantised import quantise
-from .usage import LeafIndices
+from .walk import LeafIndices
 
 FINEST, COARSEST = 1e-5, 3e-3
 """Range of the rounding step in units of the face box; at the finest, nothing is lost."""

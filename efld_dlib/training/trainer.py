@@ -23,10 +23,13 @@ from ..datasets.imglab import read_imglab
 from ..errors import DataError, TrainingError
 from ..evaluation.protocol import evaluate
 from ..files import atomic_path, write_json
+from ..models.dat import dat_bytes, read_dat
+from ..models.slim import slim
 from ..parallel import available_cores
 from ..scheme import part_name
 from .memory import available_memory, training_memory
 from .options import TrainingOptions
+from .refit import RefitOptions, refit_leaves
 
 _REMAINING = re.compile(r"Time remaining: ([0-9.e+-]+) (second|minute|hour)")
 _SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
@@ -48,7 +51,7 @@ class TrainingResult:
     bytes : int
         Size of the `.dat`.
     seconds : float
-        Time that dlib's trainer took.
+        Time that dlib's trainer took, and fitting the leaves anew.
     faces : int
         Faces trained on, copies counted.
     train_nme, validation_nme : float or None
@@ -70,6 +73,8 @@ def train(
     options: TrainingOptions | None = None,
     validation: str | Path | None = None,
     *,
+    refit: RefitOptions | None = None,
+    slim_file: bool = False,
     preset: str | None = None,
     force: bool = False,
     measure: bool = True,
@@ -88,6 +93,10 @@ def train(
         Of dlib's trainer; dlib's own defaults without it.
     validation : path, optional
         XML of faces that are not trained on, to measure the error.
+    refit : RefitOptions, optional
+        Fit the leaves anew after dlib's training; not done without it.
+    slim_file : bool
+        Write the numbers with short mantissas, a third smaller (`efld_dlib.models.slim`).
     preset : str, optional
         Name under which the options go into the report.
     force : bool
@@ -121,6 +130,8 @@ def train(
     started = time.monotonic()
     with atomic_path(output) as temporary:
         _run_worker(xml, temporary, options, on_progress)
+        if refit is not None or slim_file:
+            _improve(temporary, records, refit, slim_file)
     seconds = time.monotonic() - started
 
     train_nme = evaluate(output, records, boxes="file", jobs=jobs).nme if measure else None
@@ -136,8 +147,18 @@ def train(
         train_nme=train_nme,
         validation_nme=validation_nme,
     )
-    write_json(result.report, _report(result, xml, options, preset))
+    finishing = {"refit": None if refit is None else asdict(refit), "slim": slim_file}
+    write_json(result.report, {**_report(result, xml, options, preset), **finishing})
     return result
+
+
+def _improve(
+    model: Path, records: list[ImageRecord], refit: RefitOptions | None, slim_file: bool
+) -> None:
+    predictor = read_dat(model)
+    if refit is not None:
+        predictor = refit_leaves(predictor, records, refit)
+    model.write_bytes(dat_bytes(slim(predictor) if slim_file else predictor))
 
 
 def _report(

@@ -2,8 +2,9 @@ import dlib
 import numpy as np
 import pytest
 
-from efld_dlib import backend
+from efld_dlib import FaceLandmarker, backend
 from efld_dlib.errors import MissingDependencyError, ModelFormatError
+from efld_dlib.models.information import describe
 from efld_dlib.models.loading import load_predictor, predictor_size, resolve_model
 
 
@@ -17,13 +18,19 @@ def test_gives_the_plain_dlib_predictor(tiny_model):
     assert [(p.x, p.y) for p in ours.parts()] == [(p.x, p.y) for p in plain.parts()]
 
 
-def test_without_a_name_the_trained_model_is_used_or_asked_for(tiny_model, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ModelFormatError, match=r"make train.*--model"):
-        resolve_model()
-    (tmp_path / "build").mkdir()
-    (tmp_path / "build" / "efld.dat").write_bytes(tiny_model.read_bytes())
-    assert predictor_size(load_predictor()) == 68
+def test_the_model_that_comes_with_the_package(astronaut):
+    assert resolve_model().stat().st_size < 2_100_000
+    (face,) = FaceLandmarker().detect(astronaut, "rgb")
+    # The tip of the nose and the eye corners are where they are in the photograph.
+    for landmark, place in ((30, (224, 128)), (36, (196, 102)), (45, (255, 104))):
+        assert np.linalg.norm(face.points[landmark] - place) < 6
+    assert "non-commercial" in describe(resolve_model())["licence"]
+    assert "non-commercial" in (resolve_model().parent / "LICENCE.md").read_text()
+
+
+def test_a_name_without_a_file(tmp_path):
+    with pytest.raises(ModelFormatError, match=r"none\.dat: there is no such model file"):
+        resolve_model(tmp_path / "none.dat")
 
 
 @pytest.mark.parametrize(

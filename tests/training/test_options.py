@@ -59,10 +59,11 @@ def test_bad_assignments_say_what_was_given(assignment, words):
 
 
 def test_presets_grow_and_an_unknown_one_lists_them():
-    trees = [
-        p.options.cascade_depth * p.options.num_trees_per_cascade_level for p in PRESETS.values()
+    leaves = [
+        p.options.cascade_depth * p.options.num_trees_per_cascade_level * 2**p.options.tree_depth
+        for p in PRESETS.values()
     ]
     assert list(PRESETS) == ["nano", "small", "standard", "large"]
-    assert trees == sorted(trees)
+    assert leaves == sorted(leaves)
     with pytest.raises(OptionError, match="nano, small, standard, large"):
         preset_options("huge")
