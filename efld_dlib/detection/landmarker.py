@@ -17,6 +17,7 @@ from ..images import FACE_SIZE, ColorOrder, Image, ImageSource, canonical_crop, 
 from ..models.loading import load_predictor, require_68_points, resolve_model
 from ..pose import estimate_pose
 from .detectors import Detection, Detector
+from .frame import default_box_map, square_box
 from .pose_detector import PoseDetector
 from .verifier import wrapped
 
@@ -136,16 +137,44 @@ def predict_turned(
     """Landmarks of a face at any roll, shape (n, 2), in pixels of the photograph.
 
     The face is turned upright by the detector's roll, where that is more than a predictor bears
-    without loss; and once more where the landmarks say that it was another.
+    without loss, or by the roll of the landmarks, where they say that it is another. Then it is
+    predicted once more, in the box that the landmarks found so far ask for: detectors frame a face
+    less exactly than its landmarks do.
     """
     roll = detection.roll if abs(detection.roll) > MAX_PREDICTED_ROLL else 0.0
     points = predict_points(predictor, gray, detection.box, face_size, roll)
     if points.shape != (68, 2):
         return points
     seen = estimate_pose(points).roll
-    if not math.isfinite(seen) or abs(wrapped(seen - roll)) <= MAX_PREDICTED_ROLL:
+    if math.isfinite(seen) and abs(wrapped(seen - roll)) > MAX_PREDICTED_ROLL:
+        roll = seen
+        points = predict_points(predictor, gray, detection.box, face_size, roll)
+    box = framed(points, roll)
+    if not (np.isfinite(box).all() and box.width > 1):
         return points
-    return predict_points(predictor, gray, detection.box, face_size, seen)
+    return predict_points(predictor, gray, box, face_size, roll)
+
+
+def framed(points: FloatArray, roll: float) -> Box:
+    """The box of a face turned upright, in the framing of dlib's frontal detector.
+
+    Parameters
+    ----------
+    points : array, shape (68, 2)
+        Landmarks in pixels of the photograph.
+    roll : float
+        By how many degrees the face is turned clockwise.
+
+    Returns
+    -------
+    Box
+        In the photograph, about the point about which `canonical_crop` turns it.
+    """
+    cosine, sine = math.cos(math.radians(roll)), math.sin(math.radians(roll))
+    upright = points @ np.array([[cosine, -sine], [sine, cosine]])
+    box = default_box_map().predict(upright)
+    x, y = box.center
+    return square_box(cosine * x - sine * y, sine * x + cosine * y, box.width)
 
 
 def predict_points(
