@@ -69,9 +69,8 @@ def test_two_models_of_one_file_name_need_names(tiny_model, sample, tmp_path):
     assert "two methods are called 'tiny.dat'" in result.stderr
 
 
-def test_without_a_model_there_is_a_hint(sample, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert "make train" in run(sample, "--peers", "none", code=2).stderr
+def test_without_a_model_it_is_the_one_of_the_package(sample):
+    assert "default.efld" in run(sample, "--peers", "none", "--limit", "2").stdout
 
 
 def test_a_model_may_have_a_name(tmp_path):
