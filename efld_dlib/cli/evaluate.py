@@ -21,16 +21,25 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from ..detection.landmark_stage import Quality
     from ..evaluation.figures import Study
     from ..evaluation.protocol import Boxes
 
 boxes_option = click.option(
     "--boxes",
-    type=click.Choice(["detector", "ground-truth", "file"]),
+    type=click.Choice(["detector", "pipeline", "ground-truth", "file"]),
     default="detector",
     show_default=True,
-    help="Start from what the detector finds, from the box that it would give for the true "
-    "landmarks, or from the boxes in the data.",
+    help="Start from what dlib's detector finds; from what `detect` finds, with all that it does "
+    "about landmarks; from the box that the detector would give for the true landmarks; or from "
+    "the boxes in the data.",
+)
+quality_option = click.option(
+    "--quality",
+    type=click.Choice(["fast", "balanced", "best"]),
+    default="balanced",
+    show_default=True,
+    help="Of the landmarks, with --boxes pipeline.",
 )
 resamples_option = click.option(
     "--resamples",
@@ -46,6 +55,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.argument("arguments", nargs=-1, required=True, metavar="MODEL... DATA...")
 @subset_option
 @boxes_option
+@quality_option
 @click.option(
     "--by",
     type=click.Choice(["inter-ocular", "inter-pupil", "box"]),
@@ -73,6 +83,7 @@ def evaluate(
     arguments: tuple[str, ...],
     subset: str,
     boxes: Boxes,
+    quality: Quality,
     by: str,
     resamples: int,
     seed: int,
@@ -121,7 +132,7 @@ def evaluate(
     for source in sources:
         records = open_records(source, subset, problems)
         name = describe_source(source, subset)
-        outcomes = evaluate_models(models, records, boxes, jobs, problems, True, name)
+        outcomes = evaluate_models(models, records, boxes, jobs, problems, True, name, quality)
         studies.append(study(name, boxes, outcomes, by, resamples, seed))
         tables = [as_text(table) for table in study_tables(studies[-1])]
         click.echo("\n\n".join([headline(studies[-1]), *tables]) + "\n")

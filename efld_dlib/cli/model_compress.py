@@ -15,6 +15,7 @@ from ..errors import DataError, OptionError
 
 if TYPE_CHECKING:
     from ..annotation import ImageRecord
+    from ..models.compact import CompactModel
 
 _file = click.Path(path_type=Path)
 _SIZE = re.compile(r"([\d.]+) *([kM]?)B?")
@@ -52,6 +53,13 @@ _RUNS = 1500
 @click.option("--licence", help="Of the model, for its metadata.")
 @click.option("--scheme", help="Of the landmarks, for its metadata [default: by their number].")
 @click.option("--role", default="predictor", show_default=True, help="Name within the file.")
+@click.option(
+    "--with",
+    "beside",
+    type=_file,
+    metavar="FILE.efld",
+    help="Keep the predictors of this file too, before the new one; --max-bytes is for all.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of all chance.")
 def compress(
     file: Path,
@@ -63,6 +71,7 @@ def compress(
     licence: str | None,
     scheme: str | None,
     role: str,
+    beside: Path | None,
     seed: int,
 ) -> None:
     """Write a model as an .efld of a certain size.
@@ -76,16 +85,21 @@ def compress(
     Examples:
       efld-dlib model compress build/efld.dat -o efld.efld --validation training_xml/validation.xml
       efld-dlib model compress build/efld.dat -o tiny.efld --max-bytes 500kB --usage faces.xml
+      efld-dlib model compress refined.dat --role refined --with plain.efld -o both.efld
     """
     import numpy as np
 
     from ..datasets.imglab import read_imglab
     from ..files import atomic_path
+    from ..models.compact import read_efld
     from ..models.loading import load_arrays
     from ..models.search import Search
     from ..models.usage import leaf_usage
 
-    limit = _bytes(max_bytes)
+    kept = None if beside is None else read_efld(beside)
+    if kept is not None and role in kept.predictors:
+        raise OptionError(f"{beside} has a predictor '{role}' already; give the new one a --role")
+    limit = _bytes(max_bytes) - (0 if beside is None else beside.stat().st_size)
     if max_loss is not None and validation is None:
         raise OptionError("--max-loss needs --validation to measure the loss on")
     predictor = load_arrays(file)
@@ -109,13 +123,22 @@ def compress(
     allowed = None if max_loss is None or whole is None else whole * (1 + max_loss / 100)
     best = search.best(limit, allowed)
     with atomic_path(output) as temporary:
-        temporary.write_bytes(best.data)
-    click.echo(f"{output}: {best}")
+        temporary.write_bytes(best.data if kept is None else _joined(kept, best.data))
+    click.echo(f"{output}: {best}" + ("" if kept is None else f", with {beside}"))
     if whole is not None and best.error is not None:
         loss = 100 * (best.error / whole - 1)
         click.echo(f"NME of the whole model {100 * whole:.3f} %, so {loss:+.2f} % of it")
         if max_loss is not None and loss > max_loss:
             click.echo(f"Warning: --max-loss cannot be kept in {limit} bytes.", err=True)
+
+
+def _joined(kept: CompactModel, data: bytes) -> bytes:
+    """An `.efld` with the predictors and what is known of two."""
+    from ..models.compact import efld_bytes, parse_efld
+
+    new = parse_efld(data)
+    metadata = {**kept.metadata, **dict.fromkeys(new.predictors, new.metadata)}
+    return efld_bytes({**kept.predictors, **new.predictors}, metadata)
 
 
 def _bytes(text: str) -> int:

@@ -16,6 +16,7 @@ from .options import finish, jobs_option, open_records, strict_option, subset_op
 
 if TYPE_CHECKING:
     from ..datasets.reading import FolderCount
+    from ..prepare.samples import Framing
 
 
 @click.command()
@@ -68,6 +69,14 @@ if TYPE_CHECKING:
     metavar="SHEET.png",
     help="Only draw what the augmentations do to some of the faces.",
 )
+@click.option(
+    "--framing",
+    type=click.Choice(["detector", "start", "refined"]),
+    default="detector",
+    show_default=True,
+    help="Of the crops: by the detector's box, for any dlib program; or upright about the box that "
+    "the landmarks ask for, for the start or the predictor that runs after it.",
+)
 @click.option("--face-size", default=200, show_default=True, help="Face width in the crops, px.")
 @jobs_option
 @strict_option
@@ -87,6 +96,7 @@ def prepare(
     cap: float,
     budget: int | None,
     preview: Path | None,
+    framing: Framing,
     face_size: int,
     jobs: int | None,
     strict: bool,
@@ -116,6 +126,7 @@ def prepare(
         weighting=Weighting(kind, gamma, cap),
         budget=budget,
         validation=validation,
+        framing=framing,
         seed=seed,
     )
     problems = Problems(strict, warn)

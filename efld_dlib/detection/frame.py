@@ -50,7 +50,8 @@ class BoxMap:
 
 def square_box(center_x: float, center_y: float, width: float) -> Box:
     """The square box of that centre and width."""
-    return Box(center_x - (width - 1) / 2, center_y - (width - 1) / 2, width, width)
+    half = (float(width) - 1) / 2
+    return Box(float(center_x) - half, float(center_y) - half, float(width), float(width))
 
 
 def normalise(points: FloatArray) -> tuple[FloatArray, FloatArray, float]:

@@ -23,6 +23,7 @@ from .detectors import (
     require_upsample,
 )
 from .frame import square_box
+from .start import load_start, located
 from .suppression import suppress
 from .verifier import YAW_UNIT, Candidate, Verifier, moved, wrapped
 from .verifier_file import VERIFIER_FILE, load_verifier
@@ -50,7 +51,7 @@ class Look:
     limit : int
         Most windows of each turn that the verifier is shown.
     doubt : float
-        Taken off the verifier's score. The more places a look tries, the surer it must be of each;
+        Taken off the score. The more places a look tries, the surer it must be of each;
         chosen so that at a score of 0 false alarms are about as many as of dlib's detector.
     """
 
@@ -58,18 +59,18 @@ class Look:
     threshold: float
     turns: tuple[float, ...] = (0.0,)
     limit: int = 12
-    doubt: float = 1.2
+    doubt: float = 0.75
 
 
 FIRST_LOOK = Look(0.0, -0.9)
-FURTHER_LOOKS = (Look(1.0, -0.9, (0.0,), 30), Look(0.5, -0.9, (-40.0, 40.0), 20, 2.0))
+FURTHER_LOOKS = (Look(1.0, -0.9, (0.0,), 30), Look(0.5, -0.9, (-40.0, 40.0), 20, 1.1))
 """In a picture in which nothing was found so far."""
 
 ALL_TURNS = tuple(float(turn) for turn in range(-180, 180, 30))
-THOROUGH_LOOKS = (Look(0.0, -0.9, ALL_TURNS, 12, 2.0), Look(1.0, -0.9, ALL_TURNS, 20, 2.0))
+THOROUGH_LOOKS = (Look(0.0, -0.9, ALL_TURNS, 12, 1.1), Look(1.0, -0.9, ALL_TURNS, 20, 1.2))
 
-# A window of which the verifier says this little at first sight is not looked at again.
-_LEAST_FIRST_SCORE = -3.0
+# A place of which the verifier says this little is not looked at again.
+_LEAST_SCORE = -3.0
 
 
 class PoseDetector:
@@ -107,6 +108,7 @@ class PoseDetector:
         self.mode, self.min_score, self.upsample = mode, min_score, upsample
         self.windows = load_windows(folder)
         self.verifier = own_verifier() if folder is None else load_verifier(folder / VERIFIER_FILE)
+        self.start = load_start(folder)
 
     def __call__(self, gray: Image) -> list[Detection]:
         found: list[Detection] = []
@@ -119,11 +121,12 @@ class PoseDetector:
     def _second_opinion(self, gray: Image) -> list[Detection]:
         """What dlib's own detector finds, unless the verifier is sure that it is no face."""
         theirs = FrontalDetector(0, max(0.0, self.min_score))(gray)
-        outputs = self.verifier.look(gray, [Candidate(found.box, 0.0) for found in theirs])
+        # Of these, dlib's own score stands.
         return [
-            found._replace(yaw=float(np.clip(output[5] * YAW_UNIT, -90, 90)))
-            for found, output in zip(theirs, outputs, strict=True)
-            if output[0] > _LEAST_FIRST_SCORE
+            seen._replace(score=found.score)
+            for found in theirs
+            for seen in self._located(gray, [found._replace(score=0.0)])
+            if 2 * seen.score > _LEAST_SCORE
         ]
 
     def _looks(self, gray: Image) -> Iterator[Look]:
@@ -145,11 +148,30 @@ class PoseDetector:
                 self.windows, gray, turn, smallest, look.threshold, look.limit
             )
         ]
+        least = self.min_score + look.doubt
         found = (
-            each._replace(score=each.score - look.doubt)
-            for each in verify(self.verifier, gray, candidates)
+            each for each in verify(self.verifier, gray, candidates) if each.score > _LEAST_SCORE
         )
-        return [each for each in found if each.score > self.min_score]
+        located = self._located(gray, suppress(found)[: look.limit])
+        return [
+            each._replace(score=each.score - look.doubt) for each in located if each.score > least
+        ]
+
+    def _located(self, gray: Image, detections: list[Detection]) -> list[Detection]:
+        """The detections where landmarks say that they are; the score is the mean of that of the
+        verifier there and of theirs.
+        """
+        places = [located(self.start, gray, Candidate(each.box, each.roll)) for each in detections]
+        outputs = self.verifier.look(gray, places)
+        return [
+            Detection(
+                place.box,
+                (each.score + float(output[0])) / 2,
+                wrapped(place.roll),
+                float(np.clip(output[5] * YAW_UNIT, -90, 90)),
+            )
+            for each, place, output in zip(detections, places, outputs, strict=True)
+        ]
 
 
 def candidates_at(
@@ -191,7 +213,7 @@ def verify(verifier: Verifier, gray: Image, candidates: list[Candidate]) -> list
     likely = [
         moved(candidate, output)
         for candidate, output in zip(candidates, first, strict=True)
-        if output[0] > _LEAST_FIRST_SCORE
+        if output[0] > _LEAST_SCORE
     ]
     detections = []
     for candidate, output in zip(likely, verifier.look(gray, likely), strict=True):

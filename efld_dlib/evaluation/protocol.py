@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from ..annotation import Box, FaceAnnotation, FloatArray, ImageRecord
-from ..detection.detectors import FrontalDetector
+from ..detection.detectors import Detection, Detector, FrontalDetector
 from ..detection.frame import MIN_POINTS, default_box_map
-from ..detection.landmarker import predict_points
+from ..detection.landmark_stage import Quality, require_quality
+from ..detection.landmarker import FaceLandmarker
 from ..detection.matching import match_detections
+from ..detection.pose_detector import PoseDetector
+from ..detection.prediction import predict_points
 from ..errors import DataError, EfldError, OptionError, Problems
 from ..images import FACE_SIZE, Image, read_image, to_gray
 from ..models.loading import load_predictor, require_68_points
@@ -25,10 +29,11 @@ from .results import Evaluation, FaceResult, summarise
 
 __all__ = ["Boxes", "Evaluation", "FaceResult", "evaluate", "evaluate_models", "summarise"]
 
-Boxes = Literal["detector", "ground-truth", "file"]
-"""Where the predictor starts: from what the detector finds, as in real use; from the box that the
-detector would give for the true landmarks, so that no face is missed; or from the boxes in the
-records, as for the crops that `prepare` makes."""
+Boxes = Literal["detector", "pipeline", "ground-truth", "file"]
+"""Where the predictor starts: from what dlib's detector finds, as in a plain dlib program; from
+what `FaceLandmarker` finds, with all that it does about landmarks; from the box that the detector
+would give for the true landmarks, so that no face is missed; or from the boxes in the records, as
+for the crops that `prepare` makes."""
 
 
 def evaluate(
@@ -38,6 +43,7 @@ def evaluate(
     jobs: int | None = None,
     problems: Problems | None = None,
     show_progress: bool = False,
+    quality: Quality = "balanced",
 ) -> Evaluation:
     """Predict every annotated face and measure the error.
 
@@ -47,7 +53,7 @@ def evaluate(
         A 68-point predictor.
     records : iterable of ImageRecord
         The annotated faces.
-    boxes : {"detector", "ground-truth", "file"}
+    boxes : {"detector", "pipeline", "ground-truth", "file"}
         See `Boxes`.
     jobs : int, optional
         Number of processes; by default one a core.
@@ -55,6 +61,8 @@ def evaluate(
         Takes the pictures that cannot be used; without it the first one raises.
     show_progress : bool
         A progress bar on stderr.
+    quality : {"fast", "balanced", "best"}
+        Of the landmarks of the pipeline.
 
     Returns
     -------
@@ -70,7 +78,9 @@ def evaluate(
         There is no such way to find boxes.
     """
     models = {Path(model).stem: Path(model)}
-    (outcome,) = evaluate_models(models, records, boxes, jobs, problems, show_progress)
+    (outcome,) = evaluate_models(
+        models, records, boxes, jobs, problems, show_progress, quality=quality
+    )
     return outcome
 
 
@@ -82,6 +92,7 @@ def evaluate_models(
     problems: Problems | None = None,
     show_progress: bool = False,
     source: str = "<evaluation>",
+    quality: Quality = "balanced",
 ) -> list[Evaluation]:
     """Predict every annotated face with several models, which all start from the same boxes.
 
@@ -89,7 +100,7 @@ def evaluate_models(
     ----------
     models : mapping of str to Path
         68-point predictors by name. Each picture is read, and its faces are detected, once for all.
-    records, boxes, jobs, problems, show_progress
+    records, boxes, jobs, problems, show_progress, quality
         As in `evaluate`.
     source : str
         What to call the data when there is no face in it.
@@ -110,7 +121,9 @@ def evaluate_models(
     jobs = resolve_jobs(jobs)
     check_models(models.values())
     listed = list(records)
-    predict = partial(_predict, models=tuple(map(str, models.values())), boxes=boxes)
+    require_quality(quality)
+    names = tuple(map(str, models.values()))
+    predict = partial(_predict, models=names, boxes=boxes, quality=quality)
     outcomes = progress(
         parallel_map(predict, listed, jobs), len(listed), "evaluating", show_progress
     )
@@ -149,16 +162,33 @@ class _Seen:
         return FaceResult(self.path, self.truth, predicted, self.box, self.face)
 
 
+Runner = Callable[[Image, Detection], FloatArray]
+
+
 @lru_cache(maxsize=1)
-def _loaded(models: tuple[tuple[str, int], ...]) -> list[Any]:
-    """The predictors of this process; each with its file's time, to tell one trained anew."""
-    return [load_predictor(model) for model, _ in models]
+def _loaded(models: tuple[tuple[str, int], ...], boxes: Boxes, quality: Quality) -> list[Runner]:
+    """What predicts in this process; each with its file's time, to tell one trained anew."""
+    if boxes == "pipeline":
+        return [FaceLandmarker(model, quality=quality).stage for model, _ in models]
+    return [partial(_plain, load_predictor(model)) for model, _ in models]
 
 
-def _predict(record: ImageRecord, models: tuple[str, ...], boxes: Boxes) -> list[_Seen] | EfldError:
+def _plain(predictor: Any, gray: Image, detection: Detection) -> FloatArray:
+    return predict_points(predictor, gray, detection.box, FACE_SIZE)
+
+
+@lru_cache(maxsize=1)
+def _detector(boxes: Boxes) -> Detector:
+    return PoseDetector() if boxes == "pipeline" else FrontalDetector()
+
+
+def _predict(
+    record: ImageRecord, models: tuple[str, ...], boxes: Boxes, quality: Quality
+) -> list[_Seen] | EfldError:
     """Faces of one picture."""
     try:
-        predictors = _loaded(tuple((model, Path(model).stat().st_mtime_ns) for model in models))
+        files = tuple((model, Path(model).stat().st_mtime_ns) for model in models)
+        runners = _loaded(files, boxes, quality)
         faces = [_with_68_points(record.path, face) for face in record.faces]
         gray = to_gray(read_image(record.path))
         places = _places(record.path, faces, gray, boxes)
@@ -169,12 +199,10 @@ def _predict(record: ImageRecord, models: tuple[str, ...], boxes: Boxes) -> list
             record.path,
             face.points,
             original,
-            box,
-            ()
-            if box is None
-            else tuple(predict_points(each, gray, box, FACE_SIZE) for each in predictors),
+            None if place is None else place.box,
+            () if place is None else tuple(run(gray, place) for run in runners),
         )
-        for original, face, box in zip(record.faces, faces, places, strict=True)
+        for original, face, place in zip(record.faces, faces, places, strict=True)
     ]
 
 
@@ -189,14 +217,22 @@ def _with_68_points(path: Path, face: FaceAnnotation) -> FaceAnnotation:
         raise DataError(path, problem) from error
 
 
-def _places(path: Path, faces: list[FaceAnnotation], gray: Image, boxes: Boxes) -> list[Box | None]:
-    """The box of each face; None = missed."""
-    if boxes == "detector":
-        return match_detections(faces, FrontalDetector()(gray))
+def _places(
+    path: Path, faces: list[FaceAnnotation], gray: Image, boxes: Boxes
+) -> list[Detection | None]:
+    """The detection of each face; None = missed."""
+    if boxes in ("detector", "pipeline"):
+        found = _detector(boxes)(gray)
+        by_box = {each.box: each for each in found}
+        return [None if box is None else by_box[box] for box in match_detections(faces, found)]
+    return [Detection(box, math.nan) for box in _known_boxes(path, faces, boxes)]
+
+
+def _known_boxes(path: Path, faces: list[FaceAnnotation], boxes: Boxes) -> list[Box]:
     if boxes == "file":
         if any(face.box is None for face in faces):
             raise DataError(path, "has a face without a box")
-        return [face.box for face in faces]
+        return [face.box for face in faces if face.box is not None]
     if any(face.given.sum() < MIN_POINTS for face in faces):
         raise DataError(path, f"has a face with fewer than {MIN_POINTS} landmarks to frame")
     if any(not np.ptp(face.points[face.given], axis=0).any() for face in faces):

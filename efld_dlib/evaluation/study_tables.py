@@ -11,6 +11,7 @@ from .tables import Table, number, percent, with_interval
 
 BOXES_SAID = {
     "detector": "boxes from the detector",
+    "pipeline": "the whole pipeline",
     "ground-truth": "boxes from the true landmarks",
     "file": "boxes from the data",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,14 @@ class CompactModel:
 def is_efld(data: bytes) -> bool:
     """Whether `data` begins as an `.efld` file does."""
     return data[: len(MAGIC)] == MAGIC
+
+
+def efld_roles(data: bytes, source: str | Path = "<bytes>") -> list[str]:
+    """The roles of the predictors in an `.efld` file's bytes; errors as of `parse_efld`."""
+    entries = split(data, source).header.get("predictors")
+    if not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
+        raise ModelFormatError(source, "has a header without predictors")
+    return [str(entry.get("role")) for entry in entries]
 
 
 def efld_bytes(predictors: Mapping[str, Quantised], metadata: Mapping[str, Any]) -> bytes:
@@ -104,8 +112,17 @@ def read_efld(path: str | Path) -> CompactModel:
     return parse_efld(data, path)
 
 
-def parse_efld(data: bytes, source: str | Path = "<bytes>") -> CompactModel:
+def parse_efld(
+    data: bytes, source: str | Path = "<bytes>", roles: Collection[str] | None = None
+) -> CompactModel:
     """The content of the bytes of an `.efld` file; `source` names it in errors.
+
+    Parameters
+    ----------
+    data : bytes
+    source : path
+    roles : collection of str, optional
+        Predictors to unpack, which takes time; all of them without it.
 
     Raises
     ------
@@ -118,14 +135,17 @@ def parse_efld(data: bytes, source: str | Path = "<bytes>") -> CompactModel:
         raise ModelFormatError(source, "has a header without metadata or predictors")
     predictors: dict[str, Quantised] = {}
     part_bytes: dict[str, int] = {}
+    seen: set[str] = set()
     position = 0
     for entry in entries:
         try:
             role = entry["role"]
-            if not isinstance(role, str) or role in predictors:
+            if not isinstance(role, str) or role in seen:
                 raise ValueError(f"the role {role!r} is no name, or there twice")
+            seen.add(role)
             parts, position = _parts(entry, content, position)
-            predictors[role] = unpack_arrays(entry, parts, len(data))
+            if roles is None or role in roles:
+                predictors[role] = unpack_arrays(entry, parts, len(data))
         except (KeyError, TypeError, ValueError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise ModelFormatError(source, f"has a damaged predictor ({reason})") from error

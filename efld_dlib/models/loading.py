@@ -10,14 +10,18 @@ import numpy as np
 from ..backend import load_dlib
 from ..errors import ModelFormatError
 from ..scheme import SCHEMES
-from .compact import is_efld, parse_efld
+from .compact import efld_roles, is_efld, parse_efld
 from .dat import parse_dat
 from .direct import direct_bytes
 from .predictor import Predictor
+from .quantised import Quantised
 
 DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "data" / "model" / "default.efld"
 """What comes with the package, and what is used where no model is named. For non-commercial
 research only, as the pictures that it was trained on: see LICENCE.md beside it."""
+
+REFINED = "refined"
+"""Role of the predictor that is made for faces which `detection.start` has located."""
 
 
 def resolve_model(path: str | Path | None = None) -> Path:
@@ -64,12 +68,16 @@ def load_predictor(path: str | Path | None = None, role: str | None = None) -> A
 
 def predictor_from_bytes(data: bytes, source: str | Path, role: str | None = None) -> Any:
     """The shape predictor in the bytes of a `.dat` or `.efld` file; else as `load_predictor`."""
-    dlib = load_dlib()
     if is_efld(data):
-        data = direct_bytes(parse_efld(data, source).quantised(role))
+        data = direct_bytes(_quantised(data, source, role))
     else:
         # dlib believes what it reads: it may crash on a damaged file, or later in predicting.
         parse_dat(data, source)
+    return _from_dat(data, source)
+
+
+def _from_dat(data: bytes, source: str | Path) -> Any:
+    dlib = load_dlib()
     predictor = dlib.shape_predictor.__new__(dlib.shape_predictor)
     try:
         predictor.__setstate__((data,))
@@ -77,6 +85,29 @@ def predictor_from_bytes(data: bytes, source: str | Path, role: str | None = Non
         reason = str(error).strip().split("\n")[0]
         raise ModelFormatError(source, f"is not a dlib shape predictor ({reason})") from error
     return predictor
+
+
+def load_refined(path: str | Path | None = None, cascades: int | None = None) -> Any:
+    """The predictor for faces that a start has located: that of role `REFINED`, or the only one.
+
+    Parameters
+    ----------
+    path : path, optional
+        As of `load_predictor`.
+    cascades : int, optional
+        Only so many first cascades of one of role `REFINED`: less exact, and faster.
+    """
+    model = resolve_model(path)
+    data = _content(model)
+    if not (is_efld(data) and REFINED in efld_roles(data, model)):
+        return predictor_from_bytes(data, model)
+    quantised = _quantised(data, model, REFINED)
+    return _from_dat(direct_bytes(quantised.first_cascades(cascades)), model)
+
+
+def _quantised(data: bytes, source: str | Path, role: str | None) -> Quantised:
+    role = role if role is not None else efld_roles(data, source)[0]
+    return parse_efld(data, source, {role}).quantised(role)
 
 
 def load_arrays(path: str | Path, role: str | None = None) -> Predictor:

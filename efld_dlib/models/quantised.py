@@ -64,6 +64,20 @@ class Quantised:
     delta_exponent: int
     exponent: int
 
+    def first_cascades(self, count: int | None) -> Quantised:
+        """The predictor that stops after `count` cascades; None = all."""
+        cut = slice(count)
+        return replace(
+            self,
+            first=self.first[cut],
+            second=self.second[cut],
+            thresholds=self.thresholds[cut],
+            anchors=self.anchors[cut],
+            deltas=self.deltas[cut],
+            classes=self.classes[cut],
+            coefficients=self.coefficients[cut],
+        )
+
     def leaf_order(self, cascade: int) -> NDArray[np.intp]:
         """A cascade's leaves, numbered through its trees, by class: those of one class have
         coefficients of one size. Shape (trees * (splits + 1),).

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ from .faces import CACHE, TrainingFace, boxed_faces
 from .journal import resumable_samples
 from .rarity import Weighting, copies_for_weights, weigh
 from .report import write_rarity_report
-from .samples import CropJob, crop_jobs
+from .samples import CropJob, Framing, crop_jobs
 from .scatter import BoxModel
 
 TRAIN_XML = "train.xml"
@@ -58,6 +59,8 @@ class PrepareOptions:
         Total of training samples; without it the weights times the variants add up freely.
     validation : float
         Fraction of the photographs held out, from 0 up to but not including 1.
+    framing : {"detector", "start", "refined"}
+        Of the crops: `samples.Framing`.
     seed : int
         Seed of all chance.
     jpeg_quality : int
@@ -71,6 +74,7 @@ class PrepareOptions:
     weighting: Weighting = field(default_factory=Weighting)
     budget: int | None = None
     validation: float = 0.1
+    framing: Framing = "detector"
     seed: int = 1
     jpeg_quality: int = 95
 
@@ -83,6 +87,9 @@ class PrepareOptions:
             raise OptionError(f"JPEG quality must be 1 to 100, not {self.jpeg_quality}")
         if not 1 <= self.variants <= 1000:
             raise OptionError(f"variants must be 1 to 1000, not {self.variants}")
+        if self.framing not in get_args(Framing):
+            known = " or ".join(get_args(Framing))
+            raise OptionError(f"the framing must be {known}, not '{self.framing}'")
         if self.budget is not None and self.budget < 1:
             raise OptionError(f"the budget must be at least 1 sample, not {self.budget}")
         if self.seed < 0:
@@ -188,6 +195,7 @@ def build_training_xml(
         options.jpeg_quality,
         options.augmentation,
         boxes,
+        options.framing,
     )
     crop_list = list(crop_jobs(faces, counts.tolist(), options.mirror, template))
     parts: dict[bool, list[ImageRecord]] = {True: [], False: []}

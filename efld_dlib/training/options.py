@@ -143,6 +143,22 @@ PRESETS: dict[str, Preset] = {
         ),
         "63 MB; dlib's default size, hours of training on large sets",
     ),
+    "start": Preset(
+        TrainingOptions(
+            num_trees_per_cascade_level=150, nu=0.15, oversampling_amount=5, num_test_splits=30
+        ),
+        "20 MB; the detector's start, of prepare --framing start",
+    ),
+    "refined": Preset(
+        TrainingOptions(
+            cascade_depth=15,
+            num_trees_per_cascade_level=400,
+            oversampling_amount=8,
+            num_test_splits=50,
+        ),
+        "80 MB; runs after the start, of prepare --framing refined",
+    ),
+    "plain": Preset(TrainingOptions(), "66 MB; dlib's own defaults, for dlib's own boxes"),
 }
 DEFAULT_PRESET = "standard"
 

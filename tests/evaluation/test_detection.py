@@ -93,13 +93,13 @@ def test_truth_turns_with_the_picture(tmp_path):
 
 def test_landmarks_of_found_faces_are_measured(astronaut, tmp_path, tiny_model):
     from efld_dlib.detection.detectors import FrontalDetector
-    from efld_dlib.detection.landmarker import predict_turned
+    from efld_dlib.detection.landmark_stage import LandmarkStage
     from efld_dlib.images import to_gray
     from efld_dlib.models.loading import load_predictor
 
     gray, predictor = to_gray(astronaut), load_predictor(tiny_model)
     (found,) = FrontalDetector(0)(gray)
-    points = predict_turned(predictor, gray, found)
+    points = LandmarkStage(predictor)(gray, found)
     cv2.imwrite(str(tmp_path / "a.png"), gray)
     eyes = np.linalg.norm(points[36] - points[45])
     moved = ImageRecord(tmp_path / "a.png", (FaceAnnotation(points + [0.03 * 4, 0.0]),))

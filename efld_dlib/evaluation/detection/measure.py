@@ -11,7 +11,7 @@ import numpy as np
 
 from ...annotation import ImageRecord
 from ...detection.detectors import Detection, Detector
-from ...detection.landmarker import predict_turned
+from ...detection.landmark_stage import LandmarkStage
 from ...detection.matching import match_detections
 from ...detection.pose_detector import turned_back
 from ...errors import DataError, Problems
@@ -139,7 +139,7 @@ def run_detectors(
 
 
 def _error(predictor: Any, image: Image, detection: Detection, truth: Any) -> float:
-    points = predict_turned(predictor, image, detection)
+    points = LandmarkStage(predictor)(image, detection)
     error: float = np.linalg.norm(points - truth, axis=1).mean() / eye_distance(truth)
     return float(error)
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from ...annotation import Box, FloatArray
 from ...backend import load_dlib
-from ...detection.landmarker import FaceLandmarker, predict_points
+from ...detection.detectors import Detection
+from ...detection.landmarker import FaceLandmarker
 from ...errors import ModelFormatError
 from ...images import Image
 from ...models.compact import is_efld
@@ -36,7 +37,7 @@ def known_training_set(path: Path) -> str:
 
 @dataclass(frozen=True)
 class ToolkitModel(Method):
-    """A model of this toolkit, run by `FaceLandmarker`: canonical crop, finer than whole pixels."""
+    """A model of this toolkit, run by `FaceLandmarker`: upright crops, finer than whole pixels."""
 
     name: str
     path: Path
@@ -66,8 +67,7 @@ class _ToolkitRunner(Runner):
         self.landmarker = landmarker
 
     def landmarks(self, picture: Picture, box: Box) -> FloatArray:
-        landmarker = self.landmarker
-        return predict_points(landmarker.predictor, picture.gray, box, landmarker.face_size)
+        return self.landmarker.stage(picture.gray, Detection(box, float("nan")))
 
     def count_faces(self, rgb: Image) -> int:
         return len(self.landmarker.detect(rgb, "rgb"))

@@ -1,0 +1,65 @@
+"""A shape predictor and a face: crop, landmarks, and the box that they ask for."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..annotation import Box, FloatArray
+from ..backend import load_dlib
+from ..images import FACE_SIZE, Image, canonical_crop
+from .frame import default_box_map, square_box
+
+
+def predict_points(
+    predictor: Any, gray: Image, box: Box, face_size: int = FACE_SIZE, roll: float = 0.0
+) -> FloatArray:
+    """Landmarks of the face in `box`.
+
+    Parameters
+    ----------
+    predictor : dlib.shape_predictor
+    gray : array of uint8, shape (height, width)
+        The photograph.
+    box : Box
+        The face; it may reach over the photograph's edge.
+    face_size : int
+        Width in pixels to which the box is scaled for the predictor.
+    roll : float
+        By how many degrees the face is turned clockwise; the predictor sees it turned back.
+
+    Returns
+    -------
+    array, shape (n, 2)
+        Pixels of the photograph, finer than whole ones where the face is larger than `face_size`
+        is not: dlib answers in whole pixels of the crop.
+    """
+    crop = canonical_crop(gray, box, face_size, roll=roll)
+    left, top, width, height = (round(value) for value in crop.box)
+    rectangle = load_dlib().rectangle(left, top, left + width - 1, top + height - 1)
+    parts = predictor(crop.image, rectangle).parts()
+    return crop.to_photograph(np.array([(part.x, part.y) for part in parts], dtype=np.float64))
+
+
+def framed(points: FloatArray, roll: float) -> Box:
+    """The box of a face turned upright, in the framing of dlib's frontal detector.
+
+    Parameters
+    ----------
+    points : array, shape (68, 2)
+        Landmarks in pixels of the photograph.
+    roll : float
+        By how many degrees the face is turned clockwise.
+
+    Returns
+    -------
+    Box
+        In the photograph, about the point about which `canonical_crop` turns it.
+    """
+    cosine, sine = math.cos(math.radians(roll)), math.sin(math.radians(roll))
+    upright = points @ np.array([[cosine, -sine], [sine, cosine]])
+    box = default_box_map().predict(upright)
+    x, y = box.center
+    return square_box(cosine * x - sine * y, sine * x + cosine * y, box.width)

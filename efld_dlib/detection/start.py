@@ -1,0 +1,62 @@
+"""Where exactly a face is, and how it is turned: what a small shape predictor of our own says.
+
+A detector frames a face less exactly than its landmarks do, and a predictor depends on how its
+crop is framed. So a predictor of a few kilobytes is run first, and its landmarks say where the box
+lies that the next step works in.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..images import Image
+from ..models.loading import load_predictor
+from ..pose import estimate_pose
+from .prediction import framed, predict_points
+from .verifier import Candidate
+from .windows import FOLDER
+
+START_FILE = "start.efld"
+
+_LEAST_OVERLAP = 0.3
+
+
+@lru_cache(maxsize=4)
+def load_start(folder: Path | None = None) -> Any:
+    """The start predictor of a detector's folder, by default the one that comes with the toolkit.
+
+    Raises
+    ------
+    ModelFormatError
+        It is missing or damaged.
+    """
+    if folder is not None:
+        return load_predictor(folder / START_FILE)
+    with as_file(files("efld_dlib.data").joinpath(FOLDER, START_FILE)) as own:
+        return load_predictor(own)
+
+
+def located(start: Any, gray: Image, place: Candidate) -> Candidate:
+    """The place where landmarks say that the face is, and its roll.
+
+    Parameters
+    ----------
+    start : dlib.shape_predictor
+    gray : array of uint8, shape (height, width)
+    place : Candidate
+        Where a detector says that it is. It is kept where the landmarks make no sense, and lie
+        beside it.
+    """
+    points = predict_points(start, gray, place.box, roll=place.roll)
+    roll = estimate_pose(points).roll
+    if not np.isfinite(roll):
+        return place
+    box = framed(points, roll)
+    if not (np.isfinite(box).all() and box.overlap(place.box) > _LEAST_OVERLAP):
+        return place
+    return Candidate(box, roll)
