@@ -12,6 +12,12 @@ JOBS   ?=
 # Few trees have no room for augmented and rare faces: see docs/nano.md.
 PREPARE_nano := --variants 2 --augment none --weights none
 PREPARE ?= $(PREPARE_$(PRESET))
+# The default model: a predictor for plain dlib programs, and the one that runs after the start.
+PLAIN   := --variants 2 --augment none --weights none
+REFINED := --variants 4 --augment none --weights none
+PLAIN_STEP   := 9e-5
+REFINED_STEP := 7e-5
+BASE    := $(basename $(OUT))
 
 VENV   := .venv
 RUN    := $(VENV)/bin
@@ -30,7 +36,7 @@ help: ## this list
 	@echo "Variables (now):"
 	@echo "  DATA    a 300-W tree ($(if $(DATA),$(DATA),none: the synthetic sample is used))"
 	@echo "  EXTRA   more to train on, e.g. merl-rav:path/to/aflw ($(if $(EXTRA),$(EXTRA),none))"
-	@echo "  PRESET  nano, small, standard or large ($(PRESET))"
+	@echo "  PRESET  nano, small, standard, large or default ($(PRESET))"
 	@echo "  PREPARE more options of 'efld-dlib prepare' ($(if $(PREPARE),$(PREPARE),none))"
 	@echo "  OUT     the model to write ($(OUT))"
 	@echo "  XML     folder of the training data ($(XML))"
@@ -56,9 +62,22 @@ data: $(READY) ## make the synthetic sample in build/sample (only needed without
 
 train: $(READY) $(if $(DATA),,data) ## prepare DATA, train PRESET, write OUT and show it working
 	@$(if $(DATA),,echo "No DATA given: training on the project's own SYNTHETIC faces.")
+ifeq ($(PRESET),default)
+	@$(RUN)/efld-dlib prepare "$(SOURCE)" -o "$(XML)/plain" $(PLAIN) $(JOBS_OPTION)
+	@$(RUN)/efld-dlib train "$(XML)/plain" -o "$(BASE)-plain.dat" --preset plain $(JOBS_OPTION)
+	@$(RUN)/efld-dlib model compress "$(BASE)-plain.dat" -o "$(BASE)-plain.efld" --max-bytes 1MB \
+	    --step $(PLAIN_STEP) --usage "$(XML)/plain/train.xml"
+	@$(RUN)/efld-dlib prepare "$(SOURCE)" -o "$(XML)/refined" --framing refined $(REFINED) $(JOBS_OPTION)
+	@$(RUN)/efld-dlib train "$(XML)/refined" -o "$(BASE)-refined.dat" --preset refined $(JOBS_OPTION)
+	@$(RUN)/efld-dlib model compress "$(BASE)-refined.dat" -o "$(BASE).efld" --role refined \
+	    --step $(REFINED_STEP) --usage "$(XML)/refined/train.xml" --with "$(BASE)-plain.efld"
+	@$(RUN)/efld-dlib model expand "$(BASE).efld" -o "$(OUT)"
+	@$(RUN)/python -m tools.show_model "$(BASE).efld" "$(if $(DATA),,$(SAMPLE)/helen/testset)"
+else
 	@$(RUN)/efld-dlib prepare "$(SOURCE)" $(EXTRA) -o "$(XML)" $(PREPARE) $(JOBS_OPTION)
 	@$(RUN)/efld-dlib train "$(XML)" -o "$(OUT)" --preset $(PRESET) $(JOBS_OPTION)
 	@$(RUN)/python -m tools.show_model "$(OUT)" "$(if $(DATA),,$(SAMPLE)/helen/testset)"
+endif
 
 evaluate: $(READY) ## measure OUT on SUBSET of DATA
 	@$(RUN)/efld-dlib evaluate "$(OUT)" "$(SOURCE)" --subset $(SUBSET) $(JOBS_OPTION)

@@ -50,6 +50,11 @@ _RUNS = 1500
     help="dlib XML of faces that tell which leaves matter, such as those trained on "
     "[default: the validation faces].",
 )
+@click.option(
+    "--step",
+    type=click.FloatRange(min=1e-6, max=1e-2),
+    help="Round by this, in units of the face box, and search no more (--max-bytes still holds).",
+)
 @click.option("--licence", help="Of the model, for its metadata.")
 @click.option("--scheme", help="Of the landmarks, for its metadata [default: by their number].")
 @click.option("--role", default="predictor", show_default=True, help="Name within the file.")
@@ -68,6 +73,7 @@ def compress(
     validation: Path | None,
     max_loss: float | None,
     usage: Path | None,
+    step: float | None,
     licence: str | None,
     scheme: str | None,
     role: str,
@@ -121,7 +127,9 @@ def compress(
         lambda trial: click.echo(str(trial), err=True),
     )
     allowed = None if max_loss is None or whole is None else whole * (1 + max_loss / 100)
-    best = search.best(limit, allowed)
+    best = search.best(limit, allowed) if step is None else search.trial(step, None)
+    if len(best.data) > limit:
+        raise OptionError(f"with a step of {step:g} it takes {len(best.data)} bytes of {limit}")
     with atomic_path(output) as temporary:
         temporary.write_bytes(best.data if kept is None else _joined(kept, best.data))
     click.echo(f"{output}: {best}" + ("" if kept is None else f", with {beside}"))
