@@ -17,6 +17,7 @@ PLAIN   := --variants 2 --augment none --weights none
 REFINED := --variants 4 --augment none --weights none
 PLAIN_STEP   := 9e-5
 REFINED_STEP := 7e-5
+START_STEP   := 2e-4
 BASE    := $(basename $(OUT))
 
 VENV   := .venv
@@ -91,6 +92,11 @@ ablation: $(READY) ## what each part of the training data is worth (DATA: a fold
 detector: $(READY) ## train the face detector anew (DATA: a folder with 300w/ and aflw/)
 	@$(RUN)/efld-dlib detector train "$(DATA)/300w" "merl-rav:$(DATA)/aflw" \
 	    -o efld_dlib/data/detector --cache build/detections.jsonl $(JOBS_OPTION)
+	@$(RUN)/efld-dlib prepare "$(DATA)/300w" "merl-rav:$(DATA)/aflw" -o "$(XML)/start" \
+	    --framing start $(REFINED) $(JOBS_OPTION)
+	@$(RUN)/efld-dlib train "$(XML)/start" -o build/start.dat --preset start $(JOBS_OPTION)
+	@$(RUN)/efld-dlib model compress build/start.dat -o efld_dlib/data/detector/start.efld \
+	    --role start --step $(START_STEP) --usage "$(XML)/start/train.xml"
 
 test: $(READY) ## run the tests (those that need real data look in EFLD_DATA, then ../shared/data)
 	@$(RUN)/python -m coverage erase

@@ -28,14 +28,14 @@ _LEAST_OVERLAP = 0.3
 
 @lru_cache(maxsize=4)
 def load_start(folder: Path | None = None) -> Any:
-    """The start predictor of a detector's folder, by default the one that comes with the toolkit.
+    """The start predictor of a detector's folder; where that has none, the toolkit's own.
 
     Raises
     ------
     ModelFormatError
-        It is missing or damaged.
+        It is damaged.
     """
-    if folder is not None:
+    if folder is not None and (folder / START_FILE).is_file():
         return load_predictor(folder / START_FILE)
     with as_file(files("efld_dlib.data").joinpath(FOLDER, START_FILE)) as own:
         return load_predictor(own)

@@ -61,9 +61,10 @@ def test_bad_assignments_say_what_was_given(assignment, words):
 def test_presets_grow_and_an_unknown_one_lists_them():
     leaves = [
         p.options.cascade_depth * p.options.num_trees_per_cascade_level * 2**p.options.tree_depth
-        for p in PRESETS.values()
+        for p in list(PRESETS.values())[:4]
     ]
-    assert list(PRESETS) == ["nano", "small", "standard", "large"]
+    assert list(PRESETS)[:4] == ["nano", "small", "standard", "large"]
+    assert set(PRESETS) - {"nano", "small", "standard", "large"} == {"start", "refined", "plain"}
     assert leaves == sorted(leaves)
     with pytest.raises(OptionError, match="nano, small, standard, large"):
         preset_options("huge")

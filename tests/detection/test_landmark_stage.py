@@ -1,0 +1,61 @@
+"""From a detection to landmarks, at each quality."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from efld_dlib import FaceLandmarker
+from efld_dlib.annotation import Box
+from efld_dlib.detection.start import load_start, located
+from efld_dlib.detection.verifier import Candidate
+from efld_dlib.errors import OptionError
+from efld_dlib.images import to_gray
+
+BOX = Box(179, 83, 88, 88)
+
+
+@pytest.mark.parametrize("quality", ["fast", "balanced", "best"])
+def test_every_quality_finds_the_same_face(astronaut, quality):
+    (face,) = FaceLandmarker(quality=quality).landmarks(astronaut, [BOX], "rgb")
+    (usual,) = FaceLandmarker().landmarks(astronaut, [BOX], "rgb")
+    eyes = np.linalg.norm(usual.points[36] - usual.points[45])
+    off = np.linalg.norm(face.points - usual.points, axis=1).mean() / eyes
+    assert off < 0.06
+    assert (off == 0) == (quality == "balanced")
+
+
+def test_an_unknown_quality_is_refused():
+    with pytest.raises(OptionError, match="fast, balanced, best, not 'good'"):
+        FaceLandmarker(quality="good")
+
+
+def test_the_start_finds_back_to_the_face_from_boxes_beside_it(astronaut):
+    gray = to_gray(astronaut)
+    right = located(load_start(), gray, Candidate(BOX, 0.0))
+    for moved in (Box(186, 88, 88, 88), Box(174, 78, 100, 100)):
+        found = located(load_start(), gray, Candidate(moved, 0.0))
+        assert found.box.overlap(right.box) > max(0.85, moved.overlap(right.box))
+
+
+def test_where_landmarks_make_no_sense_the_place_stays():
+    place = Candidate(Box(10, 10, 80, 80), 5.0)
+    far = Candidate(Box(900, 900, 80, 80), 5.0)
+    empty = np.zeros((100, 100), np.uint8)
+    for each in (place, far):
+        found = located(load_start(), empty, each)
+        assert found.box.overlap(each.box) > 0.3
+
+
+def test_a_small_tilted_face_is_turned_upright(astronaut):
+    gray = to_gray(astronaut)
+    center = (222.5, 126.5)
+    matrix = cv2.getRotationMatrix2D(center, -20, 1.0)
+    turned = cv2.warpAffine(gray, matrix, gray.shape[::-1])
+    (plain,) = FaceLandmarker().landmarks(gray, [BOX])
+    (face,) = FaceLandmarker().landmarks(turned, [BOX])
+    expected = plain.points @ matrix[:, :2].T + matrix[:, 2]
+    eyes = np.linalg.norm(plain.points[36] - plain.points[45])
+    assert np.linalg.norm(face.points - expected, axis=1).mean() < 0.06 * eyes
+    assert face.pose.roll - plain.pose.roll == pytest.approx(20, abs=4)
