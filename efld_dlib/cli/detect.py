@@ -83,7 +83,7 @@ _STDIN = "-"
     type=click.Choice(["fast", "balanced", "best"]),
     default="balanced",
     show_default=True,
-    help="Of the landmarks: fast takes about half of the time, best five times as long.",
+    help="Of the landmarks: fast takes two thirds of the time, best three times as long.",
 )
 @strict_option
 @click.pass_context
