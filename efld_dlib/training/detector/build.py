@@ -12,6 +12,7 @@ import numpy as np
 
 from ...annotation import ImageRecord
 from ...detection.frame import BoxMap
+from ...detection.start import START_FILE
 from ...detection.verifier import Verifier
 from ...detection.verifier_file import VERIFIER_FILE, load_verifier, save_verifier
 from ...detection.views import VIEWS, View
@@ -158,6 +159,8 @@ def describe_detector(folder: Path) -> dict[str, object]:
     names = [*(f"{view.name}{SUFFIX}" for view in VIEWS), VERIFIER_FILE]
     files = {name: (folder / name).stat().st_size for name in names if (folder / name).is_file()}
     missing = [name for name in names if name not in files]
+    if (folder / START_FILE).is_file():
+        files[START_FILE] = (folder / START_FILE).stat().st_size
     if missing:
         raise DataError(folder, f"is no face detector: {', '.join(missing)} missing")
     made = folder / REPORT
