@@ -18,6 +18,7 @@ COMMANDS = {
     "detect": "Find faces in IMAGES: files, folders, globs, or - for a picture on stdin",
     "detector": "The toolkit's own face detector, and how it compares with dlib's",
     "evaluate": "Measure one or more MODELs on each DATA",
+    "extract": "Write the faces of INPUTS into one table: files, folders, globs, or @FILE",
     "model": "Model files: dlib's .dat, and .efld, which holds the same in a twentieth",
     "prepare": "Make training_xml/ of SOURCES: 300-W trees, folders with .pts files",
     "table3": "Print the paper's Table 3 in Markdown",
@@ -54,6 +55,7 @@ def cli() -> None:
     \b
     Examples:
       efld-dlib detect photo.jpg --annotate annotated/
+      efld-dlib extract photos/ -o features.csv
       efld-dlib prepare 300w/ -o training_xml
       efld-dlib train training_xml -o build/efld.dat
       efld-dlib evaluate build/efld.dat 300w/ --subset test-common

@@ -39,6 +39,7 @@ def loaded_by(*arguments):
 
 def test_help_waits_for_no_package():
     assert loaded_by("--help") == "[]"
+    assert loaded_by("extract", "--help") == "[]"
 
 
 def test_detection_waits_for_no_package_that_it_does_without(astronaut_file):
