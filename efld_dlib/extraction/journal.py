@@ -113,7 +113,14 @@ def open_journal(target: Path) -> Iterator[Journal]:
         raise DataError(path, f"cannot be written ({error.strerror})") from error
     with file:
         _lock(path, file)
-        yield Journal(path, file)
+        journal = Journal(path, file)
+        try:
+            yield journal
+        except BaseException:
+            if next(journal.outcomes(), None) is None:
+                # Nothing was done that could be continued.
+                path.unlink()
+            raise
 
 
 def run_head(identity: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
