@@ -67,6 +67,18 @@ def finish(process: subprocess.Popen[bytes]) -> None:
         raise click.ClickException(f"extract ended with exit code {process.returncode}")
 
 
+def spare_cores(jobs: int) -> float:
+    """How many times the work of one busy loop `jobs` of them do at present."""
+    loop = [sys.executable, "-c", "for _ in range(20_000_000): pass"]
+    seconds = []
+    for count in (1, jobs):
+        begun = time.perf_counter()
+        for process in [subprocess.Popen(loop) for _ in range(count)]:
+            process.wait()
+        seconds.append(time.perf_counter() - begun)
+    return jobs * seconds[0] / seconds[1]
+
+
 def compare(folder: Path, work: Path, pairs: int, jobs: int, quality: str) -> None:
     """Print the seconds of each pair, and the median of their ratios."""
     ratios = []
@@ -82,7 +94,7 @@ def compare(folder: Path, work: Path, pairs: int, jobs: int, quality: str) -> No
         print(
             f"pair {number + 1}: 1 process {seconds[1]:.1f} s ({count / seconds[1]:.1f} pictures/s)"
             f", {jobs} processes {seconds[jobs]:.1f} s ({count / seconds[jobs]:.1f} pictures/s), "
-            f"ratio {ratios[-1]:.2f}; load of the machine {os.getloadavg()[0]:.1f}"
+            f"ratio {ratios[-1]:.2f} (busy loops: {spare_cores(jobs):.2f})"
         )
         same = (work / "1.csv").read_bytes() == (work / f"{jobs}.csv").read_bytes()
         if not same:
