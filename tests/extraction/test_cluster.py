@@ -17,6 +17,7 @@ import pytest
 from efld_dlib.errors import EfldError, MissingDependencyError
 from efld_dlib.extraction import cluster
 from efld_dlib.extraction.journal import journal_path
+from efld_dlib.extraction.picture import Task, look_at, look_at_here
 from efld_dlib.extraction.run import extract
 from efld_dlib.extraction.settings import ExtractSettings
 
@@ -166,6 +167,15 @@ def test_a_cluster_without_workers_is_given_up(pictures, settings, tmp_path, mon
         assert time.monotonic() - before < 60
     finally:
         made.stop()
+
+
+def test_a_machine_with_another_model_does_not_take_part(pictures, settings):
+    task, identity = Task(3, pictures[3]), settings.identity()
+    with pytest.raises(EfldError, match="another model than this machine"):
+        look_at_here(settings, {**identity, "model": "other"}, task)
+    outcome = look_at_here(settings, identity, task)
+    assert outcome == look_at(settings.landmarker(), settings, task)
+    assert len(outcome.faces) == 1
 
 
 def test_without_dask_the_extra_is_named(pictures, settings, tmp_path, monkeypatch):
