@@ -29,7 +29,7 @@ SOURCE := $(if $(DATA),$(DATA),$(SAMPLE))
 JOBS_OPTION := $(if $(JOBS),--jobs $(JOBS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train evaluate benchmark ablation detector test lint clean
+.PHONY: help setup data train evaluate benchmark benchmark-extract ablation detector test lint clean
 
 help: ## this list
 	@echo "Targets:"
@@ -85,6 +85,9 @@ evaluate: $(READY) ## measure OUT on SUBSET of DATA
 
 benchmark: $(READY) ## the paper's Table 2, measured: OUT against what is installed, on SUBSET of DATA
 	@$(RUN)/efld-dlib benchmark "$(OUT)" "$(SOURCE)" --subset $(SUBSET) $(BENCHMARK)
+
+benchmark-extract: $(READY) ## extract with 1 and 2 processes, and its memory (DATA: a folder of pictures)
+	@$(RUN)/python -m tools.benchmark_extract "$(SOURCE)" $(BENCHMARK)
 
 ablation: $(READY) ## what each part of the training data is worth (DATA: a folder with 300w/ and aflw/)
 	@$(RUN)/python -m tools.ablation "$(DATA)" --work build/ablation -o build/ablation/tables.md

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .detection.pose_detector import PoseDetector
     from .errors import EfldError
     from .evaluation.protocol import Evaluation, evaluate
+    from .extraction.run import extract
+    from .extraction.settings import ExtractSettings
     from .feature_vector import features, parse_features
     from .models.loading import load_predictor
     from .pose import estimate_pose
@@ -35,6 +37,8 @@ _HOMES = {
     "EfldError": "errors",
     "Evaluation": "evaluation.protocol",
     "evaluate": "evaluation.protocol",
+    "ExtractSettings": "extraction.settings",
+    "extract": "extraction.run",
     "features": "feature_vector",
     "parse_features": "feature_vector",
     "load_predictor": "models.loading",
@@ -50,6 +54,7 @@ __all__ = [
     "Box",
     "EfldError",
     "Evaluation",
+    "ExtractSettings",
     "Face",
     "FaceAnnotation",
     "FaceLandmarker",
@@ -63,6 +68,7 @@ __all__ = [
     "build_training_xml",
     "estimate_pose",
     "evaluate",
+    "extract",
     "features",
     "load_predictor",
     "parse_features",

@@ -11,7 +11,6 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-import cv2
 from tqdm import tqdm
 
 from .errors import EfldError, OptionError
@@ -37,12 +36,20 @@ def resolve_jobs(jobs: int | None) -> int:
 
 
 def progress(
-    items: Iterable[Item], total: int | None, title: str, show: bool = True
+    items: Iterable[Item],
+    total: int | None,
+    title: str,
+    show: bool = True,
+    initial: int = 0,
 ) -> Iterable[Item]:
-    """`items` with a progress bar on stderr, where that is a terminal."""
+    """`items` with a progress bar on stderr, where that is a terminal.
+
+    Of `total` items, `initial` are done already, and do not count in the rate.
+    """
     return tqdm(
         items,
         total=total,
+        initial=initial,
         desc=title,
         file=sys.stderr,
         disable=not show or not sys.stderr.isatty(),
@@ -94,4 +101,6 @@ def parallel_map(
 def _quiet_worker() -> None:
     # Ctrl-C is the parent's to handle; OpenCV's own threads would compete with the processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import cv2
+
     cv2.setNumThreads(1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+import skimage.io
 
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.prepare.build import PrepareOptions, build_training_xml
@@ -39,6 +40,14 @@ def astronaut_pixels() -> np.ndarray:
 def astronaut(astronaut_pixels: np.ndarray) -> np.ndarray:
     """A photograph with one face, RGB, 512 x 512; a copy, so that a test may draw on it."""
     return astronaut_pixels.copy()
+
+
+@pytest.fixture(scope="session")
+def astronaut_file(astronaut_pixels: np.ndarray, tmp_path_factory) -> Path:
+    """The same photograph as a file."""
+    path = tmp_path_factory.mktemp("photo") / "astronaut.png"
+    skimage.io.imsave(path, astronaut_pixels)
+    return path
 
 
 @pytest.fixture(scope="session")

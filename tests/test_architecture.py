@@ -13,7 +13,7 @@ LAYERS = [
     {"images", "geometry", "feature_vector", "pose", "data"},
     {"datasets", "models", "render", "sheet"},
     {"detection"},
-    {"prepare", "evaluation"},
+    {"extraction", "prepare", "evaluation"},
     {"training"},
     {"cli"},
 ]

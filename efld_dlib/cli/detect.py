@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,15 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from ..errors import DataError, OptionError, Problems
+from .detection_options import (
+    detector_option,
+    features_option,
+    min_score_option,
+    model_option,
+    quality_option,
+    upsample_option,
+)
+from .inputs import STDIN, list_inputs
 from .options import finish, strict_option, warn
 
 if TYPE_CHECKING:
@@ -21,17 +29,11 @@ if TYPE_CHECKING:
     from ..images import Image
 
 _FORMATS = ("json", "jsonl", "csv")
-_STDIN = "-"
 
 
 @click.command()
 @click.argument("images", nargs=-1, required=True)
-@click.option(
-    "-m",
-    "--model",
-    type=click.Path(path_type=Path),
-    help="A 68-point model, .dat or .efld [default: the one that comes with the package].",
-)
+@model_option
 @click.option(
     "-o", "--output", default="-", help="File for the result; - is stdout.", show_default=True
 )
@@ -47,44 +49,11 @@ _STDIN = "-"
     metavar="DIR",
     help="Also write each picture with its faces drawn to DIR.",
 )
-@click.option(
-    "--features",
-    "feature_text",
-    default="default",
-    show_default=True,
-    help="Features, comma separated: names, pairs (36-45), ratios (36-45/30-48), angles "
-    "(angle:36-45).",
-)
-@click.option(
-    "--upsample",
-    type=click.Choice(["auto", "0", "1", "2"]),
-    default="auto",
-    show_default=True,
-    help="How often the picture is doubled for the detector; auto doubles where it finds nothing.",
-)
-@click.option(
-    "--detector",
-    "detector_name",
-    default="fast",
-    show_default=True,
-    help="fast finds faces of any yaw; thorough also those turned in the picture, upside down too; "
-    "dlib is its frontal detector; also lbp, yunet=FILE.onnx, dlib-cnn=FILE.dat.",
-)
-@click.option(
-    "--min-score",
-    "--threshold",
-    "min_score",
-    default=0.0,
-    show_default=True,
-    help="Lowest score of the detector that counts.",
-)
-@click.option(
-    "--quality",
-    type=click.Choice(["fast", "balanced", "best"]),
-    default="balanced",
-    show_default=True,
-    help="Of the landmarks: fast takes two thirds of the time, best three times as long.",
-)
+@features_option
+@upsample_option
+@detector_option
+@min_score_option
+@quality_option
 @strict_option
 @click.pass_context
 def detect(
@@ -143,45 +112,10 @@ def detect(
     finish(ctx, problems)
 
 
-def list_inputs(images: tuple[str, ...]) -> list[str]:
-    """The pictures that the arguments name: files as they stand, folders and globs spread out.
-
-    Raises
-    ------
-    DataError
-        A folder or a glob has no picture.
-    """
-    from imutils import paths
-
-    from ..images import IMAGE_SUFFIXES
-
-    names: list[str] = []
-    for image in images:
-        path = Path(image)
-        if image == _STDIN or path.is_file():
-            names.append(image)
-        elif path.is_dir():
-            inside = sorted(paths.list_files(image, validExts=IMAGE_SUFFIXES))
-            if not inside:
-                raise DataError(image, "is a folder without a picture")
-            names.extend(inside)
-        elif glob.has_magic(image):
-            matches = sorted(
-                name for name in glob.glob(image, recursive=True) if Path(name).is_file()
-            )
-            if not matches:
-                raise DataError(image, "no file matches")
-            names.extend(matches)
-        else:
-            # Missing: reported in its turn, like every other picture that cannot be read.
-            names.append(image)
-    return names
-
-
 def _detect_one(landmarker: FaceLandmarker, name: str, drawings: _Drawings | None) -> list[Face]:
     from ..images import read_image
 
-    if name == _STDIN:
+    if name == STDIN:
         try:
             image = read_image(sys.stdin.buffer.read())
         except DataError as error:
@@ -213,7 +147,7 @@ class _Drawings:
 
     def _free_name(self, name: str) -> str:
         # Never the picture's own name: DIR may be the folder that it lies in.
-        stem = "stdin" if name == _STDIN else Path(name).stem
+        stem = "stdin" if name == STDIN else Path(name).stem
         candidate, number = f"{stem}-landmarks.jpg", 2
         while candidate in self.used:
             candidate, number = f"{stem}-landmarks-{number}.jpg", number + 1

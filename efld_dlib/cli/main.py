@@ -11,18 +11,22 @@ import click
 
 from .. import __version__
 from ..errors import EfldError
-from .benchmark import benchmark
-from .detect import detect
-from .detector import detector
-from .evaluate import evaluate
-from .model import model
-from .prepare import prepare
-from .table3 import table3
-from .train import train
-from .xml import xml
-from .xml_edit import merge, split
-from .xml_files import check, info
-from .xml_view import view
+from .lazy import LazyGroup
+
+COMMANDS = {
+    "benchmark": "Measure MODELs against what one would otherwise use, on the faces of DATA",
+    "detect": "Find faces in IMAGES: files, folders, globs, or - for a picture on stdin",
+    "detector": "The toolkit's own face detector, and how it compares with dlib's",
+    "evaluate": "Measure one or more MODELs on each DATA",
+    "extract": "Write the faces of INPUTS into one table: files, folders, globs, or @FILE",
+    "model": "Model files: dlib's .dat, and .efld, which holds the same in a twentieth",
+    "prepare": "Make training_xml/ of SOURCES: 300-W trees, folders with .pts files",
+    "table3": "Print the paper's Table 3 in Markdown",
+    "train": "Train a shape predictor with dlib's trainer",
+    "xml": "Turn a data set's annotations into the XML that dlib trains on",
+}
+"""Each command, a module and an object in it of that name, and how its help begins. A new
+command is a new line here."""
 
 
 class _BadInput(click.ClickException):
@@ -31,7 +35,7 @@ class _BadInput(click.ClickException):
     exit_code = 2
 
 
-class _Group(click.Group):
+class _Group(LazyGroup):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -42,7 +46,7 @@ class _Group(click.Group):
             ctx.exit(130)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Group, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="efld-dlib")
 def cli() -> None:
     """Facial landmarks with dlib: from annotated pictures to a trained shape predictor, and from
@@ -51,16 +55,11 @@ def cli() -> None:
     \b
     Examples:
       efld-dlib detect photo.jpg --annotate annotated/
+      efld-dlib extract photos/ -o features.csv
       efld-dlib prepare 300w/ -o training_xml
       efld-dlib train training_xml -o build/efld.dat
       efld-dlib evaluate build/efld.dat 300w/ --subset test-common
     """
-
-
-for command in (xml, prepare, train, detect, detector, evaluate, benchmark, table3, model):
-    cli.add_command(command)
-for command in (info, check, view, merge, split):
-    xml.add_command(command)
 
 
 def _on_terminate(number: int, frame: FrameType | None) -> None:

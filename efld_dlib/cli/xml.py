@@ -10,6 +10,9 @@ import click
 
 from ..errors import DataError, Problems
 from .options import finish, strict_option, warn
+from .xml_edit import merge, split
+from .xml_files import check, info
+from .xml_view import view
 
 if TYPE_CHECKING:
     from ..datasets.dataset import DataSet, ReaderOption
@@ -35,6 +38,10 @@ class _DataSetCommands(click.Group):
 @click.group(cls=_DataSetCommands)
 def xml() -> None:
     """Turn a data set's annotations into the XML that dlib trains on."""
+
+
+for command in (info, check, view, merge, split):
+    xml.add_command(command)
 
 
 def _command(dataset: DataSet) -> click.Command:

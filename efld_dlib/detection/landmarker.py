@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from ..pose import estimate_pose
 from .detectors import Detection, Detector
 from .landmark_stage import FAST_CASCADES, LandmarkStage, Quality, require_quality
 from .pose_detector import PoseDetector
+from .start import load_start
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,11 @@ class FaceLandmarker:
         if model is None or isinstance(model, (str, Path)):
             path = resolve_model(model)
             cascades = FAST_CASCADES if quality == "fast" else None
-            model, name = load_refined(path, cascades), str(path)
+            with ThreadPoolExecutor(1) as thread:
+                # Most of the unpacking of the one lets the other run.
+                start = thread.submit(load_start)
+                model, name = load_refined(path, cascades), str(path)
+                start.result()
         else:
             name = "<predictor>"
         require_68_points(model, name)

@@ -108,7 +108,7 @@ class PoseDetector:
         self.mode, self.min_score, self.upsample = mode, min_score, upsample
         self.windows = load_windows(folder)
         self.verifier = own_verifier() if folder is None else load_verifier(folder / VERIFIER_FILE)
-        self.start = load_start(folder)
+        self.folder = folder
 
     def __call__(self, gray: Image) -> list[Detection]:
         found: list[Detection] = []
@@ -161,7 +161,8 @@ class PoseDetector:
         """The detections where landmarks say that they are; the score is the mean of that of the
         verifier there and of theirs.
         """
-        places = [located(self.start, gray, Candidate(each.box, each.roll)) for each in detections]
+        start = load_start(self.folder)
+        places = [located(start, gray, Candidate(each.box, each.roll)) for each in detections]
         outputs = self.verifier.look(gray, places)
         return [
             Detection(

@@ -26,7 +26,6 @@ START_FILE = "start.efld"
 _LEAST_OVERLAP = 0.3
 
 
-@lru_cache(maxsize=4)
 def load_start(folder: Path | None = None) -> Any:
     """The start predictor of a detector's folder; where that has none, the toolkit's own.
 
@@ -35,6 +34,12 @@ def load_start(folder: Path | None = None) -> Any:
     ModelFormatError
         It is damaged.
     """
+    # A cache of this function itself would tell load_start() from load_start(None), and read twice.
+    return _load_start(folder)
+
+
+@lru_cache(maxsize=4)
+def _load_start(folder: Path | None) -> Any:
     if folder is not None and (folder / START_FILE).is_file():
         return load_predictor(folder / START_FILE)
     with as_file(files("efld_dlib.data").joinpath(FOLDER, START_FILE)) as own:

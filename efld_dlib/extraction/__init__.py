@@ -1,0 +1,1 @@
+"""Features of many pictures: over many processes, in order, and again from where it stopped."""

@@ -1,0 +1,188 @@
+"""The whole of an extraction: pictures to a table, by way of a journal that outlives a crash."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..errors import DataError, EfldError
+from ..files import atomic_path
+from ..parallel import progress, resolve_jobs
+from .journal import (
+    Journal,
+    open_journal,
+    require_same_files,
+    require_same_run,
+    run_head,
+)
+from .picture import Outcome, Task, shown
+from .settings import ExtractSettings
+from .tables import Row, table_columns, table_kind, table_rows, write_table
+from .workers import Workers
+
+Earlier = Literal["refuse", "resume", "restart"]
+"""What to do about the journal of an interrupted run: refuse to touch it, go on from it, or throw
+it away. Where there is none, the run begins in any case."""
+
+
+@dataclass
+class ExtractSummary:
+    """What came of an extraction.
+
+    Parameters
+    ----------
+    pictures, faces, errors : int
+        Of all inputs; errors are the pictures that could not be used.
+    continued : int
+        How many of the pictures an earlier, interrupted run had done.
+    """
+
+    pictures: int = 0
+    faces: int = 0
+    errors: int = 0
+    continued: int = 0
+
+
+def extract(
+    pictures: Iterable[str | Path],
+    output: str | Path,
+    settings: ExtractSettings | None = None,
+    *,
+    jobs: int | None = None,
+    cluster: str | None = None,
+    earlier: Earlier = "refuse",
+    strict: bool = False,
+    report: Callable[[EfldError], None] | None = None,
+    show_progress: bool = False,
+) -> ExtractSummary:
+    """Write the faces of many pictures into one table.
+
+    The table has one row a face, in the order of the pictures, whatever the number of processes; a
+    picture without a face, or one that cannot be used, has a row that says so. What is done is kept
+    in a journal beside the output until all is: a run that was killed can be continued, and ends in
+    the same bytes as one that was not.
+
+    Parameters
+    ----------
+    pictures : iterable of path
+        A picture that is named twice is taken once.
+    output : path
+        Ends in .csv, .jsonl or .parquet.
+    settings : ExtractSettings, optional
+    jobs : int, optional
+        Number of processes, by default one a core.
+    cluster : str, optional
+        Address of a Dask scheduler, whose workers do the work instead.
+    earlier : {"refuse", "resume", "restart"}
+        See `Earlier`.
+    strict : bool
+        Stop at the first picture that cannot be used; the journal stays.
+    report : callable, optional
+        Called with a `DataError` for each picture that cannot be used.
+    show_progress : bool
+        A bar on stderr, where that is a terminal.
+
+    Returns
+    -------
+    ExtractSummary
+
+    Raises
+    ------
+    EfldError
+        An option, the model or the output is unusable; there is a journal of an interrupted run
+        (with "refuse"), or of other settings or pictures (with "resume"); processes die whatever
+        they do; another run writes the same output.
+    """
+    settings = settings if settings is not None else ExtractSettings()
+    settings.check()
+    target, names = Path(output), _without_repeats(pictures)
+    kind = table_kind(target)
+    if target.is_dir():
+        raise DataError(target, "is a folder, not a file to write")
+    with open_journal(target) as journal:
+        done = _begin(journal, run_head(settings.identity(), names), names, earlier)
+        if strict:
+            for name, outcome in zip(names, journal.outcomes(), strict=False):
+                _require_usable(name, outcome)
+        tasks = (Task(n, os.path.abspath(names[n])) for n in range(done, len(names)))
+        outcomes = _outcomes(tasks, len(names) - done, settings, jobs, cluster)
+        for outcome in progress(outcomes, len(names), "extracting", show_progress, done):
+            if outcome.error is not None:
+                if strict:
+                    _require_usable(names[outcome.number], outcome)
+                if report is not None:
+                    report(DataError(shown(names[outcome.number]), outcome.error))
+            journal.append(outcome)
+        summary = ExtractSummary(continued=done)
+        columns = table_columns(settings.chosen)
+        finished = progress(journal.outcomes(), len(names), "writing", show_progress)
+        with atomic_path(target) as temporary:
+            try:
+                rows = _rows(names, finished, len(columns), summary)
+                write_table(kind, temporary, columns, rows)
+            except OSError as error:
+                raise DataError(target, f"cannot be written ({error.strerror})") from error
+            if summary.pictures != len(names):
+                raise DataError(journal.path, "was changed or damaged during the run")
+        journal.path.unlink()
+    return summary
+
+
+def _outcomes(
+    tasks: Iterable[Task],
+    count: int,
+    settings: ExtractSettings,
+    jobs: int | None,
+    cluster: str | None,
+) -> Iterator[Outcome]:
+    processes = min(resolve_jobs(jobs), count)
+    if not count:
+        return iter(())
+    if cluster is None:
+        return Workers(settings, processes)(tasks)
+    from .cluster import cluster_outcomes
+
+    return cluster_outcomes(cluster, settings.absolute(), tasks)
+
+
+def _begin(
+    journal: Journal, head: dict[str, object], names: Sequence[str], earlier: Earlier
+) -> int:
+    """Make the journal ready for the next outcome; the number of those that it has."""
+    then = journal.begun()
+    done = journal.cut() if then is not None and earlier != "restart" else 0
+    # A run that ended before its first picture was done leaves nothing to lose.
+    if then is None or not done:
+        journal.begin(head)
+        return 0
+    if earlier == "refuse":
+        raise EfldError(
+            f"{journal.path}: an interrupted run has done {done} of {then['pictures']} pictures; "
+            "--resume continues it, --restart begins anew"
+        )
+    require_same_run(journal.path, then, head)
+    require_same_files(journal.path, names, journal.outcomes())
+    return done
+
+
+def _rows(
+    names: Sequence[str], outcomes: Iterable[Outcome], columns: int, summary: ExtractSummary
+) -> Iterator[Row]:
+    """Rows of the table; `summary` is filled in on the way."""
+    for name, outcome in zip(names, outcomes, strict=False):
+        summary.pictures += 1
+        summary.faces += len(outcome.faces)
+        summary.errors += outcome.error is not None
+        yield from table_rows(name, outcome, columns)
+
+
+def _require_usable(name: str, outcome: Outcome) -> None:
+    if outcome.error is not None:
+        raise DataError(shown(name), outcome.error)
+
+
+def _without_repeats(pictures: Iterable[str | Path]) -> list[str]:
+    return list(dict.fromkeys(os.fspath(picture) for picture in pictures))

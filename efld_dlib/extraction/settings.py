@@ -1,0 +1,105 @@
+"""What is done to each picture, in a form that can be sent, written down and compared."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..detection.choice import make_detector
+from ..detection.detectors import Upsample
+from ..detection.landmark_stage import Quality, require_quality
+from ..detection.landmarker import FaceLandmarker
+from ..errors import DataError, EfldError
+from ..feature_vector import Feature, parse_features
+from ..models.loading import resolve_model
+
+
+@dataclass(frozen=True)
+class ExtractSettings:
+    """How faces are found and described.
+
+    Parameters
+    ----------
+    model : str, optional
+        A 68-point model file; by default the one that comes with the package. On a cluster, each
+        machine must find it there.
+    features : str
+        As in `efld_dlib.feature_vector.parse_features`.
+    detector : str
+        As in `efld_dlib.detection.choice.make_detector`, and so are the next two.
+    min_score : float
+        Lowest score of the detector that counts.
+    upsample : int or "auto"
+        How often the picture is doubled for the detector.
+    quality : {"fast", "balanced", "best"}
+        Of the landmarks.
+    """
+
+    model: str | None = None
+    features: str = "default"
+    detector: str = "fast"
+    min_score: float = 0.0
+    upsample: Upsample = "auto"
+    quality: Quality = "balanced"
+
+    @cached_property
+    def chosen(self) -> tuple[Feature, ...]:
+        """The features, in the order of their columns."""
+        return tuple(parse_features(self.features))
+
+    def check(self) -> None:
+        """Refuse now, with an `EfldError`, what would stop every process later."""
+        require_quality(self.quality)
+        assert self.chosen is not None
+        resolve_model(self.model)
+        _detector_file(self.detector)
+
+    def identity(self) -> dict[str, Any]:
+        """All that the results depend on beside the pictures, in plain types.
+
+        Files are told by their content: a model that was trained anew under its old name counts as
+        another one.
+        """
+        stated = asdict(self)
+        stated["model"] = _digest(resolve_model(self.model))
+        name, file = _detector_file(self.detector)
+        stated["detector"] = name if file is None else f"{name}={_digest(file)}"
+        stated["program"] = __version__
+        return stated
+
+    def absolute(self) -> ExtractSettings:
+        """The same for a process that stands in another folder."""
+        model = None if self.model is None else str(Path(self.model).absolute())
+        name, file = _detector_file(self.detector)
+        detector = name if file is None else f"{name}={file.absolute()}"
+        return replace(self, model=model, detector=detector)
+
+    def landmarker(self) -> FaceLandmarker:
+        """What finds the faces."""
+        detector = make_detector(self.detector, self.upsample, self.min_score)
+        return FaceLandmarker(self.model, detector, quality=self.quality)
+
+
+def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """The names of the settings in which two identities differ."""
+    return [name for name in now if then.get(name) != now[name]]
+
+
+def _detector_file(detector: str) -> tuple[str, Path | None]:
+    name, _, file = detector.partition("=")
+    if not file:
+        return name, None
+    if not Path(file).is_file():
+        raise EfldError(f"{file}: there is no such file for the detector {name}")
+    return name, Path(file)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror})") from error

@@ -1,0 +1,121 @@
+"""The table that an extraction ends in: one row a face, as CSV, JSON Lines or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+
+from ..detection.sinks import face_columns
+from ..errors import MissingDependencyError, OptionError
+from ..feature_vector import Feature
+from .picture import Outcome, shown
+
+FACE, NO_FACE, ERROR = "face", "no face", "error"
+"""What the column ``status`` says of a row."""
+
+Row = list[str | int | float | None]
+
+_TEXTS = ("file", "status", "error")
+# Rows of a group in a Parquet file; what is in memory at a time.
+_GROUP = 4096
+
+
+def table_columns(chosen: Sequence[Feature]) -> list[str]:
+    """Names of the columns."""
+    return [*_TEXTS, "face", *face_columns(chosen)]
+
+
+def table_rows(name: str, outcome: Outcome, columns: int) -> Iterator[Row]:
+    """The rows of a picture: one a face, or one that says that there is none, or why.
+
+    Parameters
+    ----------
+    name : str
+        The picture, as it is to be called.
+    outcome : Outcome
+    columns : int
+        Number of columns of the table.
+    """
+    name = shown(name)
+    nothing = [None] * (columns - len(_TEXTS))
+    if outcome.error is not None:
+        yield [name, ERROR, outcome.error, *nothing]
+    elif not outcome.faces:
+        yield [name, NO_FACE, None, *nothing]
+    for number, cells in enumerate(outcome.faces):
+        yield [name, FACE, None, number, *cells]
+
+
+def table_kind(target: Path) -> str:
+    """The format that a file's suffix asks for.
+
+    Raises
+    ------
+    OptionError
+        It is none of `KINDS`.
+    MissingDependencyError
+        It is Parquet, and pyarrow is not installed.
+    """
+    kind = target.suffix.lower().lstrip(".")
+    if kind not in _WRITERS:
+        raise OptionError(f"'{target}' must end in .{', .'.join(KINDS[:-1])} or .{KINDS[-1]}")
+    if kind == "parquet":
+        _pyarrow("pyarrow")
+    return kind
+
+
+def write_table(kind: str, path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Write `rows`, of which few are in memory at a time, in the format `kind`."""
+    _WRITERS[kind](path, columns, rows)
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def _write_jsonl(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for row in rows:
+            entry = dict(zip(columns, row, strict=True))
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+def _write_parquet(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    arrow, parquet = _pyarrow("pyarrow"), _pyarrow("pyarrow.parquet")
+    kinds = {**dict.fromkeys(_TEXTS, arrow.string()), "face": arrow.int32()}
+    schema = arrow.schema([(name, kinds.get(name, arrow.float64())) for name in columns])
+    source = iter(rows)
+    with parquet.ParquetWriter(str(path), schema) as writer:
+        # Groups of a fixed number of rows, whatever run they come from: the same bytes again.
+        while group := list(islice(source, _GROUP)):
+            arrays = [
+                arrow.array(values, field.type)
+                for values, field in zip(zip(*group, strict=True), schema, strict=True)
+            ]
+            writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
+
+
+def _pyarrow(module: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"Parquet needs pyarrow ({error}): pip install 'efld-dlib[parquet]', or let the "
+            "output end in .csv or .jsonl"
+        ) from error
+
+
+_WRITERS: dict[str, Callable[[Path, Sequence[str], Iterable[Row]], None]] = {
+    "parquet": _write_parquet,
+    "csv": _write_csv,
+    "jsonl": _write_jsonl,
+}
+KINDS = tuple(_WRITERS)

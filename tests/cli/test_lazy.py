@@ -1,0 +1,52 @@
+"""The list of commands without the commands."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from efld_dlib.cli.main import COMMANDS, cli
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_table_says_of_a_command_what_its_own_help_begins_with(name):
+    command = cli.get_command(click.Context(cli), name)
+    assert command.name == name
+    assert COMMANDS[name]
+    assert " ".join(command.help.split()).startswith(COMMANDS[name])
+
+
+def test_every_command_is_listed_with_its_help():
+    lines = cli.get_help(click.Context(cli, terminal_width=200, max_content_width=200))
+    listed = dict(line.split(None, 1) for line in lines.split("Commands:\n")[1].splitlines())
+    assert listed == COMMANDS
+
+
+def loaded_by(*arguments):
+    """Which of the large packages a call of the program imports."""
+    code = (
+        "import sys, efld_dlib.cli.main as m\n"
+        f"try: m.cli({list(arguments)!r})\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'numpy', 'cv2', 'dlib', 'scipy', 'skimage', 'lxml', 'tqdm', 'matplotlib',"
+        " 'pyarrow', 'distributed'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()[-1]
+
+
+def test_help_waits_for_no_package():
+    assert loaded_by("--help") == "[]"
+    assert loaded_by("extract", "--help") == "[]"
+
+
+def test_detection_waits_for_no_package_that_it_does_without(astronaut_file):
+    loaded = loaded_by("detect", str(astronaut_file), "--quality", "fast", "-o", "-")
+    assert loaded == "['cv2', 'dlib', 'numpy', 'tqdm']"
+
+
+def test_what_is_no_command_is_refused():
+    assert cli.get_command(click.Context(cli), "lazy") is None
+    assert cli.get_command(click.Context(cli), "options") is None
