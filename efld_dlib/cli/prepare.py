@@ -77,6 +77,13 @@ if TYPE_CHECKING:
     help="Of the crops: by the detector's box, for any dlib program; or upright about the box that "
     "the landmarks ask for, for the start or the predictor that runs after it.",
 )
+@click.option(
+    "--conform",
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="A predictor trained on the first source: landmarks of the others are brought to the way "
+    "in which that one is labelled.",
+)
 @click.option("--face-size", default=200, show_default=True, help="Face width in the crops, px.")
 @jobs_option
 @strict_option
@@ -97,6 +104,7 @@ def prepare(
     budget: int | None,
     preview: Path | None,
     framing: Framing,
+    conform: Path | None,
     face_size: int,
     jobs: int | None,
     strict: bool,
@@ -113,9 +121,13 @@ def prepare(
       efld-dlib prepare 300w/
       efld-dlib prepare 300w/ merl-rav:aflw/
       efld-dlib prepare 300w/ --augment all --preview sheet.png
+      efld-dlib prepare 300w/ merl-rav:aflw/ --conform build/300w.dat
       efld-dlib prepare 300w/ merl-rav:aflw/ --weights pose-density --budget 20000
     """
+    from ..models.loading import resolve_model
+    from ..parallel import resolve_jobs
     from ..prepare.build import PrepareOptions, build_training_xml
+    from ..prepare.convention import conform_records
     from ..prepare.preview import write_preview
 
     options = PrepareOptions(
@@ -131,11 +143,14 @@ def prepare(
     )
     problems = Problems(strict, warn)
     counts: list[FolderCount] = []
-    records = list(
-        chain.from_iterable(open_records(source, subset, problems, counts) for source in sources)
-    )
+    parts = [list(open_records(source, subset, problems, counts)) for source in sources]
     for count in counts:
         click.echo(str(count), err=True)
+    if conform is not None:
+        workers = resolve_jobs(jobs)
+        model = resolve_model(conform)
+        parts[1:] = [conform_records(part, model, workers, problems, True) for part in parts[1:]]
+    records = list(chain.from_iterable(parts))
     if preview is not None:
         write_preview(records, preview, options, jobs, problems)
         click.echo(f"{preview}: faces and what the augmentations make of them")
