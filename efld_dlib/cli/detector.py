@@ -64,6 +64,16 @@ def detector() -> None:
     type=click.FloatRange(min=1),
     help="Also turn each picture in its plane, by every so many degrees from -90 to 90.",
 )
+@click.option(
+    "--yaw",
+    type=click.FloatRange(0, 85),
+    help="Measure on copies of the faces that a 3-D warp has turned to so many degrees of yaw.",
+)
+@click.option(
+    "--face-width",
+    type=click.IntRange(16, 1000),
+    help="Measure on copies of the faces of this width in pixels [with --yaw: 120].",
+)
 @click.option("--every", default=1, show_default=True, help="Only every so many-th picture.")
 @click.option(
     "-m", "--model", type=click.Path(path_type=Path), help="Measure this predictor's error too."
@@ -81,6 +91,8 @@ def evaluate(
     detectors: str,
     min_score: float,
     turns: float | None,
+    yaw: float | None,
+    face_width: int | None,
     every: int,
     model: Path | None,
     faceless: bool,
@@ -97,7 +109,10 @@ def evaluate(
       efld-dlib detector evaluate 300w/ --subset helen/testset
       efld-dlib detector evaluate 300w/ merl-rav:aflw/ --held-out 0.1 --no-faceless
       efld-dlib detector evaluate 300w/ --subset helen/testset --turns 15 -m build/efld.dat
+      efld-dlib detector evaluate 300w/ --subset helen/testset --yaw 60 --no-faceless
     """
+    from tempfile import TemporaryDirectory
+
     import cv2
     import numpy as np
 
@@ -105,6 +120,7 @@ def evaluate(
     from ..evaluation.detection.table import recall_table, turn_table
     from ..evaluation.tables import as_markdown
     from ..models.loading import load_predictor
+    from ..prepare.copies import face_copies
 
     cv2.setNumThreads(1)
     problems = Problems(strict, warn)
@@ -116,7 +132,13 @@ def evaluate(
     predictor = None if model is None else load_predictor(model)
     title = ", ".join(map(str, sources))
     angles = [0.0] if turns is None else np.arange(-90, 90 + turns / 2, turns).tolist()
-    run = run_detectors(chosen, records, angles, predictor, problems)
+    with TemporaryDirectory() as made:
+        measured = records
+        if yaw is not None or face_width is not None:
+            measured = face_copies(records, Path(made), face_width or 120, yaw, problems)
+            title += f", copies of {face_width or 120} px"
+            title += "" if yaw is None else f" turned to a yaw of {yaw:g} degrees"
+        run = run_detectors(chosen, measured, angles, predictor, problems)
     names = list(chosen)
     if turns is None:
         click.echo(as_markdown(recall_table(run, names, title)))
