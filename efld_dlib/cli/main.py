@@ -19,6 +19,8 @@ from .model import model
 from .prepare import prepare
 from .table3 import table3
 from .train import train
+from .video import video
+from .video_benchmark import video_benchmark
 from .xml import xml
 from .xml_edit import merge, split
 from .xml_files import check, info
@@ -51,6 +53,7 @@ def cli() -> None:
     \b
     Examples:
       efld-dlib detect photo.jpg --annotate annotated/
+      efld-dlib video talk.mp4 -o talk-landmarks.mp4
       efld-dlib prepare 300w/ -o training_xml
       efld-dlib train training_xml -o build/efld.dat
       efld-dlib evaluate build/efld.dat 300w/ --subset test-common
@@ -58,6 +61,8 @@ def cli() -> None:
 
 
 for command in (xml, prepare, train, detect, detector, evaluate, benchmark, table3, model):
+    cli.add_command(command)
+for command in (video, video_benchmark):
     cli.add_command(command)
 for command in (info, check, view, merge, split):
     xml.add_command(command)

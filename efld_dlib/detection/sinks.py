@@ -41,6 +41,24 @@ def face_as_dict(face: Face, chosen: Sequence[Feature]) -> dict[str, Any]:
     }
 
 
+def face_columns(chosen: Sequence[Feature]) -> list[str]:
+    """Names of the cells of `face_cells`."""
+    return (
+        ["left", "top", "width", "height", "score", "yaw", "pitch", "roll"]
+        + [f"x_{i}" for i in range(68)]
+        + [f"y_{i}" for i in range(68)]
+        + list(feature_names(chosen))
+    )
+
+
+def face_cells(face: Face, chosen: Sequence[Feature]) -> list[float | str]:
+    """A face as cells of a table; pixels and degrees, NaN as nothing."""
+    values = (*face.box, face.score, *face.pose, *face.points[:, 0], *face.points[:, 1])
+    cells = [_number(value, 4 if i == 4 else 2) for i, value in enumerate(values)]
+    extra = [_number(value, 5) for value in face.features(chosen).values()]
+    return ["" if cell is None else cell for cell in [*cells, *extra]]
+
+
 def _number(value: float, digits: int = 2) -> float | None:
     return round(float(value), digits) if math.isfinite(value) else None
 
@@ -90,21 +108,11 @@ class CsvSink:
     def __init__(self, stream: TextIO, chosen: Sequence[Feature]) -> None:
         self.chosen = chosen
         self.writer = csv.writer(stream, lineterminator="\n")
-        self.writer.writerow(
-            ["file", "face", "left", "top", "width", "height", "score", "yaw", "pitch", "roll"]
-            + [f"x_{i}" for i in range(68)]
-            + [f"y_{i}" for i in range(68)]
-            + list(feature_names(chosen))
-        )
+        self.writer.writerow(["file", "face", *face_columns(chosen)])
 
     def faces(self, name: str, faces: Sequence[Face]) -> None:
         for number, face in enumerate(faces):
-            values = (*face.box, face.score, *face.pose, *face.points[:, 0], *face.points[:, 1])
-            cells = [_number(value, 4 if i == 4 else 2) for i, value in enumerate(values)]
-            extra = [_number(value, 5) for value in face.features(self.chosen).values()]
-            self.writer.writerow(
-                [name, number, *("" if cell is None else cell for cell in [*cells, *extra])]
-            )
+            self.writer.writerow([name, number, *face_cells(face, self.chosen)])
 
     def error(self, name: str, message: str) -> None:
         pass

@@ -112,7 +112,7 @@ def make_clip(
         # Averaged first: a camera does not show every other pixel.
         size = [max(1, round(side * scale)) for side in photograph.shape[1::-1]]
         steps = np.array(size) / photograph.shape[1::-1]
-        photograph = cv2.resize(photograph, size, interpolation=cv2.INTER_AREA)
+        photograph = cast(Image, cv2.resize(photograph, size, interpolation=cv2.INTER_AREA))
         points = (points + 0.5) * steps - 0.5
         box, scale = Box.around(points), 1.0
     shown, truth = [], []
@@ -143,13 +143,12 @@ def _camera(
 
 def _noisy(frame: Image, rng: np.random.Generator) -> Image:
     noise = rng.normal(0.0, NOISE, frame.shape).astype(np.float32)
-    return np.clip(np.rint(frame + noise), 0, 255).astype(np.uint8)
+    noisy: Image = np.clip(np.rint(frame + noise), 0, 255).astype(np.uint8)
+    return noisy
 
 
-def choose_records(
-    records: Iterable[ImageRecord], number: int 
-) -> list[ImageRecord]:
-    """Pictures with a whole face, spread evenly over the records.
+def usable_records(records: Iterable[ImageRecord], rng: np.random.Generator) -> list[ImageRecord]:
+    """Pictures whose only annotated face has all landmarks, in an order of chance.
 
     Raises
     ------
@@ -159,9 +158,10 @@ def choose_records(
     usable = [
         record
         for record in records
-        if record.faces and record.faces[0].given.all() and eye_distance(record.faces[0].points) > 0
+        if len(record.faces) == 1
+        and record.faces[0].given.all()
+        and eye_distance(record.faces[0].points) > 0
     ]
     if not usable:
         raise DataError("<benchmark>", "there is no face with all 68 landmarks to make a clip of")
-    number = min(number, len(usable))
-    return [usable[index * len(usable) // number] for index in range(number)]
+    return [usable[index] for index in rng.permutation(len(usable))]
