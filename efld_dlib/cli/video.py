@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write the video with its faces drawn: .mp4, .avi, .mkv, .mov, .webm.",
+    help="Write the video with its faces drawn: .mp4, .m4v, .mov, .mkv or .avi.",
 )
 @click.option("--csv", "csv_file", metavar="FILE", help="Write a row for each face; - is stdout.")
 @click.option(

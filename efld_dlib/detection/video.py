@@ -102,12 +102,7 @@ class VideoReader:
         with quiet_opencv():
             self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
         if not self._capture.isOpened():
-            raise DataError(
-                self.name,
-                "cannot be opened: there is no such camera, or another program uses it"
-                if self.live
-                else "is no video that can be read, or a damaged one",
-            )
+            raise DataError(self.name, _why_closed(source))
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = float(fps) if math.isfinite(fps) and 0 < fps <= _MAX_FPS else 30.0
         total = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
@@ -162,6 +157,14 @@ class VideoReader:
         told = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         # Some sources, such as numbered pictures, have no clock.
         return told if math.isfinite(told) and (told > 0 or number == 0) else number / self.fps
+
+
+def _why_closed(source: str | Path | int) -> str:
+    if isinstance(source, int):
+        return "cannot be opened: there is no such camera, or another program uses it"
+    if _URL.match(str(source)):
+        return "cannot be opened: there is no such stream, or it does not answer"
+    return "is no video that can be read, or a damaged one"
 
 
 def _eight_bit_bgr(pixels: NDArray[Any]) -> Image:

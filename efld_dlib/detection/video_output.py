@@ -24,7 +24,6 @@ CODECS = {
     ".mov": "mp4v",
     ".mkv": "mp4v",
     ".avi": "MJPG",
-    ".webm": "VP80",
 }
 """By the suffix of the file: what OpenCV's wheels can write."""
 
