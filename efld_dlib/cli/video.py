@@ -125,6 +125,8 @@ def video(
       efld-dlib video 0 --show --max-faces 1
       efld-dlib video rtsp://camera/stream --jsonl - | head
     """
+    from threadpoolctl import threadpool_limits
+
     from ..detection.choice import make_detector
     from ..detection.landmarker import FaceLandmarker
     from ..detection.stopping import stop_on_signals
@@ -138,6 +140,8 @@ def video(
     options = TrackOptions(detect_every, max_faces, keep_score)
     _require_apart(source, output, csv_file, jsonl_file)
     with ExitStack() as stack:
+        # The matrices are so small that several threads only wait for each other.
+        stack.enter_context(threadpool_limits(1, "blas"))
         reader = stack.enter_context(VideoReader(parse_source(source)))
         detector = make_detector(detector_name, "auto", min_score)
         tracker = FaceTracker(FaceLandmarker(model, detector, quality=quality), options)

@@ -142,7 +142,7 @@ def _camera(
 
 
 def _noisy(frame: Image, rng: np.random.Generator) -> Image:
-    noise = rng.normal(0.0, NOISE, frame.shape).astype(np.float32)
+    noise = np.float32(NOISE) * rng.standard_normal(frame.shape, np.float32)
     noisy: Image = np.clip(np.rint(frame + noise), 0, 255).astype(np.uint8)
     return noisy
 
