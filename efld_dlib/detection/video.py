@@ -228,10 +228,17 @@ def frame_of(
 def quiet_opencv() -> Iterator[None]:
     """A block in which neither OpenCV nor FFmpeg writes to stderr: our own message will do."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    logging = cv2.utils.logging
-    level = logging.getLogLevel()
-    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    read, write = _log_level()
+    level = read()
+    write(0)
     try:
         yield
     finally:
-        logging.setLogLevel(level)
+        write(level)
+
+
+def _log_level() -> tuple[Any, Any]:
+    """OpenCV's functions that read and set how much it logs; 0 is nothing."""
+    # OpenCV 5 has moved them; its typing knows neither in one place.
+    place: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
+    return place.getLogLevel, place.setLogLevel
