@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.option("--clips", type=click.IntRange(min=1), default=8, show_default=True, metavar="N")
 @click.option(
     "--frames",
-    type=click.IntRange(min=90),
+    type=click.IntRange(min=75),
     default=240,
     show_default=True,
     metavar="N",

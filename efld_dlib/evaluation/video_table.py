@@ -17,7 +17,8 @@ from .video_clips import HEIGHT, NOISE, REST, WIDTH
 _HEADER = (
     "method",
     "frames/s",
-    "of processor time",
+    "with decoding",
+    "by processor time",
     "with decoding",
     "ratio",
     "NME %",
@@ -40,8 +41,8 @@ def video_table(result: VideoBenchmark, reference: str, data: str) -> Table:
         f"of {NOISE:g} gray levels. Left out: {result.left_out} photographs in which not exactly "
         "the annotated face was detected.",
         "One thread, held to one core; medians over the clips, methods in turn on each. Without "
-        "decoding the frames lie in memory in colour. Processor time leaves out what other "
-        "programs on the machine took.",
+        "decoding the frames lie in memory in colour. By processor time: without the time that "
+        "other programs on the machine took.",
         f"Ratio: frames a second, and NME on the frames in which both found the face, to "
         f"'{reference}'. NME by the distance of the outer eye corners.",
         "Jitter: root mean square distance of a landmark from its mean place, at rest. Lag: the "
@@ -58,8 +59,9 @@ def _row(log: VideoFigures, against: VideoFigures) -> tuple[str, ...]:
     return (
         log.name,
         number(_rate(log.seconds), 0),
-        number(_rate(log.processor), 0),
         number(_rate(log.decoding), 0),
+        number(_rate(log.processor), 0),
+        number(_rate(log.processor_decoding), 0),
         number(paired_ratio(against.seconds, log.seconds)),
         number(100 * float(mean_given(errors))) if found else number(float("nan")),
         number(nme_ratio(log.errors, against.errors), 3),
