@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .detection.detectors import FrontalDetector
     from .detection.landmarker import Face, FaceLandmarker
     from .detection.pose_detector import PoseDetector
+    from .detection.smoothing import FaceSmoother, Smoothing
+    from .detection.tracker import FaceTracker, TrackedFace, TrackOptions
     from .errors import EfldError
     from .evaluation.protocol import Evaluation, evaluate
     from .extraction.run import extract
@@ -34,6 +36,11 @@ _HOMES = {
     "PoseDetector": "detection.pose_detector",
     "Face": "detection.landmarker",
     "FaceLandmarker": "detection.landmarker",
+    "FaceSmoother": "detection.smoothing",
+    "Smoothing": "detection.smoothing",
+    "FaceTracker": "detection.tracker",
+    "TrackedFace": "detection.tracker",
+    "TrackOptions": "detection.tracker",
     "EfldError": "errors",
     "Evaluation": "evaluation.protocol",
     "evaluate": "evaluation.protocol",
@@ -58,11 +65,16 @@ __all__ = [
     "Face",
     "FaceAnnotation",
     "FaceLandmarker",
+    "FaceSmoother",
+    "FaceTracker",
     "FrontalDetector",
     "ImageRecord",
     "Pose",
     "PoseDetector",
     "PrepareOptions",
+    "Smoothing",
+    "TrackOptions",
+    "TrackedFace",
     "TrainingOptions",
     "__version__",
     "build_training_xml",

@@ -29,6 +29,7 @@ def draw_face(
     box: Box | None = None,
     pose: Pose | None = None,
     colour: Colour = POINT_COLOUR,
+    name: str = "",
 ) -> None:
     """Draw a face's landmarks, its box and its pose on a picture, in place.
 
@@ -43,6 +44,8 @@ def draw_face(
         Written above the box, in degrees.
     colour : tuple of int
         RGB of the landmarks.
+    name : str
+        Written before the pose.
     """
     given = points[annotated(points)]
     extent = float(np.ptp(given, axis=0).max()) if len(given) else 0.0
@@ -55,8 +58,11 @@ def draw_face(
     for x, y in given:
         center = (round(x * 2**_SHIFT), round(y * 2**_SHIFT))
         cv2.circle(image, center, round(radius * 2**_SHIFT), colour, -1, cv2.LINE_AA, _SHIFT)
-    if box is not None and pose is not None and np.isfinite(pose).all():
-        _caption(image, box, f"yaw {pose.yaw:.0f} pitch {pose.pitch:.0f} roll {pose.roll:.0f}")
+    words = [name] if name else []
+    if pose is not None and np.isfinite(pose).all():
+        words.append(f"yaw {pose.yaw:.0f} pitch {pose.pitch:.0f} roll {pose.roll:.0f}")
+    if box is not None and words:
+        _caption(image, box, " ".join(words))
 
 
 def _caption(image: Image, box: Box, text: str) -> None:

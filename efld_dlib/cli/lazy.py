@@ -15,8 +15,8 @@ class LazyGroup(click.Group):
     Parameters
     ----------
     lazy : mapping of str to str
-        Name of each command, and how its help begins. The command is the object of that name in the
-        module of that name, beside this one.
+        Name of each command, and how its help begins. The command is the object of that name, with
+        _ for -, in the module of that name beside this one.
     **attributes
         As of `click.Group`.
     """
@@ -31,7 +31,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.lazy:
             return super().get_command(ctx, cmd_name)
-        command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command = getattr(import_module(f".{name}", __package__), name)
         assert isinstance(command, click.Command), f"{cmd_name} is no command"
         return command
 

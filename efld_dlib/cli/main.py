@@ -23,6 +23,8 @@ COMMANDS = {
     "prepare": "Make training_xml/ of SOURCES: 300-W trees, folders with .pts files",
     "table3": "Print the paper's Table 3 in Markdown",
     "train": "Train a shape predictor with dlib's trainer",
+    "video": "Follow the faces of SRC: a video file, the address of a stream",
+    "video-benchmark": "Measure how fast, exact and steady landmarks of videos are",
     "xml": "Turn a data set's annotations into the XML that dlib trains on",
 }
 """Each command, a module and an object in it of that name, and how its help begins. A new
@@ -56,6 +58,7 @@ def cli() -> None:
     Examples:
       efld-dlib detect photo.jpg --annotate annotated/
       efld-dlib extract photos/ -o features.csv
+      efld-dlib video talk.mp4 -o talk-landmarks.mp4
       efld-dlib prepare 300w/ -o training_xml
       efld-dlib train training_xml -o build/efld.dat
       efld-dlib evaluate build/efld.dat 300w/ --subset test-common

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..annotation import Box, FloatArray, Pose
 from ..feature_vector import FEATURES, Feature, feature_names, features
@@ -17,6 +17,10 @@ from .detectors import Detection, Detector
 from .landmark_stage import FAST_CASCADES, LandmarkStage, Quality, require_quality
 from .pose_detector import PoseDetector
 from .start import load_start
+
+if TYPE_CHECKING:
+    from .tracker import TrackedFace, TrackOptions
+    from .video import Frame, VideoSource
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,47 @@ class FaceLandmarker:
         """
         gray = to_gray(read_image(image, color))
         return [self._face(gray, Detection(box, float("nan"))) for box in boxes]
+
+    def track(
+        self,
+        source: VideoSource,
+        options: TrackOptions | None = None,
+        *,
+        smooth: bool = False,
+        color: ColorOrder = "rgb",
+        fps: float = 30.0,
+    ) -> Iterator[tuple[Frame, list[TrackedFace]]]:
+        """The frames of a video, each with its faces, which keep their ids.
+
+        Parameters
+        ----------
+        source : path, URL, int or iterable of arrays
+            A video file, a stream, the number of a camera, or frames.
+        options : TrackOptions, optional
+            How often the detector runs, and how many faces are followed.
+        smooth : bool
+            Whether the landmarks are smoothed for display (`detection.smoothing`), which makes
+            them come later.
+        color, fps
+            Channel order and frames a second of `source` where it is an iterable of arrays.
+
+        Raises
+        ------
+        DataError
+            The source is missing or damaged, or has no frame.
+
+        Examples
+        --------
+        >>> for frame, faces in FaceLandmarker().track("video.mp4"):  # doctest: +SKIP
+        ...     print(frame.number, frame.time, [face.id for face in faces])
+        """
+        from .tracking import track
+
+        return track(self, source, options, smooth=smooth, color=color, fps=fps)
+
+    def face_at(self, gray: Image, detection: Detection) -> Face:
+        """The face at a place of a gray picture that is known; its box is that of `detection`."""
+        return self._face(gray, detection)
 
     def _face(self, gray: Image, detection: Detection) -> Face:
         points = self.stage(gray, detection)

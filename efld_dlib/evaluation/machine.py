@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import cv2
+from threadpoolctl import threadpool_limits
 
 from ..backend import load_dlib
 from ..parallel import available_cores
@@ -82,7 +83,10 @@ def one_thread() -> Iterator[bool]:
     try:
         if cores is not None:
             os.sched_setaffinity(0, {max(cores)})
-        yield cores is not None
+        # The variables are for processes that are started from here: numpy has read them already,
+        # and threads that share one core wait for each other.
+        with threadpool_limits(1):
+            yield cores is not None
     finally:
         if cores is not None:
             os.sched_setaffinity(0, cores)

@@ -1,0 +1,222 @@
+"""``efld-dlib video``: faces of a video, a stream or a camera, with ids."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from ..errors import OptionError
+from .options import warn
+
+if TYPE_CHECKING:
+    from ..detection.landmark_stage import Quality
+    from ..detection.video import VideoReader
+    from ..detection.video_output import VideoWriter, Window
+    from ..detection.video_sinks import VideoSink
+    from ..feature_vector import Feature
+
+
+@click.command()
+@click.argument("source", metavar="SRC")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the video with its faces drawn: .mp4, .m4v, .mov, .mkv or .avi.",
+)
+@click.option("--csv", "csv_file", metavar="FILE", help="Write a row for each face; - is stdout.")
+@click.option(
+    "--jsonl", "jsonl_file", metavar="FILE", help="Write a line for each frame; - is stdout."
+)
+@click.option("--show", is_flag=True, help="Show it in a window; q or Esc ends.")
+@click.option(
+    "--smooth/--no-smooth",
+    default=None,
+    help="Steady the landmarks [default: those that are drawn, not those that are written].",
+)
+@click.option(
+    "--detect-every",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    metavar="N",
+    help="Frames after which new faces are looked for, while all known ones are followed.",
+)
+@click.option(
+    "--max-faces",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Most faces at a time; with as many nothing more is looked for.",
+)
+@click.option("--max-frames", type=click.IntRange(min=1), metavar="N", help="Stop after N frames.")
+@click.option(
+    "-m",
+    "--model",
+    type=click.Path(path_type=Path),
+    help="A 68-point model, .dat or .efld [default: the one that comes with the package].",
+)
+@click.option(
+    "--quality",
+    type=click.Choice(["fast", "balanced", "best"]),
+    default="balanced",
+    show_default=True,
+    help="Of the landmarks: fast takes less time, best three times as long.",
+)
+@click.option(
+    "--detector",
+    "detector_name",
+    default="fast",
+    show_default=True,
+    help="fast, thorough, dlib, lbp, yunet=FILE.onnx, dlib-cnn=FILE.dat: see detect.",
+)
+@click.option(
+    "--min-score",
+    default=0.0,
+    show_default=True,
+    help="Lowest score of the detector that counts.",
+)
+@click.option(
+    "--keep-score",
+    default=-1.0,
+    show_default=True,
+    help="Score below which a face that is followed counts as lost.",
+)
+@click.option(
+    "--features",
+    "feature_text",
+    default="default",
+    show_default=True,
+    help="Features to write, comma separated: see detect.",
+)
+@click.pass_context
+def video(
+    ctx: click.Context,
+    source: str,
+    output: Path | None,
+    csv_file: str | None,
+    jsonl_file: str | None,
+    show: bool,
+    smooth: bool | None,
+    detect_every: int,
+    max_faces: int | None,
+    max_frames: int | None,
+    model: Path | None,
+    quality: Quality,
+    detector_name: str,
+    min_score: float,
+    keep_score: float,
+    feature_text: str,
+) -> None:
+    """Follow the faces of SRC: a video file, the address of a stream, or the number of a camera.
+
+    Each face keeps its id from frame to frame. Ctrl-C ends it, and what was written until then is
+    kept and can be read.
+
+    \b
+    Examples:
+      efld-dlib video talk.mp4 -o talk-landmarks.mp4
+      efld-dlib video talk.mp4 --csv talk.csv --features eye_nose_mouth_ratio
+      efld-dlib video 0 --show --max-faces 1
+      efld-dlib video rtsp://camera/stream --jsonl - | head
+    """
+    from threadpoolctl import threadpool_limits
+
+    from ..detection.choice import make_detector
+    from ..detection.landmarker import FaceLandmarker
+    from ..detection.stopping import stop_on_signals
+    from ..detection.tracker import FaceTracker, TrackOptions
+    from ..detection.video import VideoReader
+    from ..detection.video_run import VideoRun
+    from ..feature_vector import parse_features
+    from ..parallel import progress
+
+    chosen = parse_features(feature_text)
+    options = TrackOptions(detect_every, max_faces, keep_score)
+    _require_apart(source, output, csv_file, jsonl_file)
+    with ExitStack() as stack:
+        # The matrices are so small that several threads only wait for each other.
+        stack.enter_context(threadpool_limits(1, "blas"))
+        reader = stack.enter_context(VideoReader(parse_source(source)))
+        detector = make_detector(detector_name, "auto", min_score)
+        tracker = FaceTracker(FaceLandmarker(model, detector, quality=quality), options)
+        stop = stack.enter_context(stop_on_signals())
+        sinks = _sinks(stack, csv_file, jsonl_file, chosen)
+        writer = _writer(stack, output, reader)
+        run = VideoRun(tracker, sinks, writer, _window(stack) if show else None, smooth)
+        total = min(filter(None, (reader.total, max_frames)), default=None)
+        for frame in progress(reader, total, "tracking"):
+            wanted = run.take(frame)
+            if stop or not wanted or run.frames == max_frames:
+                break
+    click.echo(run.summary(), err=True)
+    if reader.cut_short:
+        warn(
+            f"{reader.name}: ended after {run.frames} of the {reader.total} frames that it "
+            "announces: it is damaged or cut short"
+        )
+        ctx.exit(1)
+    if stop:
+        click.echo("Stopped; what was written until then is kept.", err=True)
+        ctx.exit(130)
+
+
+def parse_source(text: str) -> str | int:
+    """The number of a camera, or a path or address: a file may be called as a number."""
+    return int(text) if text.isdecimal() and not Path(text).exists() else text
+
+
+def _require_apart(
+    source: str, output: Path | None, csv_file: str | None, jsonl_file: str | None
+) -> None:
+    """Refuse outputs that would take each other's place, or the source's."""
+    outputs = [each for each in (output and str(output), csv_file, jsonl_file) if each]
+    places = [each if each == "-" else str(Path(each).resolve()) for each in outputs]
+    if len(set(places)) < len(places):
+        raise OptionError("two outputs have the same name")
+    if Path(source).exists() and str(Path(source).resolve()) in places:
+        raise OptionError(f"'{source}' is to be read, and cannot be written at the same time")
+
+
+def _sinks(
+    stack: ExitStack, csv_file: str | None, jsonl_file: str | None, chosen: Sequence[Feature]
+) -> list[VideoSink]:
+    from ..detection.video_sinks import VideoCsvSink, VideoJsonLinesSink
+
+    sinks: list[VideoSink] = []
+    if csv_file is not None:
+        sinks.append(VideoCsvSink(_stream(stack, csv_file), chosen))
+    if jsonl_file is not None:
+        sinks.append(VideoJsonLinesSink(_stream(stack, jsonl_file), chosen))
+    return sinks
+
+
+def _stream(stack: ExitStack, name: str) -> TextIO:
+    """A file that appears when the stack is unwound in good order; - is stdout."""
+    from ..files import atomic_path
+
+    if name == "-":
+        return sys.stdout
+    temporary = stack.enter_context(atomic_path(name))
+    return stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
+
+
+def _writer(stack: ExitStack, output: Path | None, reader: VideoReader) -> VideoWriter | None:
+    from ..detection.video_output import open_video
+
+    if output is None:
+        return None
+    return stack.enter_context(open_video(output, reader.fps, paced=reader.live))
+
+
+def _window(stack: ExitStack) -> Window:
+    from ..detection.video_output import Window
+
+    window = Window()
+    stack.callback(window.close)
+    return window

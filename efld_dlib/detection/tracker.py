@@ -1,0 +1,269 @@
+"""Faces from frame to frame: each is looked for where its last landmarks say that it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import OptionError
+from ..images import ColorOrder, Image, ImageSource, read_image, to_gray
+from .association import associate, doubles
+from .detectors import Detection
+from .frame import square_box
+from .landmarker import Face
+from .pose_detector import FIRST_LOOK, own_verifier
+from .prediction import framed
+from .suppression import same_face
+from .verifier import Candidate
+from .video import frame_of
+
+if TYPE_CHECKING:
+    from .landmarker import FaceLandmarker
+
+LONGEST_WAIT = 8
+"""Frames after which a picture in which nothing was found is searched again, at most."""
+
+# Between two frames: how far a face's box grows or shrinks, and its overlap with the old one.
+_MAX_GROWTH = 1.5
+_LEAST_OVERLAP = 0.2
+# Narrower boxes hold no face that the verifier could judge, in pixels.
+_LEAST_WIDTH = 16.0
+
+
+@dataclass(frozen=True)
+class TrackOptions:
+    """How faces are followed.
+
+    Parameters
+    ----------
+    detect_every : int
+        Frames after which the detector looks for new faces while all known ones are followed.
+    max_faces : int, optional
+        Most faces at a time, the surest; while there are so many, nothing is searched.
+    keep_score : float
+        A followed face is lost where its score falls below this: the score is the verifier's, on
+        the scale of `PoseDetector`.
+    patience : int
+        Frames for which a lost face keeps its id.
+
+    Raises
+    ------
+    OptionError
+        A number is out of range.
+    """
+
+    detect_every: int = 30
+    max_faces: int | None = None
+    keep_score: float = -1.0
+    patience: int = 15
+
+    def __post_init__(self) -> None:
+        if self.detect_every < 1:
+            raise OptionError(f"detect_every must be at least 1 frame, not {self.detect_every}")
+        if self.max_faces is not None and self.max_faces < 1:
+            raise OptionError(f"max_faces must be at least 1, not {self.max_faces}")
+        if self.patience < 0:
+            raise OptionError(f"patience must not be negative, but is {self.patience}")
+
+
+@dataclass(frozen=True)
+class TrackedFace(Face):
+    """A face in a frame of a video.
+
+    It is a `Face`, whose `box` is the frame that its landmarks ask for. The score is the
+    detector's in the frame in which that found it, and else the verifier's, on the same scale.
+
+    Parameters
+    ----------
+    id : int
+        Counted from 1; the same face keeps it from frame to frame.
+    """
+
+    id: int = field(kw_only=True)
+
+    @classmethod
+    def of(cls, face: Face, number: int, **changes: Any) -> TrackedFace:
+        """`face` with that id, and what else is changed of it."""
+        values = {each.name: getattr(face, each.name) for each in fields(Face)}
+        return cls(**{**values, **changes}, id=number)
+
+
+@dataclass
+class _Track:
+    """What is remembered of a face: where it was, how it moves, for how long it is lost."""
+
+    id: int
+    place: Candidate
+    yaw: float
+    velocity: tuple[float, float] = (0.0, 0.0)
+    missed: int = 0
+
+    @property
+    def expected(self) -> Candidate:
+        """Where the face must be in the next frame, if it moves on as it did."""
+        x, y = self.place.box.center
+        moved = square_box(x + self.velocity[0], y + self.velocity[1], self.place.box.width)
+        return Candidate(moved, self.place.roll)
+
+    def move(self, face: Face, place: Candidate, known: bool) -> None:
+        """Take over where the face is now."""
+        shift = np.subtract(place.box.center, self.place.box.center)
+        # After a gap nobody knows how fast the face is.
+        self.velocity = (float(shift[0]), float(shift[1])) if known else (0.0, 0.0)
+        self.place, self.yaw, self.missed = place, face.pose.yaw, 0
+
+    def lose(self) -> None:
+        self.velocity, self.missed = (0.0, 0.0), self.missed + 1
+
+
+class FaceTracker:
+    """Follows the faces of a video, one frame after the other.
+
+    Where a face was tells where its landmarks are looked for, which takes a fraction of the time of
+    the detector. The detector runs in the first frame, every `TrackOptions.detect_every` frames,
+    and when a face is lost; where it finds nothing, again after 1, 2, 4 and then every
+    `LONGEST_WAIT` frames.
+
+    Parameters
+    ----------
+    landmarker : FaceLandmarker
+    options : TrackOptions, optional
+
+    Examples
+    --------
+    >>> from efld_dlib import FaceLandmarker, FaceTracker
+    >>> tracker = FaceTracker(FaceLandmarker())
+    >>> for frame in frames:  # doctest: +SKIP
+    ...     for face in tracker(frame, "bgr"):
+    ...         print(face.id, face.points[30])
+    """
+
+    def __init__(self, landmarker: FaceLandmarker, options: TrackOptions | None = None) -> None:
+        self.landmarker = landmarker
+        self.options = options if options is not None else TrackOptions()
+        self.verifier = own_verifier()
+        self.detections = 0
+        self._ids = count(1)
+        self._tracks: list[_Track] = []
+        self._shape: tuple[int, ...] = ()
+        self._since_detection, self._wait = 0, 1
+
+    def __call__(self, image: ImageSource, color: ColorOrder | None = None) -> list[TrackedFace]:
+        """The faces of the next frame, in the order of their ids.
+
+        Parameters
+        ----------
+        image : path, bytes or array
+            As in `efld_dlib.images.read_image`.
+        color : {"rgb", "bgr", "gray"}, optional
+            Channel order of an array.
+
+        Raises
+        ------
+        DataError, OptionError
+            As `read_image`.
+        """
+        if isinstance(image, np.ndarray):
+            return self.update(frame_of(image, color).gray)
+        return self.update(to_gray(read_image(image, color)))
+
+    def update(self, gray: Image) -> list[TrackedFace]:
+        """The faces of the next frame, which is gray, in the order of their ids."""
+        if gray.shape != self._shape:
+            # Places of a frame of another size mean nothing here.
+            self._tracks, self._shape, self._wait = [], gray.shape, 1
+        faces = self._follow(gray)
+        self._since_detection += 1
+        if self._detection_is_due(len(faces)):
+            faces += self._detect(gray, faces)
+        self._tracks = [each for each in self._tracks if each.missed <= self.options.patience]
+        return sorted(faces, key=lambda face: face.id)
+
+    def _follow(self, gray: Image) -> list[TrackedFace]:
+        """Those of the known faces that are where they are expected; the others are lost."""
+        expected = [track.expected for track in self._tracks]
+        seen = [
+            self._look(gray, Detection(place.box, 0.0, place.roll, track.yaw))
+            for track, place in zip(self._tracks, expected, strict=True)
+        ]
+        scores = self.verifier.look(gray, [place for _, place in seen])[:, 0] - FIRST_LOOK.doubt
+        good = [
+            number
+            for number, (old, (face, new)) in enumerate(zip(expected, seen, strict=True))
+            if scores[number] >= self.options.keep_score and _holds(old, face, new, gray.shape)
+        ]
+        # Where one face hides another, both are found at the one in front: the other has jumped.
+        steps = [expected[number].box.overlap(seen[number][1].box) for number in good]
+        twice = doubles([seen[number][1].box for number in good], steps)
+        kept = {number for place, number in enumerate(good) if place not in twice}
+        faces = []
+        for number, (track, (face, place)) in enumerate(zip(self._tracks, seen, strict=True)):
+            if number in kept:
+                track.move(face, place, known=not track.missed)
+                score = float(scores[number])
+                faces.append(TrackedFace.of(face, track.id, box=place.box, score=score))
+            else:
+                track.lose()
+        return faces
+
+    def _look(self, gray: Image, detection: Detection) -> tuple[Face, Candidate]:
+        """The face at a place, and the place that its landmarks ask for."""
+        face = self.landmarker.face_at(gray, detection)
+        box = framed(face.points, face.pose.roll)
+        if np.isfinite(box).all() and box.width >= _LEAST_WIDTH:
+            return face, Candidate(box, face.pose.roll)
+        return face, Candidate(detection.box, detection.roll)
+
+    def _detection_is_due(self, followed: int) -> bool:
+        if self.options.max_faces is not None and followed >= self.options.max_faces:
+            return False
+        every = self.options.detect_every
+        if followed and followed == len(self._tracks):
+            return self._since_detection >= every
+        just_lost = any(track.missed == 1 for track in self._tracks)
+        return just_lost or self._since_detection >= min(self._wait, every)
+
+    def _detect(self, gray: Image, followed: Sequence[TrackedFace]) -> list[TrackedFace]:
+        """What the detector finds beside the faces that are followed: new ones, and lost ones."""
+        self.detections += 1
+        self._since_detection = 0
+        lost = [track for track in self._tracks if track.missed]
+        taken = [face.box for face in followed]
+        found: list[tuple[Detection, Face, Candidate]] = []
+        for detection in self.landmarker.detector(gray):
+            if len(taken) == self.options.max_faces:
+                break
+            face, place = self._look(gray, detection)
+            if not any(same_face(place.box, other) for other in taken):
+                found.append((detection, face, place))
+                taken.append(place.box)
+        # What is not there is searched for less and less often.
+        self._wait = 1 if found else min(2 * self._wait, LONGEST_WAIT)
+        pairs = associate([track.place.box for track in lost], [place.box for *_, place in found])
+        faces = []
+        for number, (detection, face, place) in enumerate(found):
+            if number in pairs:
+                track = lost[pairs[number]]
+            else:
+                track = _Track(next(self._ids), place, face.pose.yaw)
+                self._tracks.append(track)
+            track.move(face, place, known=False)
+            faces.append(TrackedFace.of(face, track.id, box=place.box, score=detection.score))
+        return faces
+
+
+def _holds(expected: Candidate, face: Face, place: Candidate, shape: tuple[int, ...]) -> bool:
+    """Whether landmarks are those of the face that was expected: it neither jumps nor leaves."""
+    growth = place.box.width / expected.box.width
+    x, y = place.box.center
+    return (
+        bool(np.isfinite(face.pose).all())
+        and 1 / _MAX_GROWTH < growth < _MAX_GROWTH
+        and place.box.overlap(expected.box) > _LEAST_OVERLAP
+        and -0.5 <= x <= shape[1] - 0.5
+        and -0.5 <= y <= shape[0] - 0.5
+    )
