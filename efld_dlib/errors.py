@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+LONGEST_MESSAGE = 1200
+"""Characters of a message; of a longer one, as when a whole file stands in one line, the middle is
+left out."""
+
+# Line breaks, what steers a terminal, and what turns the direction of writing: a file's name or
+# content must not be able to forge what is printed.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """`text` as one line of bounded length in which nothing steers a terminal."""
+    if len(text) > LONGEST_MESSAGE:
+        text = f"{text[: LONGEST_MESSAGE - 300]} ... {text[-295:]}"
+    return _UNSAFE.sub(lambda sign: ascii(sign[0])[1:-1], text)
 
 
 class EfldError(Exception):
@@ -13,6 +29,9 @@ class EfldError(Exception):
     The message names the file and the thing that is wrong in it; the command line prints it as one
     line and ends with exit code 2.
     """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class DataError(EfldError):
