@@ -1,9 +1,11 @@
-"""Writing files so that a reader never meets half of one."""
+"""Writing files so that a reader never meets half of one, and reading what is a file indeed."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,56 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DataError
+
+MAX_BYTES = 2 << 30
+"""Largest file that is read into memory as a whole."""
+
+# What the system says when there is no room left, of whatever kind.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def require_regular(path: str | Path, pipes: bool = False) -> None:
+    """Refuse what is no file: a data set may hold links to devices, which never end.
+
+    Parameters
+    ----------
+    path : path
+    pipes : bool
+        Whether a pipe will do, such as the shell's ``<(command)``.
+
+    Raises
+    ------
+    OSError
+        It is missing, a folder, a device, or a pipe; with a text to print.
+    """
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode) and not (pipes and stat.S_ISFIFO(mode)):
+        raise OSError(errno.EINVAL, "a device, a pipe or a socket, not a file")
+
+
+def read_bytes(path: str | Path, pipes: bool = False) -> bytes:
+    """The bytes of a file, of which there may be `MAX_BYTES`; errors as of `require_regular`."""
+    require_regular(path, pipes)
+    data = bytearray()
+    with Path(path).open("rb") as file:
+        if os.fstat(file.fileno()).st_size <= MAX_BYTES:
+            while chunk := file.read(1 << 20):
+                data += chunk
+                if len(data) > MAX_BYTES:
+                    break
+            else:
+                return bytes(data)
+    raise OSError(errno.EFBIG, f"larger than {MAX_BYTES >> 30} GB")
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether `path` is a file; no name, however long or odd, is an error."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 @contextmanager
@@ -23,7 +75,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     Raises
     ------
     DataError
-        When the folder cannot be made or written to.
+        When the folder cannot be made or written to, or there is no room left.
     """
     target = Path(target)
     try:
@@ -43,6 +95,11 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         _publish(temporary, target)
+    except OSError as error:
+        # What else goes wrong while a file is written may be of the files that are read.
+        if error.errno not in _NO_ROOM or error.filename not in (None, name):
+            raise
+        raise DataError(target, f"cannot be written ({error.strerror})") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -22,7 +22,7 @@ from ..backend import load_dlib
 from ..datasets.imglab import read_imglab
 from ..errors import DataError, TrainingError
 from ..evaluation.protocol import evaluate
-from ..files import atomic_path, write_json
+from ..files import atomic_path, is_file, write_json
 from ..models.dat import dat_bytes, read_dat
 from ..models.slim import slim
 from ..parallel import available_cores
@@ -199,7 +199,7 @@ def _checked_records(xml: Path) -> list[ImageRecord]:
                 f"names a picture that dlib cannot open, for the characters in it: "
                 f"{record.photograph} (rename it, or let 'efld-dlib prepare' make crops)",
             )
-        if not record.path.is_file():
+        if not is_file(record.path):
             raise DataError(xml, f"names a picture that is not there: {record.path}")
         if not all(face.given.any() for face in record.faces):
             raise DataError(xml, f"has a face without landmarks in {record.path}")
