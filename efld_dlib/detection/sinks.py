@@ -41,6 +41,16 @@ def face_as_dict(face: Face, chosen: Sequence[Feature]) -> dict[str, Any]:
     }
 
 
+def _as_json(entry: dict[str, Any], stream: TextIO) -> str:
+    """The entry as one line; a name that `stream` cannot hold as it stands is escaped."""
+    text = json.dumps(entry, ensure_ascii=False)
+    try:
+        text.encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(entry)
+    return text
+
+
 def _number(value: float, digits: int = 2) -> float | None:
     return round(float(value), digits) if math.isfinite(value) else None
 
@@ -62,7 +72,7 @@ class JsonLinesSink:
         pass
 
     def _entry(self, entry: dict[str, Any]) -> None:
-        self.stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        self.stream.write(_as_json(entry, self.stream) + "\n")
 
 
 class JsonSink(JsonLinesSink):
@@ -77,7 +87,7 @@ class JsonSink(JsonLinesSink):
         self.stream.write("\n]}\n")
 
     def _entry(self, entry: dict[str, Any]) -> None:
-        self.stream.write(self.separator + json.dumps(entry, ensure_ascii=False))
+        self.stream.write(self.separator + _as_json(entry, self.stream))
         self.separator = ",\n"
 
 
@@ -89,6 +99,7 @@ class CsvSink:
 
     def __init__(self, stream: TextIO, chosen: Sequence[Feature]) -> None:
         self.chosen = chosen
+        self.encoding = stream.encoding or "utf-8"
         self.writer = csv.writer(stream, lineterminator="\n")
         self.writer.writerow(
             ["file", "face", "left", "top", "width", "height", "score", "yaw", "pitch", "roll"]
@@ -98,6 +109,7 @@ class CsvSink:
         )
 
     def faces(self, name: str, faces: Sequence[Face]) -> None:
+        name = name.encode(self.encoding, "backslashreplace").decode(self.encoding)
         for number, face in enumerate(faces):
             values = (*face.box, face.score, *face.pose, *face.points[:, 0], *face.points[:, 1])
             cells = [_number(value, 4 if i == 4 else 2) for i, value in enumerate(values)]
