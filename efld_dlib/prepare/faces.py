@@ -154,6 +154,6 @@ def _read_cache(cache: Path) -> dict[str, _Found]:
             entry: dict[str, Any] = json.loads(line)
             found = [Detection(Box(*row[:4]), row[4]) for row in entry["boxes"]]
             known[entry["sha256"]] = _Found(entry["sha256"], found)
-        except (ValueError, KeyError, TypeError, IndexError):
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
             continue
     return known

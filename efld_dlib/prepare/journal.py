@@ -88,7 +88,7 @@ def _read(path: Path, jobs: Sequence[CropJob]) -> list[str]:
     for job, line in zip(jobs, text.splitlines(keepends=True), strict=False):
         try:
             records = _records(job, line)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             break
         whole = len(records) == len(job.samples)
         if not line.endswith("\n") or not whole or not all(r.path.is_file() for r in records):
