@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from efld_dlib.errors import EfldError
 PRECIOUS = b"what an earlier run left"
 
 
-class Failure(AssertionError):
+class Failure(AssertionError):  # noqa: N818
     """An outcome that may not be; the message says which."""
 
 
@@ -72,9 +73,9 @@ def run_command(arguments: list[str], names: tuple[str, ...], output: Path | Non
 
 
 def _last_error(result: Result) -> str:
-    if "Error: " not in result.stderr:
+    if not re.search(r"^Error: ", result.stderr, re.MULTILINE):
         raise Failure(f"exit code 2 without an error: {result.output[-300:]}")
-    return result.stderr.rpartition("Error: ")[2].strip()
+    return result.stderr.rpartition("\nError: ")[2].strip()
 
 
 def _unharmed(output: Path, result: Result) -> None:

@@ -24,12 +24,18 @@ _NUMBERS = (
 )
 _NAMES = (
     *(b"../../../../../../etc/passwd", b"/etc/passwd", b"/dev/zero", b"/dev/stdin", b"\xff\xfe"),
-    *(b"a" * 5000, b"x\ny", b"\x00", b"\xe2\x80\xae\xc3\xa9\xf0\x9f\x98\x80.jpg", b"<script>", b"."),
+    *(
+        b"a" * 5000,
+        b"x\ny",
+        b"\x00",
+        b"\xe2\x80\xae\xc3\xa9\xf0\x9f\x98\x80.jpg",
+        b"<script>",
+        b".",
+    ),
     *(b"%s%n", b"", b"file:///etc/passwd", b"http://127.0.0.1:9/x.jpg", b"*", b"&amp;", b"'\""),
 )
 _BOMB = b"".join(
-    b'<!ENTITY %c "%s">' % (97 + i, b"&%c;" % (96 + i) * 10 if i else b"lol" * 10)
-    for i in range(9)
+    b'<!ENTITY %c "%s">' % (97 + i, b"&%c;" % (96 + i) * 10 if i else b"lol" * 10) for i in range(9)
 )
 _HEADS = (
     b'<?xml version="1.0" encoding="UTF-16"?>',
@@ -57,7 +63,7 @@ _PIECES = (
     b"<![CDATA[x]]>",
     b"<!-- -- -->",
     b"<?php x ?>",
-    b'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///etc/passwd" parse="text"/>',
+    b'<x:include xmlns:x="http://www.w3.org/2001/XInclude" href="/etc/passwd" parse="text"/>',
     b"<part name='00' x='1' y='1'/>",
     b"<image file='p.jpg'>",
     b"x='1' x='2'",

@@ -130,7 +130,7 @@ def _run_batch(cases: list[Case], samples: Path, tally: Tally, complaints: IO[by
             if line.startswith("memory "):
                 tally.memory = max(tally.memory, int(line.split()[1]))
             elif line.startswith("start "):
-                limit, running = (_START if not done else HANG), True
+                limit, running = (HANG if done else _START), True
             else:
                 tally.add(cases[done], line.strip())
                 done, running = done + 1, False

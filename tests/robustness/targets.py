@@ -92,8 +92,8 @@ COMMANDS = (
     Target("train", "training/train.xml", damaged_xml, commands.train, 0.25),
     Target("evaluate", "faces.xml", damaged_xml, commands.evaluate, 0.7),
     Target("evaluate-model", "models/full.*", _model, commands.evaluate, 0.7),
-    Target("benchmark", "models/full.*", _model, commands.benchmark, 0.1),
-    Target("table3", "models/full.*", _model, commands.table3, 0.2),
+    Target("benchmark", "models/full.[de]*", _model, commands.benchmark, 0.5),
+    Target("table3", "models/full.[de]*", _model, commands.table3, 0.2),
     Target("model-info", "models/*.*", _model, commands.model("info"), 2),
     Target("model-expand", "models/*.*", _model, commands.model("expand"), 1),
     Target("model-slim", "models/*.*", _model, commands.model("slim"), 1),
@@ -121,7 +121,7 @@ COMMANDS = (
     ),
     Target("detector-info", "detector/*.*", _model, commands.detector_info, 0.5),
     Target("detector-evaluate", "detector/*.*", _model, commands.detector_evaluate, 0.1),
-    Target("detector-train", "w300/*.pts", damaged_text, commands.detector_train, 0.05),
+    Target("detector-train", "faces.xml", damaged_xml, commands.detector_train, 0.5),
 )
 
 TARGETS = {target.name: target for target in (*READERS, *COMMANDS)}
