@@ -58,6 +58,10 @@ class DataError(EfldError):
         return type(self), (self.source, self.problem, self.line)
 
 
+class OutputError(DataError):
+    """A file or folder that cannot be written; it ends a bulk run, since the next cannot either."""
+
+
 class ModelFormatError(DataError):
     """A file that is not a shape predictor, or a damaged one."""
 
@@ -94,8 +98,8 @@ class Problems:
         return len(self.errors)
 
     def add(self, error: EfldError) -> None:
-        """Note `error`, or raise it in a strict run."""
-        if self.strict:
+        """Note `error`, or raise it in a strict run, or where it is of an output."""
+        if self.strict or isinstance(error, OutputError):
             raise error
         self.errors.append(error)
         if self.report is not None:

@@ -161,7 +161,9 @@ def list_inputs(images: tuple[str, ...]) -> list[str]:
         if image == _STDIN or path.is_file():
             names.append(image)
         elif path.is_dir():
-            inside = sorted(paths.list_files(image, validExts=IMAGE_SUFFIXES))
+            listed = paths.list_files(image, validExts=IMAGE_SUFFIXES)
+            # A pipe that lies in a folder would be waited for without end.
+            inside = sorted(name for name in listed if not Path(name).is_fifo())
             if not inside:
                 raise DataError(image, "is a folder without a picture")
             names.extend(inside)

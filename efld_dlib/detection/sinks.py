@@ -75,16 +75,20 @@ class JsonLinesSink:
         self.stream.write(_as_json(entry, self.stream) + "\n")
 
 
+_HEAD = '{"images": [\n'
+
+
 class JsonSink(JsonLinesSink):
     """One JSON document: ``{"images": [...]}``, written as the pictures come."""
 
     def __init__(self, stream: TextIO, chosen: Sequence[Feature]) -> None:
         super().__init__(stream, chosen)
-        self.stream.write('{"images": [')
-        self.separator = "\n"
+        # Not yet written, so that nothing stands there where the first picture ends it all.
+        self.separator = _HEAD
 
     def close(self) -> None:
-        self.stream.write("\n]}\n")
+        head = _HEAD if self.separator == _HEAD else "\n"
+        self.stream.write(f"{head}]}}\n")
 
     def _entry(self, entry: dict[str, Any]) -> None:
         self.stream.write(self.separator + _as_json(entry, self.stream))

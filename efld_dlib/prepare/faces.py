@@ -13,7 +13,7 @@ from ..annotation import Box, FaceAnnotation, ImageRecord
 from ..detection.detectors import Detection, FrontalDetector
 from ..detection.matching import match_detections
 from ..errors import DataError, EfldError, OptionError, Problems
-from ..files import write_text
+from ..files import appending, write_text
 from ..images import read_image, to_gray
 from ..parallel import parallel_map, progress
 from ..scheme import SCHEMES
@@ -106,7 +106,7 @@ def _detect_all(
         if isinstance(digest, str) and digest not in known
     }
     cache.parent.mkdir(parents=True, exist_ok=True)
-    with cache.open("a", encoding="utf-8") as journal:
+    with appending(cache) as journal:
         results = parallel_map(_detect, list(unknown.values()), jobs)
         shown = progress(results, len(unknown), "detecting", show_progress)
         for digest, detections in zip(unknown, shown, strict=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..annotation import Box, FaceAnnotation, ImageRecord
-from ..files import write_text
+from ..files import appending, write_text
 from ..parallel import parallel_map, progress
 from .samples import CropJob, make_samples
 
@@ -39,7 +39,7 @@ def resumable_samples(
     path = folder / JOURNAL
     done = _read(path, jobs)
     write_text(path, "".join(done))
-    with path.open("a", encoding="utf-8") as journal:
+    with appending(path) as journal:
         for job, line in zip(jobs, done, strict=False):
             yield _records(job, line)
         rest = list(jobs[len(done) :])
