@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -133,6 +134,7 @@ def train(
         if refit is not None or slim_file:
             _improve(temporary, records, refit, slim_file)
     seconds = time.monotonic() - started
+    written = output.stat()
 
     train_nme = evaluate(output, records, boxes="file", jobs=jobs).nme if measure else None
     validation_nme = (
@@ -147,6 +149,9 @@ def train(
         train_nme=train_nme,
         validation_nme=validation_nme,
     )
+    # Renaming made a new file, so another run's is another one.
+    if not os.path.samestat(written, output.stat()):
+        raise TrainingError(f"{output} was replaced by another run meanwhile; its report is not")
     finishing = {"refit": None if refit is None else asdict(refit), "slim": slim_file}
     write_json(result.report, {**_report(result, xml, options, preset), **finishing})
     return result
