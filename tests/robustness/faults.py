@@ -60,7 +60,7 @@ class Job:
 _PREPARE = ("prepare", "tree", "-o", "xml", "-j", "2")
 _TRAIN = ("train", "sound", "-o", "out/m.dat", "-j", "2", "--set", "cascade_depth=4", "--no-slim")
 _TREES = ("--set", "num_trees_per_cascade_level=60", "--set", "oversampling_amount=10")
-_PACK = ("model", "compress", "sound.dat", "-o", "out/m.efld", "--usage", "sound/train.xml")
+_PACK = ("model", "compress", "sound.dat", "-o", "out/m.efld")
 
 JOBS = {
     job.name: job

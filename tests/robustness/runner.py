@@ -81,7 +81,9 @@ def draw_cases(count: int, seed: int, names: Iterable[str] = TARGETS) -> list[Ca
     ]
 
 
-def run_cases(cases: Sequence[Case], samples: Path, processes: int = 2) -> Tally:
+def run_cases(
+    cases: Sequence[Case], samples: Path, processes: int = 2, hang: float = HANG
+) -> Tally:
     """Run cases side by side.
 
     Parameters
@@ -90,24 +92,28 @@ def run_cases(cases: Sequence[Case], samples: Path, processes: int = 2) -> Tally
     samples : Path
         As `samples.make_samples` writes them.
     processes : int
+    hang : float
+        Seconds after which a case hangs, but for the first of a process.
     """
     parts = [list(cases[i::processes]) for i in range(processes)]
     tally = Tally()
     with ThreadPoolExecutor(processes) as pool:
-        for part in pool.map(lambda part: _run_part(part, samples), parts):
+        for part in pool.map(lambda part: _run_part(part, samples, hang), parts):
             tally.join(part)
     return tally
 
 
-def _run_part(cases: list[Case], samples: Path) -> Tally:
+def _run_part(cases: list[Case], samples: Path, hang: float) -> Tally:
     tally = Tally()
     while cases:
         with tempfile.TemporaryFile() as complaints:
-            cases = _run_batch(cases, samples, tally, complaints)
+            cases = _run_batch(cases, samples, tally, complaints, hang)
     return tally
 
 
-def _run_batch(cases: list[Case], samples: Path, tally: Tally, complaints: IO[bytes]) -> list[Case]:
+def _run_batch(
+    cases: list[Case], samples: Path, tally: Tally, complaints: IO[bytes], hang: float
+) -> list[Case]:
     """Run a batch to its end, or to a case that ends it; returns the cases after that one."""
     child = subprocess.Popen(
         [sys.executable, "-m", "tests.robustness.batch", str(samples)],
@@ -130,7 +136,7 @@ def _run_batch(cases: list[Case], samples: Path, tally: Tally, complaints: IO[by
             if line.startswith("memory "):
                 tally.memory = max(tally.memory, int(line.split()[1]))
             elif line.startswith("start "):
-                limit, running = (HANG if done else _START), True
+                limit, running = (hang if done else _START), True
             else:
                 tally.add(cases[done], line.strip())
                 done, running = done + 1, False
@@ -141,8 +147,8 @@ def _run_batch(cases: list[Case], samples: Path, tally: Tally, complaints: IO[by
         child.kill()
         child.wait()
         child.stdout.close()
-    if done == len(cases):
-        return []
+    if done == len(cases) or (done and not running and child.returncode == 0):
+        return cases[done:]
     complaints.seek(0)
     said = complaints.read()[-1500:].decode("utf-8", "replace")
     tally.add(cases[done], f"failed {problem if running else 'between cases: ' + problem}\n{said}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import commands, readers
+from . import commands, readers, self_test
 from .mutations import (
     Random,
     damaged_bytes,
@@ -126,3 +126,9 @@ COMMANDS = (
 
 TARGETS = {target.name: target for target in (*READERS, *COMMANDS)}
 """By name."""
+
+SELF_TEST = {
+    f"self-{run.__name__}": Target(f"self-{run.__name__}", "w300/*.pts", damaged_text, run)
+    for run in (self_test.die, self_test.hang, self_test.memory, self_test.fail, self_test.nameless)
+}
+"""What the harness must notice, by name."""
