@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TypeVar
 
 import cv2
@@ -81,7 +82,9 @@ def parallel_map(
         initializer=_quiet_worker,
     )
     try:
-        yield from executor.map(function, items, chunksize=chunk)
+        with _interrupts_blocked():
+            results = executor.map(function, items, chunksize=chunk)
+        yield from results
     except BrokenProcessPool as error:
         raise EfldError(
             "a worker process died: out of memory, or a script that starts processes without "
@@ -92,9 +95,22 @@ def parallel_map(
         executor.shutdown(wait=False, cancel_futures=True)
 
 
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach, not even while they import; it is the parent's."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _quiet_worker() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Ctrl-C is the parent's to handle; OpenCV's own threads would compete with the processes.
+    # Ctrl-C is the parent's to handle, on Windows too; OpenCV's own threads would compete with the processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
 
