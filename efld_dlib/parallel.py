@@ -97,7 +97,7 @@ def parallel_map(
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach, not even while they import; it is the parent's."""
+    """Keep Ctrl-C, which is the parent's, from processes that start here: even while they import."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -110,7 +110,7 @@ def _interrupts_blocked() -> Iterator[None]:
 
 def _quiet_worker() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Ctrl-C is the parent's to handle, on Windows too; OpenCV's own threads would compete with the processes.
+    # Ctrl-C is the parent's, on Windows too; OpenCV's threads would compete with the processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
 
