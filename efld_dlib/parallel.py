@@ -97,7 +97,7 @@ def parallel_map(
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Keep Ctrl-C, which is the parent's, from processes that start here: even while they import."""
+    """Keep Ctrl-C, which is the parent's, from processes that start here: while they import too."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
