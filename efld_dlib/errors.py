@@ -14,10 +14,13 @@ left out."""
 # Line breaks, what steers a terminal, and what turns the direction of writing: a file's name or
 # content must not be able to forge what is printed.
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_LONG_WORD = re.compile(r"\S{500,}")
 
 
 def printable(text: str) -> str:
     """`text` as one line of bounded length in which nothing steers a terminal."""
+    # What is cut first is what is too long for a word, so that the sentence about it stays.
+    text = _LONG_WORD.sub(lambda word: f"{word[0][:300]}...{word[0][-180:]}", text)
     if len(text) > LONGEST_MESSAGE:
         text = f"{text[: LONGEST_MESSAGE - 300]} ... {text[-295:]}"
     return _UNSAFE.sub(lambda sign: ascii(sign[0])[1:-1], text)

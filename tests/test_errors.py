@@ -82,3 +82,6 @@ def test_a_message_is_one_line_of_bounded_length_that_steers_no_terminal():
     assert len(long) <= errors.LONGEST_MESSAGE + 5
     assert long.startswith("there is no preset 'aaa")
     assert long.endswith("aaa'; choose small")
+    many = str(OptionError("x" * 1000 + " is not known; there are " + "some, " * 1000))
+    assert "x is not known; there are some" in many
+    assert len(many) <= errors.LONGEST_MESSAGE + 5

@@ -146,8 +146,8 @@ def detections(count: int, allowed: int) -> None:
 @main.command()
 @click.option("--faces", default=100_000, show_default=True)
 @click.option("--allowed", default=1024, show_default=True, help="Memory of a command, MB.")
-@click.option("--prepare/--no-prepare", default=True, help="Also prepare and split [default: on].")
-def xml(faces: int, allowed: int, prepare: bool) -> None:
+@click.option("--only", multiple=True, help="Commands, such as 'xml info' or 'prepare large.xml'.")
+def xml(faces: int, allowed: int, only: tuple[str, ...]) -> None:
     """Commands on an XML of many faces, and their memory."""
     commands = [
         ["xml", "check", "large.xml"],
@@ -156,15 +156,16 @@ def xml(faces: int, allowed: int, prepare: bool) -> None:
         ["xml", "split", "large.xml", "--train", "a.xml", "--held-out", "b.xml"],
         ["xml", "imglab", "large.xml", "-o", "again.xml"],
         ["xml", "view", "large.xml", "-o", "sheet.png", "--order", "random"],
+        ["prepare", "large.xml", "-o", "prepared", "--variants", "1"],
     ]
-    if prepare:
-        commands.append(["prepare", "large.xml", "-o", "prepared", "--variants", "1"])
     worst = 0
     with tempfile.TemporaryDirectory(prefix="efld-load-") as name:
         folder = Path(name)
         size = large_xml(folder, faces).stat().st_size
         click.echo(f"{faces} faces, {size / 1e6:.0f} MB of XML")
         for command in commands:
+            if only and " ".join(command[:2]) not in only:
+                continue
             code, seconds, peak = peak_of(command, folder)
             worst = max(worst, peak)
             told = " ".join(command[:2])
