@@ -29,7 +29,7 @@ SOURCE := $(if $(DATA),$(DATA),$(SAMPLE))
 JOBS_OPTION := $(if $(JOBS),--jobs $(JOBS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train evaluate benchmark benchmark-extract ablation detector test lint clean
+.PHONY: help setup data train evaluate benchmark benchmark-extract ablation detector test robustness lint clean
 
 help: ## this list
 	@echo "Targets:"
@@ -105,6 +105,9 @@ test: $(READY) ## run the tests (those that need real data look in EFLD_DATA, th
 	@$(RUN)/python -m coverage erase
 	@$(RUN)/python -m pytest --cov --cov-report= $(TESTS)
 	@$(RUN)/python -m coverage report --fail-under=90
+
+robustness: $(READY) ## damage files of every kind and give them to every reader and command
+	@$(RUN)/python -m tests.robustness --cases 5000 --seed 1
 
 lint: $(READY) ## check format, style and types
 	@$(RUN)/ruff format --check .

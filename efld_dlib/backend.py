@@ -19,6 +19,9 @@ def load_dlib() -> ModuleType:
     try:
         return importlib.import_module("dlib")
     except ImportError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            # Ctrl-C in the middle of its start, which it takes for a failure of its own.
+            raise error.__cause__ from None
         raise MissingDependencyError(
             f"dlib cannot be imported ({error}): install it prebuilt with 'pip install dlib-bin', "
             "or compile it with 'pip install dlib' (needs cmake and a C++ compiler)"

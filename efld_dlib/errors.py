@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+LONGEST_MESSAGE = 1200
+"""Characters of a message; of a longer one, as when a whole file stands in one line, the middle is
+left out."""
+
+# Line breaks, what steers a terminal, and what turns the direction of writing: a file's name or
+# content must not be able to forge what is printed.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_LONG_WORD = re.compile(r"\S{500,}")
+
+
+def printable(text: str) -> str:
+    """`text` as one line of bounded length in which nothing steers a terminal."""
+    # What is cut first is what is too long for a word, so that the sentence about it stays.
+    text = _LONG_WORD.sub(lambda word: f"{word[0][:300]}...{word[0][-180:]}", text)
+    if len(text) > LONGEST_MESSAGE:
+        text = f"{text[: LONGEST_MESSAGE - 300]} ... {text[-295:]}"
+    return _UNSAFE.sub(lambda sign: ascii(sign[0])[1:-1], text)
 
 
 class EfldError(Exception):
@@ -13,6 +32,9 @@ class EfldError(Exception):
     The message names the file and the thing that is wrong in it; the command line prints it as one
     line and ends with exit code 2.
     """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class DataError(EfldError):
@@ -37,6 +59,10 @@ class DataError(EfldError):
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
         return type(self), (self.source, self.problem, self.line)
+
+
+class OutputError(DataError):
+    """A file or folder that cannot be written; it ends a bulk run, since the next cannot either."""
 
 
 class ModelFormatError(DataError):
@@ -75,8 +101,8 @@ class Problems:
         return len(self.errors)
 
     def add(self, error: EfldError) -> None:
-        """Note `error`, or raise it in a strict run."""
-        if self.strict:
+        """Note `error`, or raise it in a strict run, or where it is of an output."""
+        if self.strict or isinstance(error, OutputError):
             raise error
         self.errors.append(error)
         if self.report is not None:

@@ -1,16 +1,73 @@
-"""Writing files so that a reader never meets half of one."""
+"""Writing files so that a reader never meets half of one, and reading what is a file indeed."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from .errors import DataError
+from .errors import OutputError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+MAX_BYTES = 2 << 30
+"""Largest file that is read into memory as a whole."""
+
+# What the system says when there is no room left, of whatever kind.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def require_regular(path: str | Path, pipes: bool = False) -> None:
+    """Refuse what is no file: a data set may hold links to devices, which never end.
+
+    Parameters
+    ----------
+    path : path
+    pipes : bool
+        Whether a pipe will do, such as the shell's ``<(command)``.
+
+    Raises
+    ------
+    OSError
+        It is missing, a folder, a device, or a pipe; with a text to print.
+    """
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode) and not (pipes and stat.S_ISFIFO(mode)):
+        raise OSError(errno.EINVAL, "a device, a pipe or a socket, not a file")
+
+
+def read_bytes(path: str | Path, pipes: bool = False) -> bytes:
+    """The bytes of a file, of which there may be `MAX_BYTES`; errors as of `require_regular`."""
+    require_regular(path, pipes)
+    data = bytearray()
+    with Path(path).open("rb") as file:
+        if os.fstat(file.fileno()).st_size <= MAX_BYTES:
+            while chunk := file.read(1 << 20):
+                data += chunk
+                if len(data) > MAX_BYTES:
+                    break
+            else:
+                return bytes(data)
+    raise OSError(errno.EFBIG, f"larger than {MAX_BYTES >> 30} GB")
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether `path` is a file; no name, however long or odd, is an error."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 @contextmanager
@@ -22,29 +79,56 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
     Raises
     ------
-    DataError
-        When the folder cannot be made or written to.
+    OutputError
+        When the folder cannot be made or written to, or there is no room left.
     """
     target = Path(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
-            raise DataError(target, "is a folder, not a file to write")
+            raise OutputError(target, "is a folder, not a file to write")
         if target.exists() and not target.is_file():
             # Renaming over /dev/null would replace the device for everyone.
-            raise DataError(target, "is a device or a pipe, not a file to write")
+            raise OutputError(target, "is a device or a pipe, not a file to write")
         handle, name = tempfile.mkstemp(
             prefix=f".{target.stem[:40]}-", suffix=target.suffix, dir=target.parent
         )
         os.close(handle)
     except OSError as error:
-        raise DataError(target, f"cannot be written ({error.strerror})") from error
+        raise OutputError(target, f"cannot be written ({error.strerror})") from error
     temporary = Path(name)
     try:
         yield temporary
         _publish(temporary, target)
+    except OSError as error:
+        if not _is_of(error, name):
+            raise
+        raise OutputError(target, f"cannot be written ({error.strerror})") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_of(error: OSError, name: str) -> bool:
+    """Whether `error` is one of the output: others go wrong meanwhile, such as of the inputs."""
+    return error.filename == name or (error.filename is None and error.errno in _NO_ROOM)
+
+
+@contextmanager
+def appending(target: str | Path) -> Iterator[TextIO]:
+    """A text file to add lines to; the lines that are whole outlast an interruption.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written, or there is no room left.
+    """
+    try:
+        with Path(target).open("a", encoding="utf-8") as file:
+            yield file
+    except OSError as error:
+        if not _is_of(error, str(target)):
+            raise
+        raise OutputError(target, f"cannot be written ({error.strerror})") from error
 
 
 # The only way to read the mask is to set it, which is done once, before any thread is there.
@@ -58,7 +142,38 @@ def _publish(temporary: Path, target: Path) -> None:
         os.chmod(temporary, 0o666 & ~_UMASK)
         os.replace(temporary, target)
     except OSError as error:
-        raise DataError(target, f"cannot be written ({error.strerror})") from error
+        raise OutputError(target, f"cannot be written ({error.strerror})") from error
+
+
+@contextmanager
+def exclusive(folder: str | Path) -> Iterator[None]:
+    """Keep other runs of the toolkit from writing to `folder`, which is made if need be.
+
+    The system forgets the lock when the process ends, however it ends. Where there are no such
+    locks (Windows, some network drives) nothing is kept.
+
+    Raises
+    ------
+    OutputError
+        Another run is writing there, or the folder cannot be made.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(folder, f"cannot be made a folder ({error.strerror})") from error
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN):
+                raise OutputError(folder, "another run is writing to this folder") from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_text(target: str | Path, text: str) -> None:

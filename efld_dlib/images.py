@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from .annotation import Box, FloatArray
 from .errors import DataError, OptionError
+from .files import read_bytes
+from .picture_size import too_large
 
 Image = NDArray[np.uint8]
 ColorOrder = Literal["rgb", "bgr", "gray"]
@@ -47,7 +49,8 @@ def read_image(source: ImageSource, color: ColorOrder | None = None) -> Image:
     Raises
     ------
     DataError
-        The file is missing, empty or no picture; the array has another shape, type or range.
+        The file is missing, empty, no picture, or one of more than `picture_size.MAX_PIXELS`; the
+        array has another shape, type or range.
     OptionError
         The colour order of an array is not stated, or is not one of the three.
     """
@@ -56,7 +59,7 @@ def read_image(source: ImageSource, color: ColorOrder | None = None) -> Image:
     if isinstance(source, bytes):
         return _decode(source, "<bytes>")
     try:
-        data = Path(source).read_bytes()
+        data = read_bytes(source, pipes=True)
     except OSError as error:
         raise DataError(source, f"cannot be read ({error.strerror})") from error
     return _decode(data, source)
@@ -65,6 +68,8 @@ def read_image(source: ImageSource, color: ColorOrder | None = None) -> Image:
 def _decode(data: bytes, name: str | Path) -> Image:
     if not data:
         raise DataError(name, "is empty")
+    if problem := too_large(data):
+        raise DataError(name, problem)
     try:
         # IMREAD_COLOR also turns the picture upright by its EXIF tag, and reduces it to 8 bit.
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)

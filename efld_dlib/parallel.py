@@ -6,9 +6,11 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -87,7 +89,9 @@ def parallel_map(
         initializer=_quiet_worker,
     )
     try:
-        yield from executor.map(function, items, chunksize=chunk)
+        with _interrupts_blocked():
+            results = executor.map(function, items, chunksize=chunk)
+        yield from results
     except BrokenProcessPool as error:
         raise EfldError(
             "a worker process died: out of memory, or a script that starts processes without "
@@ -98,9 +102,31 @@ def parallel_map(
         executor.shutdown(wait=False, cancel_futures=True)
 
 
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Keep Ctrl-C, which is the parent's, from processes that start here: while they import too."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _quiet_worker() -> None:
-    # Ctrl-C is the parent's to handle; OpenCV's own threads would compete with the processes.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Ctrl-C is the parent's, on Windows too; OpenCV's threads would compete with the processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import cv2
 
     cv2.setNumThreads(1)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent was killed, which has no more word for it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

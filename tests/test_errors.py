@@ -72,3 +72,16 @@ def test_a_fault_of_the_program_is_never_collected():
     with pytest.raises(ZeroDivisionError), problems.skipping():
         _ = 1 / 0
     assert len(problems) == 0
+
+
+def test_a_message_is_one_line_of_bounded_length_that_steers_no_terminal():
+    name = "a\nError: b\x1b]0;title\x07\u202egpj.exe"
+    assert str(DataError(name, "is bad")) == (r"a\nError: b\x1b]0;title\x07\u202egpj.exe: is bad")
+    assert str(DataError("é 顔.jpg", "is bad")) == "é 顔.jpg: is bad"
+    long = str(OptionError("there is no preset '" + "a" * 100_000 + "'; choose small"))
+    assert len(long) <= errors.LONGEST_MESSAGE + 5
+    assert long.startswith("there is no preset 'aaa")
+    assert long.endswith("aaa'; choose small")
+    many = str(OptionError("x" * 1000 + " is not known; there are " + "some, " * 1000))
+    assert "x is not known; there are some" in many
+    assert len(many) <= errors.LONGEST_MESSAGE + 5

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
 import subprocess
 import sys
+import threading
 
 import pytest
 
+from efld_dlib import files
 from efld_dlib.errors import DataError
-from efld_dlib.files import atomic_path, write_json, write_text
+from efld_dlib.files import atomic_path, is_file, read_bytes, write_json, write_text
 
 
 def test_the_target_appears_only_at_the_end(tmp_path):
@@ -126,3 +129,60 @@ def test_a_value_that_json_cannot_hold_leaves_the_old_file(tmp_path):
         write_json(tmp_path / "out.json", [object()])
     assert json.loads((tmp_path / "out.json").read_text()) == [1]
     assert os.listdir(tmp_path) == ["out.json"]
+
+
+def test_there_is_no_room_left(tmp_path):
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+
+    def fail(error):
+        with atomic_path(target):
+            raise error
+
+    with pytest.raises(DataError, match=r"out\.txt: cannot be written \(No space left on device\)"):
+        fail(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    # Of another file, and of another kind: no matter of the output.
+    for error in (OSError(errno.EIO, "gone", "in.jpg"), FileNotFoundError(errno.ENOENT, "no")):
+        with pytest.raises(type(error)) as caught:
+            fail(error)
+        assert caught.value is error
+    assert os.listdir(tmp_path) == ["out.txt"]
+    assert target.read_text() == "old"
+
+
+def test_only_files_are_read(tmp_path):
+    (tmp_path / "a").write_bytes(b"x" * 3_000_000)
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    assert read_bytes(tmp_path / "link") == b"x" * 3_000_000
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("zero", "pipe"):
+        with pytest.raises(OSError, match="a device, a pipe or a socket"):
+            read_bytes(tmp_path / name)
+    with pytest.raises(IsADirectoryError):
+        read_bytes(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        read_bytes(tmp_path / "gone")
+
+
+def test_a_pipe_is_read_where_it_will_do(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(b"data",))
+    writer.start()
+    assert read_bytes(tmp_path / "pipe", pipes=True) == b"data"
+    writer.join()
+
+
+def test_a_file_that_is_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "MAX_BYTES", 1000)
+    (tmp_path / "a").write_bytes(b"x" * 1000)
+    assert len(read_bytes(tmp_path / "a")) == 1000
+    (tmp_path / "a").write_bytes(b"x" * 1001)
+    with pytest.raises(OSError, match="larger than"):
+        read_bytes(tmp_path / "a")
+
+
+def test_no_name_is_an_error_to_ask_for(tmp_path):
+    assert is_file(__file__)
+    assert not is_file(tmp_path / ("a" * 5000))
+    assert not is_file("a\0b")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from efld_dlib import backend
 from efld_dlib.errors import DataError, EfldError, OptionError
 from efld_dlib.parallel import available_cores, parallel_map, progress, resolve_jobs
 
@@ -94,3 +97,23 @@ def die(number):
 def test_a_worker_that_dies_is_an_error_and_no_hang():
     with pytest.raises(EfldError, match="worker process died"):
         list(parallel_map(die, [1, 2, 3], 2, chunk=1))
+
+
+def interrupted(number):
+    os.kill(os.getpid(), signal.SIGINT)
+    return number
+
+
+def test_ctrl_c_does_not_reach_the_workers():
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    assert list(parallel_map(interrupted, [1, 2, 3], 2, 1)) == [1, 2, 3]
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+
+
+def test_ctrl_c_while_dlib_starts_is_no_missing_package(monkeypatch):
+    def import_module(name):
+        raise ImportError("initialization failed") from KeyboardInterrupt()
+
+    monkeypatch.setattr(backend, "importlib", SimpleNamespace(import_module=import_module))
+    with pytest.raises(KeyboardInterrupt):
+        backend.load_dlib()

@@ -30,7 +30,9 @@ def list_inputs(images: tuple[str, ...]) -> list[str]:
 
             from ..images import IMAGE_SUFFIXES
 
-            inside = sorted(paths.list_files(image, validExts=IMAGE_SUFFIXES))
+            listed = paths.list_files(image, validExts=IMAGE_SUFFIXES)
+            # A pipe that lies in a folder would be waited for without end.
+            inside = sorted(name for name in listed if not Path(name).is_fifo())
             if not inside:
                 raise DataError(image, "is a folder without a picture")
             names.extend(inside)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sys
 from types import FrameType
@@ -10,7 +12,7 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..errors import EfldError
+from ..errors import EfldError, printable
 from .lazy import LazyGroup
 
 COMMANDS = {
@@ -43,9 +45,20 @@ class _Group(LazyGroup):
             return super().invoke(ctx)
         except EfldError as error:
             raise _BadInput(str(error)) from error
+        except MemoryError as error:
+            raise _BadInput(printable(f"there is not enough memory ({error})")) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # click ends quietly: whoever read the output has enough of it
+            raise _BadInput(_told(error)) from error
         except KeyboardInterrupt:
             click.echo("\nInterrupted; nothing half-written was left behind.", err=True)
             ctx.exit(130)
+
+
+def _told(error: OSError) -> str:
+    name = "the output" if error.filename is None else error.filename
+    return printable(f"{name}: {error.strerror or error}")
 
 
 @click.group(cls=_Group, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
@@ -65,13 +78,37 @@ def cli() -> None:
     """
 
 
-def _on_terminate(number: int, frame: FrameType | None) -> None:
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    # Once: what is being tidied up must not be interrupted by the same impatience.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def main() -> None:
     """Entry point of `efld-dlib`."""
     # A polite kill gets the same orderly end as Ctrl-C: children stopped, temporary files removed.
-    signal.signal(signal.SIGTERM, _on_terminate)
-    cli(prog_name="efld-dlib")
-    sys.exit(0)
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
+    _open_streams()
+    try:
+        cli(prog_name="efld-dlib")
+    except OSError as error:  # of --help and --version, which are no commands
+        click.echo(f"Error: {_told(error)}", err=True)
+        sys.exit(2)
+    finally:
+        # Everything is written or removed; what is left is Python's own end.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _open_streams() -> None:
+    """Give the process the streams that its caller closed, as in ``efld-dlib ... >&-``: without
+    them the next file that is opened would take their place.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115

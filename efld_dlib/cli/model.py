@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import click
 
-from ..errors import OptionError, Problems
+from ..errors import OptionError, Problems, printable
 from .model_compress import compress
 from .options import finish, jobs_option, open_records, strict_option, subset_option, warn
 
@@ -55,11 +55,11 @@ def _text(found: dict[str, Any]) -> str:
         lines.append(f"{role}: " + ", ".join(f"{name} {value}" for name, value in sizes.items()))
     lines.append("bytes by part:")
     lines += [f"  {name:14}{size:>10}" for name, size in found["part_bytes"].items()]
-    lines.append(f"licence: {found['licence'] or 'not stated'}")
+    lines.append(f"licence: {printable(str(found['licence'] or 'not stated'))}")
     if found["metadata"]:
         lines.append("metadata:")
         lines += [
-            f"  {name}: {value if isinstance(value, str) else json.dumps(value)}"
+            printable(f"  {name}: {value if isinstance(value, str) else json.dumps(value)}")
             for name, value in found["metadata"].items()
         ]
     return "\n".join(lines)

@@ -181,8 +181,8 @@ def _metadata(file: Path, points: int, licence: str | None, scheme: str | None) 
     report = file.with_suffix(".json")
     if report.is_file():
         try:
-            found = json.loads(report.read_text(encoding="utf-8"))
-        except ValueError as error:
+            found = json.loads(report.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
             raise DataError(report, f"is no JSON ({error})") from error
         if isinstance(found, dict):
             metadata |= {name: found[name] for name in _REPORTED if name in found}

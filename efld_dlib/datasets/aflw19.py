@@ -96,7 +96,7 @@ class _Table:
         names = mat.strings("nameList")
         count = len(names)
         data = mat.numbers("data", (count, 38))
-        order = mat.numbers("ra", (1, count), (count, 1)).ravel().astype(np.int64) - 1
+        order = mat.numbers("ra", (1, count), (count, 1)).ravel() - 1
         if not np.array_equal(np.sort(order), np.arange(count)):
             raise DataError(path, f"variable 'ra' is not a permutation of 1 to {count}")
         return cls(
@@ -105,7 +105,7 @@ class _Table:
             np.stack([data[:, :19], data[:, 19:]], axis=2),
             mat.numbers("mask_new", (count, 19)) > 0,
             mat.numbers("bbox", (count, 4)),
-            order,
+            order.astype(np.int64),
         )
 
     def members(self, subset: str) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
@@ -65,6 +66,8 @@ _TABLES = {
     "poses": ("facepose", "roll, pitch, yaw"),
     "metadata": ("facemetadata", "sex, occluded, glasses, bw"),
 }
+_VIRTUAL = re.compile(r"\s*create\s+virtual", re.IGNORECASE)
+_LONGEST_VALUE = 1 << 20
 _FACES = "SELECT face_id, file_id FROM faces ORDER BY face_id"
 _IMAGES = "SELECT file_id, filepath, width, height FROM faceimages ORDER BY image_id"
 
@@ -83,6 +86,7 @@ def read_database(path: Path) -> Database:
     address = f"{path.resolve().as_uri()}?mode=ro"
     try:
         with closing(sqlite3.connect(address, uri=True)) as connection:
+            _require_tables(path, connection)
             connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
             tables = {
                 name: _by_face(connection.execute(f"SELECT face_id, {columns} FROM {table}"))
@@ -91,6 +95,19 @@ def read_database(path: Path) -> Database:
             return Database(path, list(_faces(connection)), **tables)
     except sqlite3.Error as error:
         raise DataError(path, f"is not AFLW's database ({error})") from error
+
+
+def _require_tables(path: Path, connection: sqlite3.Connection) -> None:
+    """Refuse what only looks like a table: a view or virtual table is a program that may not end,
+    and a value may be computed to any length.
+    """
+    if hasattr(connection, "setlimit"):  # Python 3.11
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+    entries = connection.execute("SELECT lower(name), sql FROM sqlite_master WHERE type = 'table'")
+    tables = {name for name, sql in entries if not _VIRTUAL.match(str(sql))}
+    for table in ("faces", "faceimages", *(table for table, _ in _TABLES.values())):
+        if table not in tables:
+            raise DataError(path, f"is not AFLW's database (no such table: {table})")
 
 
 def _faces(connection: sqlite3.Connection) -> Iterator[FaceRow]:

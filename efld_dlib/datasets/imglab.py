@@ -20,7 +20,7 @@ from lxml import etree
 
 from ..annotation import Box, FaceAnnotation, FloatArray, ImageRecord
 from ..errors import DataError, Problems
-from ..files import atomic_path, write_text
+from ..files import atomic_path, require_regular, write_text
 from ..scheme import SCHEMES, part_name
 
 STYLESHEET_NAME = "image_metadata_stylesheet.xsl"
@@ -159,6 +159,7 @@ def read_imglab(
     source = Path(source)
     problems = problems if problems is not None else Problems(strict=True)
     try:
+        require_regular(source)
         with source.open("rb") as file:
             for element in _image_elements(file, source):
                 with problems.skipping():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..annotation import ImageRecord
 from ..errors import DataError, Problems
+from ..files import is_file, require_regular
 from .imglab import read_imglab
 from .reading import FolderCount
 
@@ -56,7 +57,7 @@ def read_imglab_checked(
     found = 0
     for record in read_imglab(source, scheme, problems):
         with problems.skipping():
-            if not record.path.is_file():
+            if not is_file(record.path):
                 raise DataError(source, f"names a picture that is not there: {record.path}")
             found += len(record.faces)
             yield record
@@ -67,6 +68,7 @@ def read_imglab_checked(
 def stated_scheme(source: Path) -> str | None:
     """The scheme that an XML's comment names, or None."""
     try:
+        require_regular(source)
         with source.open("rb") as file:
             match = _SCHEME.search(file.read(4096))
     except OSError:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..annotation import FloatArray
 from ..errors import DataError
+from ..files import read_bytes
 from .mat_tags import check_tags
 
 # What stands for version 7.3 in a header, by the writer's byte order.
@@ -90,7 +91,7 @@ def _load(path: Path, simplify: bool) -> dict[str, Any]:
     from scipy.io import loadmat
 
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of twice-named variables and the like
             if data[124:126] not in _HDF5_VERSIONS:

@@ -16,6 +16,7 @@ _MATRIX, _COMPRESSED = 14, 15
 _NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 9, 12, 13))
 _TEXT = _NUMBERS | {16, 17, 18}
 _MAX_DEPTH = 20
+_LARGEST = 512 << 20
 
 # Of an array: its flags (with the class in the lowest byte), dimensions and name.
 _ARRAY_HEAD = ((6, 8), (5, None), (1, None))
@@ -48,10 +49,18 @@ def check_tags(data: bytes) -> None:
     if mark in (b"IM", b"MI"):
         for kind, content in _elements(data[_HEADER:], order):
             if kind == _COMPRESSED:
-                for inner, array in _elements(zlib.decompress(content), order):
+                for inner, array in _elements(_unpacked(content), order):
                     _check_array(inner, array, order, 0)
             else:
                 _check_array(kind, content, order, 0)
+
+
+def _unpacked(content: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    data = unpacker.decompress(content, _LARGEST)
+    if not unpacker.eof:
+        raise ValueError("compressed element that is cut short, or unpacks to more than is read")
+    return data
 
 
 def _check_array(kind: int, content: bytes, order: ByteOrder, depth: int) -> None:

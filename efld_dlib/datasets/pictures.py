@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from ..errors import DataError
+from ..files import is_file
 from ..images import IMAGE_SUFFIXES
 
 _AFLW_NAME = re.compile(r"image\d{5}")
@@ -31,7 +32,7 @@ def find_picture(annotation: Path, stem: str | None = None) -> Path:
     # Not Path.with_suffix, which would take "v1.2" for a name with a suffix.
     for suffix in IMAGE_SUFFIXES:
         for candidate in (stem + suffix, stem + suffix.upper()):
-            if (annotation.parent / candidate).is_file():
+            if is_file(annotation.parent / candidate):
                 return annotation.parent / candidate
     for other in sorted(annotation.parent.glob(f"{_glob_escape(stem)}.*")):
         if other.suffix.lower() in IMAGE_SUFFIXES:
@@ -85,10 +86,12 @@ class Pictures:
         DataError
             There is no such picture, or there are several.
         """
+        if not isinstance(name, str):  # SQLite keeps whatever is put into a column
+            raise DataError(source, f"{thing}: its picture's name is no text")
         relative = PurePosixPath(name.replace("\\", "/").lstrip("/"))
         if relative.name and ".." not in relative.parts:
             for folder in self.folders:
-                if (folder / relative).is_file():
+                if is_file(folder / relative):
                     return folder / relative
             found = self._by_stem.get(relative.stem.lower(), [])
             if len(found) == 1:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..annotation import FloatArray
 from ..errors import DataError
-from ..files import write_text
+from ..files import read_bytes, write_text
 
 
 def read_pts(path: str | Path, n_points: int = 68) -> FloatArray:
@@ -63,7 +63,7 @@ def read_rows(path: str | Path, n_points: int) -> FloatArray:
 
 def _lines(path: str | Path) -> list[str]:
     try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
+        return read_bytes(path).decode("utf-8").splitlines()
     except OSError as error:
         raise DataError(path, f"cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:

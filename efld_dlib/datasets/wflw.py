@@ -16,6 +16,7 @@ import numpy as np
 
 from ..annotation import FaceAnnotation, ImageRecord
 from ..errors import DataError, OptionError, Problems
+from ..files import require_regular
 from ..scheme_maps import convert_face
 from .pictures import Pictures, files_below, require_folder
 from .reading import FolderCount, box_of_corners, merged, read_each
@@ -87,6 +88,7 @@ def _list(root: Path, name: str) -> Path:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
+        require_regular(path)
         with path.open(encoding="utf-8") as file:
             yield from ((number, line) for number, line in enumerate(file, start=1) if line.strip())
     except OSError as error:

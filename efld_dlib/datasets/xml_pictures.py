@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..backend import load_dlib
+from ..files import read_bytes
+from ..picture_size import too_large
 
 _JPEG = b"\xff\xd8\xff"
 # Signatures of formats that OpenCV reads; a usual dlib does not.
@@ -50,7 +52,7 @@ def picture_state(path: Path) -> PictureState:
     that turns a photograph upright, and fills the rest of a JPEG cut short with gray.
     """
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
         return PictureState(kind="picture-missing", problem="does not exist")
     except IsADirectoryError:
@@ -65,6 +67,8 @@ def picture_state(path: Path) -> PictureState:
             return PictureState(kind="picture-format", problem=f"is {name}, which dlib cannot read")
     if data.startswith(_JPEG) and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         return PictureState(kind="picture-damaged", problem="is cut short")
+    if problem := too_large(data):
+        return PictureState(kind="picture-damaged", problem=problem)
     try:
         height, width = load_dlib().load_grayscale_image(str(path)).shape
     except RuntimeError as error:

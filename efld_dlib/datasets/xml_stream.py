@@ -15,6 +15,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from ..errors import DataError
+from ..files import require_regular
 
 Report = Callable[[str, int, str], None]
 """Takes what is odd in a file: a kind of `xml_check.KINDS`, the line, and what is wrong."""
@@ -114,6 +115,7 @@ class XmlStream:
         """
         line = 1
         try:
+            require_regular(self.source)
             with self.source.open("rb") as file:
                 while not self.stopped and (chunk := file.readline(_CHUNK)):
                     if line == 1:

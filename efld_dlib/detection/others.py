@@ -73,7 +73,7 @@ class DlibCnnDetector:
         _require_file(model)
         try:
             self.network = load_dlib().cnn_face_detection_model_v1(str(model))
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             raise ModelFormatError(model, "is no detector network of dlib") from error
         self.upsample = upsample
 

@@ -58,6 +58,16 @@ def face_cells(face: Face, chosen: Sequence[Feature]) -> list[float | None]:
     return cells + [_number(value, 5) for value in face.features(chosen).values()]
 
 
+def _as_json(entry: dict[str, Any], stream: TextIO) -> str:
+    """The entry as one line; a name that `stream` cannot hold as it stands is escaped."""
+    text = json.dumps(entry, ensure_ascii=False)
+    try:
+        text.encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(entry)
+    return text
+
+
 def _number(value: float, digits: int = 2) -> float | None:
     return round(float(value), digits) if math.isfinite(value) else None
 
@@ -79,7 +89,10 @@ class JsonLinesSink:
         pass
 
     def _entry(self, entry: dict[str, Any]) -> None:
-        self.stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        self.stream.write(_as_json(entry, self.stream) + "\n")
+
+
+_HEAD = '{"images": [\n'
 
 
 class JsonSink(JsonLinesSink):
@@ -87,14 +100,15 @@ class JsonSink(JsonLinesSink):
 
     def __init__(self, stream: TextIO, chosen: Sequence[Feature]) -> None:
         super().__init__(stream, chosen)
-        self.stream.write('{"images": [')
-        self.separator = "\n"
+        # Not yet written, so that nothing stands there where the first picture ends it all.
+        self.separator = _HEAD
 
     def close(self) -> None:
-        self.stream.write("\n]}\n")
+        head = _HEAD if self.separator == _HEAD else "\n"
+        self.stream.write(f"{head}]}}\n")
 
     def _entry(self, entry: dict[str, Any]) -> None:
-        self.stream.write(self.separator + json.dumps(entry, ensure_ascii=False))
+        self.stream.write(self.separator + _as_json(entry, self.stream))
         self.separator = ",\n"
 
 
@@ -106,10 +120,12 @@ class CsvSink:
 
     def __init__(self, stream: TextIO, chosen: Sequence[Feature]) -> None:
         self.chosen = chosen
+        self.encoding = stream.encoding or "utf-8"
         self.writer = csv.writer(stream, lineterminator="\n")
         self.writer.writerow(["file", "face", *face_columns(chosen)])
 
     def faces(self, name: str, faces: Sequence[Face]) -> None:
+        name = name.encode(self.encoding, "backslashreplace").decode(self.encoding)
         for number, face in enumerate(faces):
             cells = face_cells(face, self.chosen)
             self.writer.writerow([name, number, *("" if cell is None else cell for cell in cells)])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 VERIFIER_FILE = "verifier.npz"
 
 _LARGEST = 127
+_LARGEST_FILE = 64 << 20
 
 
 def save_verifier(verifier: Verifier, target: Path) -> None:
@@ -51,15 +52,27 @@ def load_verifier(source: Path | Traversable) -> Verifier:
         raise DataError(str(source), f"cannot be read ({error.strerror})") from error
     weights, biases = [], []
     try:
+        _check_sizes(data)
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             for number in range(len(arrays.files) // 3):
                 scale = arrays[f"scale_{number}"]
                 weights.append((arrays[f"weights_{number}"] * scale).astype(np.float32))
                 biases.append(arrays[f"bias_{number}"].astype(np.float32))
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:
+        # A damaged archive makes zipfile and NumPy raise nearly anything: BadZipFile, zlib.error,
+        # NotImplementedError, EOFError, SyntaxError, MemoryError, …
         raise ModelFormatError(str(source), "is no verifier of a face detector") from error
     sizes = [each.shape for each in weights]
-    fits = bool(sizes) and sizes[0][0] == FEATURES and sizes[-1][-1] == OUTPUTS
-    if not fits or any(one[1] != two[0] for one, two in itertools.pairwise(sizes)):
+    widths = [FEATURES, *(each.shape[-1] for each in biases if each.ndim == 1)]
+    fits = len(widths) > 1 and sizes == list(itertools.pairwise(widths)) and widths[-1] == OUTPUTS
+    if not fits:
         raise ModelFormatError(str(source), f"is a verifier of other sizes: {sizes}")
+    if not all(np.isfinite(each).all() for each in (*weights, *biases)):
+        raise ModelFormatError(str(source), "holds a number that is not finite")
     return Verifier(tuple(weights), tuple(biases))
+
+
+def _check_sizes(data: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > _LARGEST_FILE:
+            raise ValueError("unpacks to more than any verifier is")

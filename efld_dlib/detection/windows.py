@@ -104,6 +104,6 @@ def _load(folder: Path) -> tuple[Any, ...]:
         path = folder / f"{view.name}{SUFFIX}"
         try:
             detectors.append(load_dlib().fhog_object_detector(str(path)))
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             raise ModelFormatError(path, "is no detector that dlib can read") from error
     return tuple(detectors)

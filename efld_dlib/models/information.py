@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelFormatError
+from ..files import read_bytes
 from .compact import is_efld, parse_efld
 from .dat import dat_bytes, float_bytes, parse_dat
 from .predictor import Predictor
@@ -29,7 +30,7 @@ def describe(path: str | Path) -> dict[str, Any]:
         The file cannot be read, or is damaged.
     """
     try:
-        data = Path(path).read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise ModelFormatError(path, f"cannot be read ({error.strerror})") from error
     metadata: dict[str, Any] = {}

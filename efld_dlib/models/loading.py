@@ -9,6 +9,7 @@ import numpy as np
 
 from ..backend import load_dlib
 from ..errors import ModelFormatError
+from ..files import read_bytes
 from ..scheme import SCHEMES
 from .compact import efld_roles, is_efld, parse_efld
 from .dat import parse_dat
@@ -119,7 +120,7 @@ def load_arrays(path: str | Path, role: str | None = None) -> Predictor:
 
 def _content(model: Path) -> bytes:
     try:
-        return model.read_bytes()
+        return read_bytes(model)
     except OSError as error:
         raise ModelFormatError(model, f"cannot be read ({error.strerror})") from error
 

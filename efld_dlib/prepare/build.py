@@ -21,7 +21,7 @@ from ..annotation import FloatArray, ImageRecord
 from ..datasets.imglab import write_imglab
 from ..datasets.split import choose_photographs
 from ..errors import DataError, OptionError, Problems
-from ..files import write_json
+from ..files import exclusive, write_json
 from ..images import FACE_SIZE
 from ..parallel import resolve_jobs
 from .augment import DEFAULT_AUGMENTATION, PRESETS, Step
@@ -168,11 +168,25 @@ def build_training_xml(
     Raises
     ------
     DataError
-        No face is left to train on; or a bad picture, in a run without `problems`.
+        No face is left to train on; another run is writing to `output`; or a bad picture, in a run
+        without `problems`.
     """
     options = options or PrepareOptions()
     problems = problems if problems is not None else Problems(strict=True)
     jobs, folder = resolve_jobs(jobs), Path(output)
+    with exclusive(folder):
+        return _build(records, folder, options, jobs, problems, show_progress, detections)
+
+
+def _build(
+    records: Iterable[ImageRecord],
+    folder: Path,
+    options: PrepareOptions,
+    jobs: int,
+    problems: Problems,
+    show_progress: bool,
+    detections: Path | None,
+) -> PrepareReport:
     faces, box_report, boxes = boxed_faces(
         list(records), detections or folder / CACHE, jobs, problems, show_progress
     )

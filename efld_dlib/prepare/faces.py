@@ -13,7 +13,7 @@ from ..annotation import Box, FaceAnnotation, ImageRecord
 from ..detection.detectors import Detection, FrontalDetector
 from ..detection.matching import match_detections
 from ..errors import DataError, EfldError, OptionError, Problems
-from ..files import write_text
+from ..files import appending, write_text
 from ..images import read_image, to_gray
 from ..parallel import parallel_map, progress
 from ..scheme import SCHEMES
@@ -106,7 +106,7 @@ def _detect_all(
         if isinstance(digest, str) and digest not in known
     }
     cache.parent.mkdir(parents=True, exist_ok=True)
-    with cache.open("a", encoding="utf-8") as journal:
+    with appending(cache) as journal:
         results = parallel_map(_detect, list(unknown.values()), jobs)
         shown = progress(results, len(unknown), "detecting", show_progress)
         for digest, detections in zip(unknown, shown, strict=True):
@@ -154,6 +154,6 @@ def _read_cache(cache: Path) -> dict[str, _Found]:
             entry: dict[str, Any] = json.loads(line)
             found = [Detection(Box(*row[:4]), row[4]) for row in entry["boxes"]]
             known[entry["sha256"]] = _Found(entry["sha256"], found)
-        except (ValueError, KeyError, TypeError, IndexError):
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
             continue
     return known

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..annotation import Box, FaceAnnotation, ImageRecord
-from ..files import write_text
+from ..files import appending, write_text
 from ..parallel import parallel_map, progress
 from .samples import CropJob, make_samples
 
@@ -39,7 +39,7 @@ def resumable_samples(
     path = folder / JOURNAL
     done = _read(path, jobs)
     write_text(path, "".join(done))
-    with path.open("a", encoding="utf-8") as journal:
+    with appending(path) as journal:
         for job, line in zip(jobs, done, strict=False):
             yield _records(job, line)
         rest = list(jobs[len(done) :])
@@ -88,7 +88,7 @@ def _read(path: Path, jobs: Sequence[CropJob]) -> list[str]:
     for job, line in zip(jobs, text.splitlines(keepends=True), strict=False):
         try:
             records = _records(job, line)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             break
         whole = len(records) == len(job.samples)
         if not line.endswith("\n") or not whole or not all(r.path.is_file() for r in records):

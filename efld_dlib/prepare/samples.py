@@ -14,7 +14,7 @@ import numpy as np
 from ..annotation import Box, FaceAnnotation, FloatArray, ImageRecord
 from ..detection.frame import default_box_map
 from ..detection.prediction import framed
-from ..errors import DataError
+from ..errors import OutputError
 from ..files import atomic_path
 from ..images import Image, canonical_crop, read_image, to_gray
 from ..pose import estimate_pose
@@ -110,7 +110,7 @@ def _make(job: CropJob, sample: Sample, gray: Image) -> ImageRecord:
     target = job.folder / f"{job.index:06d}-{stem}-{sample.number}.jpg"
     with atomic_path(target) as temporary:
         if not cv2.imwrite(str(temporary), image, [cv2.IMWRITE_JPEG_QUALITY, job.jpeg_quality]):
-            raise DataError(target, "cannot be written")
+            raise OutputError(target, "cannot be written")
     return ImageRecord(target, (replace(face, copies=1),), job.face.photograph)
 
 

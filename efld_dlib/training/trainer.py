@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from ..backend import load_dlib
 from ..datasets.imglab import read_imglab
 from ..errors import DataError, TrainingError
 from ..evaluation.protocol import evaluate
-from ..files import atomic_path, write_json
+from ..files import atomic_path, is_file, write_json
 from ..models.dat import dat_bytes, read_dat
 from ..models.slim import slim
 from ..parallel import available_cores
@@ -133,6 +134,7 @@ def train(
         if refit is not None or slim_file:
             _improve(temporary, records, refit, slim_file)
     seconds = time.monotonic() - started
+    written = output.stat()
 
     train_nme = evaluate(output, records, boxes="file", jobs=jobs).nme if measure else None
     validation_nme = (
@@ -147,6 +149,9 @@ def train(
         train_nme=train_nme,
         validation_nme=validation_nme,
     )
+    # Renaming made a new file, so another run's is another one.
+    if not os.path.samestat(written, output.stat()):
+        raise TrainingError(f"{output} was replaced by another run meanwhile; its report is not")
     finishing = {"refit": None if refit is None else asdict(refit), "slim": slim_file}
     write_json(result.report, {**_report(result, xml, options, preset), **finishing})
     return result
@@ -199,7 +204,7 @@ def _checked_records(xml: Path) -> list[ImageRecord]:
                 f"names a picture that dlib cannot open, for the characters in it: "
                 f"{record.photograph} (rename it, or let 'efld-dlib prepare' make crops)",
             )
-        if not record.path.is_file():
+        if not is_file(record.path):
             raise DataError(xml, f"names a picture that is not there: {record.path}")
         if not all(face.given.any() for face in record.faces):
             raise DataError(xml, f"has a face without landmarks in {record.path}")

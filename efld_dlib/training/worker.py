@@ -6,6 +6,8 @@ alone in a process that can be killed and whose output the parent reads.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import signal
 import sys
@@ -28,8 +30,17 @@ def run(job: dict[str, object]) -> int:
     return 0
 
 
+def _die_with_parent() -> None:
+    """Let Linux kill this process when its parent was killed; dlib may not print for minutes."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
 def main() -> int:
     """Set the signals so that the process dies with its terminal or its parent, and train."""
+    _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if hasattr(signal, "SIGPIPE"):
         # When the parent is gone, the next line of progress ends this process too.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from importlib.resources import as_file, files
 
 import cv2
 import pytest
@@ -75,3 +77,22 @@ def test_detect_takes_the_detector_and_the_lowest_score(detector, astronaut, tmp
     assert len(image["faces"]) >= 1
     none = run("detect", picture, *chosen, "--min-score", 50).stdout
     assert '"faces": []' in none.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{", "is no report of a detector's training"),
+        (b"\xff\xfe", "is no report of a detector's training"),
+        (b"[" * 100_000, "is no report of a detector's training"),
+        (b"[1]", "which is a JSON object"),
+    ],
+)
+def test_info_on_a_damaged_report(tmp_path, content, said):
+    own = files("efld_dlib.data").joinpath("detector")
+    with as_file(own) as folder:
+        shutil.copytree(folder, tmp_path / "detector")
+    (tmp_path / "detector" / "detector.json").write_bytes(content)
+    result = run("detector", "info", "--folder", tmp_path / "detector", code=2)
+    assert "detector.json: " in result.stderr
+    assert said in result.stderr

@@ -266,3 +266,27 @@ def test_a_database_of_real_faces(aflw, data_root, monkeypatch):
         pose = record.faces[0].pose
         opposite.add(record.faces[0].points, Pose(-pose.yaw, pose.pitch, pose.roll))
     assert "yaw contradicts" in opposite.note()
+
+
+def test_values_of_other_types(aflw):
+    aflw.face(1, points_at(10, 10))
+    aflw.run("UPDATE faceimages SET filepath = x'ff00'")
+    with pytest.raises(DataError, match=r"face 1: its picture's name is no text"):
+        aflw.read()
+    aflw.run("UPDATE faceimages SET filepath = printf('%.*c', 5000, 'a')")
+    with pytest.raises(DataError, match=r"face 1: its picture 'aaa.* is not there"):
+        aflw.read()
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "CREATE VIEW faces AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+        "SELECT i AS face_id, 'x' AS file_id FROM n",
+        "CREATE VIRTUAL TABLE faces USING fts3(face_id, file_id)",
+    ],
+)
+def test_a_program_in_place_of_a_table_is_not_run(aflw, table):
+    aflw.run(f"DROP TABLE faces; {table}")
+    with pytest.raises(DataError, match="no such table: faces"):
+        aflw.read()

@@ -88,7 +88,7 @@ def train(source):
     try:
         dlib.train_shape_predictor(str(source), str(source.with_suffix(".dat")), options)
     except (RuntimeError, UnicodeDecodeError) as error:  # the latter hides the former's text
-        return str(error)
+        return str(error) or "an error"  # of which Python 3.10 loses the text
     return ""
 
 

@@ -70,3 +70,21 @@ def test_an_empty_json_document_is_valid():
     stream = io.StringIO()
     open_sink("json", stream, CHOSEN).close()
     assert json.loads(stream.getvalue()) == {"images": []}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_name_that_the_stream_cannot_hold_is_escaped(encoding):
+    name = "\udcff é.jpg"  # as Python has the bytes b"\xff \xc3\xa9.jpg"
+    texts = {}
+    for kind in ("json", "jsonl", "csv"):
+        raw = io.BytesIO()
+        stream = io.TextIOWrapper(raw, encoding)
+        sink = open_sink(kind, stream, CHOSEN)
+        sink.faces(name, [face()])
+        sink.close()
+        stream.flush()
+        texts[kind] = raw.getvalue().decode(encoding)
+    assert json.loads(texts["json"])["images"][0]["file"] == name
+    assert json.loads(texts["jsonl"])["file"] == name
+    shown = "\\udcff é.jpg" if encoding == "utf-8" else "\\udcff \\xe9.jpg"
+    assert next(csv.DictReader(io.StringIO(texts["csv"])))["file"] == shown

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import zipfile
 
 import numpy as np
 import pytest
@@ -91,3 +93,28 @@ def test_files_that_are_no_verifier_are_named(tmp_path, rng):
     save_verifier(made_up(rng, features=10), other)
     with pytest.raises(ModelFormatError, match="other sizes"):
         load_verifier(other)
+
+
+def test_files_that_unpack_to_too_much_or_are_damaged(tmp_path, rng):
+    path = tmp_path / "v.npz"
+    save_verifier(made_up(rng), path)
+    whole = path.read_bytes()
+    bomb = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("weights_0.npy", bytes(100 << 20))
+    pickled = tmp_path / "pickled.npz"
+    np.savez(pickled, weights_0=np.array([print], dtype=object), scale_0=1, bias_0=1)
+    flat = tmp_path / "flat.npz"
+    np.savez(flat, weights_0=np.zeros(3), scale_0=np.ones(3), bias_0=np.zeros(OUTPUTS))
+    for bad in (bomb, pickled, flat):
+        with pytest.raises(ModelFormatError, match=rf"{bad.name}: is "):
+            load_verifier(bad)
+    broken = made_up(rng)
+    broken.biases[0][0] = np.nan
+    save_verifier(broken, path)
+    with pytest.raises(ModelFormatError, match="not finite"):
+        load_verifier(path)
+    for at in range(0, len(whole), 97):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        with contextlib.suppress(ModelFormatError):
+            load_verifier(path)

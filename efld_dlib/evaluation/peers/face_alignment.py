@@ -21,7 +21,8 @@ from .base import Method, Picture, Runner
 class FaceAlignment(Method):
     """`face_alignment.FaceAlignment` for points in the plane, on the processor.
 
-    Its first use downloads the weights of the landmark network and of its detector.
+    By itself it would download the weights of its two networks at its first use; here it is only
+    run when they are there.
     """
 
     name: str = "face-alignment"
@@ -33,11 +34,15 @@ class FaceAlignment(Method):
     def files(self) -> list[Path]:
         folder = Path(import_module("torch").hub.get_dir()) / "checkpoints"
         weights = sorted(folder.glob("2DFAN4-*"))
-        if not weights:
-            raise MissingDependencyError(f"{self.name}: its weights were not found")
+        if not weights or not any(folder.glob("s3fd-*")):
+            raise MissingDependencyError(
+                f"{self.name}: its weights were not found in {folder}; to let it download them, "
+                "make a face_alignment.FaceAlignment in Python once"
+            )
         return weights[-1:]
 
     def load(self) -> Runner:
+        self.files()
         package, torch = import_module("face_alignment"), import_module("torch")
         torch.set_num_threads(1)
         kinds = package.LandmarksType

@@ -163,6 +163,17 @@ def describe_detector(folder: Path) -> dict[str, object]:
         files[START_FILE] = (folder / START_FILE).stat().st_size
     if missing:
         raise DataError(folder, f"is no face detector: {', '.join(missing)} missing")
-    made = folder / REPORT
-    trained = json.loads(made.read_text(encoding="utf-8")) if made.is_file() else {}
+    trained = _training_report(folder / REPORT)
     return {"folder": str(folder), "bytes": sum(files.values()), "files": files, **trained}
+
+
+def _training_report(path: Path) -> dict[str, object]:
+    if not path.is_file():
+        return {}
+    try:
+        report = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(path, f"is no report of a detector's training ({error})") from error
+    if not isinstance(report, dict):
+        raise DataError(path, "is no report of a detector's training, which is a JSON object")
+    return report

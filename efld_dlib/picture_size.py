@@ -1,0 +1,133 @@
+"""The size that a picture's first bytes promise, so that nothing is unpacked that is too large.
+
+A few kilobytes can promise, and unpack to, gigabytes.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterator
+
+MAX_PIXELS = 1 << 27
+"""Largest picture that is read: 134 million pixels, 13,400 x 10,000. It takes a gigabyte."""
+
+Size = tuple[int, int]
+
+_NETPBM = re.compile(rb"P[1-6]((?:\s+|#[^\n]*\n)+)(\d{1,9})(?:\s+|#[^\n]*\n)+(\d{1,9})")
+# Start-of-frame segments of a JPEG; the gaps are tables.
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_ALONE = frozenset((0x01, *range(0xD0, 0xD9)))
+
+
+def stated_size(data: bytes) -> Size | None:
+    """Width and height in pixels that a picture's bytes state.
+
+    Parameters
+    ----------
+    data : bytes
+        A whole file.
+
+    Returns
+    -------
+    tuple of int, or None
+        None where the format is another than JPEG, PNG, BMP, GIF, TIFF, WebP, PGM, PPM or PBM, or
+        the bytes are damaged.
+    """
+    for signature, size in _FORMATS:
+        if data.startswith(signature):
+            try:
+                return size(data)
+            except struct.error:
+                return None
+    return None
+
+
+def too_large(data: bytes) -> str | None:
+    """What to say of a picture that states more than `MAX_PIXELS`; None of another."""
+    size = stated_size(data)
+    if size is None or size[0] * size[1] <= MAX_PIXELS:
+        return None
+    return (
+        f"states {size[0]} x {size[1]} pixels; more than {MAX_PIXELS // 10**6} million are not read"
+    )
+
+
+def _png(data: bytes) -> Size | None:
+    width, height = struct.unpack_from(">II", data, 16)
+    return width, height
+
+
+def _bmp(data: bytes) -> Size | None:
+    if struct.unpack_from("<I", data, 14)[0] == 12:  # the header of OS/2
+        width, height = struct.unpack_from("<HH", data, 18)
+    else:
+        width, height = struct.unpack_from("<ii", data, 18)
+    return abs(width), abs(height)
+
+
+def _gif(data: bytes) -> Size | None:
+    width, height = struct.unpack_from("<HH", data, 6)
+    return width, height
+
+
+def _jpeg(data: bytes) -> Size | None:
+    # A reader takes the largest frame for its buffers' sake, and a file may hold several.
+    return max(_frames(data), key=lambda size: size[0] * size[1], default=None)
+
+
+def _frames(data: bytes) -> Iterator[Size]:
+    position = 2
+    while 0 <= (position := data.find(b"\xff", position)) < len(data) - 9:
+        kind = data[position + 1]
+        if kind in _ALONE or kind in (0x00, 0xFF):
+            position += 1 if kind == 0xFF else 2
+            continue
+        if kind in _FRAMES:
+            height, width = struct.unpack_from(">HH", data, position + 5)
+            yield width, height
+        if kind == 0xDA:
+            return
+        position += 2 + max(2, int.from_bytes(data[position + 2 : position + 4], "big"))
+
+
+def _webp(data: bytes) -> Size | None:
+    kind = data[12:16]
+    if kind == b"VP8X":
+        width = int.from_bytes(data[24:27], "little") + 1
+        return width, int.from_bytes(data[27:30], "little") + 1
+    if kind == b"VP8L":
+        bits = struct.unpack_from("<I", data, 21)[0]
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    width, height = struct.unpack_from("<HH", data, 26)
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def _tiff(data: bytes) -> Size | None:
+    order = "<" if data[:2] == b"II" else ">"
+    first = struct.unpack_from(order + "I", data, 4)[0]
+    count = struct.unpack_from(order + "H", data, first)[0]
+    sides = {256: 0, 257: 0}
+    for place in range(first + 2, first + 2 + 12 * count, 12):
+        tag, kind = struct.unpack_from(order + "HH", data, place)
+        if tag in sides:
+            form = "H" if kind == 3 else "I"
+            sides[tag] = struct.unpack_from(order + form, data, place + 8)[0]
+    return sides[256], sides[257]
+
+
+def _netpbm(data: bytes) -> Size | None:
+    match = _NETPBM.match(data)
+    return (int(match[2]), int(match[3])) if match else None
+
+
+_FORMATS: tuple[tuple[bytes, Callable[[bytes], Size | None]], ...] = (
+    (b"\xff\xd8\xff", _jpeg),
+    (b"\x89PNG", _png),
+    (b"BM", _bmp),
+    (b"GIF8", _gif),
+    (b"RIFF", _webp),
+    (b"II*\0", _tiff),
+    (b"MM\0*", _tiff),
+    (b"P", _netpbm),
+)

@@ -1,0 +1,1 @@
+"""Bad input, faults and load, systematically: see docs/reliability.md."""

@@ -1,0 +1,86 @@
+"""The size that a picture states, against what other libraries write and read."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from efld_dlib.datasets.xml_pictures import picture_state
+from efld_dlib.errors import DataError
+from efld_dlib.images import read_image
+from efld_dlib.picture_size import MAX_PIXELS, stated_size, too_large
+
+WIDTH, HEIGHT = 37, 23
+PIXELS = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+
+
+def by_pillow(kind, mode="RGB", **options):
+    stream = io.BytesIO()
+    Image.fromarray(PIXELS).convert(mode).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".tiff", ".webp", ".ppm"])
+def test_of_what_opencv_writes(suffix):
+    _, data = cv2.imencode(suffix, PIXELS)
+    assert stated_size(data.tobytes()) == (WIDTH, HEIGHT)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "options"),
+    [
+        ("JPEG", "RGB", {"progressive": True}),
+        ("JPEG", "CMYK", {}),
+        ("JPEG", "RGB", {"exif": b"Exif\0\0" + b"\xff\xc0\0\x11\x08\xff\xff\xff\xff" * 9}),
+        ("GIF", "P", {}),
+        ("WEBP", "RGB", {"lossless": True}),
+        ("WEBP", "RGBA", {"quality": 50, "exif": b"Exif\0\0II*\0"}),
+        ("PPM", "L", {}),
+        ("PPM", "1", {}),
+        ("TIFF", "RGB", {}),
+        ("PNG", "I;16", {}),
+    ],
+)
+def test_of_what_pillow_writes(kind, mode, options):
+    data = by_pillow(kind, mode, **options)
+    assert stated_size(data) == Image.open(io.BytesIO(data)).size == (WIDTH, HEIGHT)
+
+
+def test_of_other_and_damaged_files():
+    assert stated_size(b"") is None
+    assert stated_size(b"no picture") is None
+    assert stated_size(b"P6\n# a comment\n 37 # another\n23 255\n") == (37, 23)
+    for suffix in (".jpg", ".png", ".bmp", ".webp", ".tiff"):
+        _, data = cv2.imencode(suffix, PIXELS)
+        assert stated_size(data.tobytes()[:9]) is None
+
+
+def huge_png(width, height):
+    """A PNG of a few kilobytes that unpacks to a picture of this size."""
+
+    def chunk(kind, content):
+        body = kind + content
+        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(1 << 20), 9))
+
+
+def test_a_bomb_is_refused_by_all_that_read_pictures(tmp_path):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(huge_png(20_000, 20_000))
+    assert path.stat().st_size < 5000
+    with pytest.raises(DataError, match=r"bomb\.png: states 20000 x 20000 pixels; more than 134"):
+        read_image(path)
+    assert picture_state(path).problem.startswith("states 20000 x 20000 pixels")
+
+
+def test_the_limit_itself_is_allowed():
+    assert too_large(huge_png(MAX_PIXELS // 8192, 8192)) is None
+    assert too_large(huge_png(MAX_PIXELS // 8192 + 1, 8192)) is not None
