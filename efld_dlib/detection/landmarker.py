@@ -13,6 +13,7 @@ from ..feature_vector import FEATURES, Feature, feature_names, features
 from ..images import FACE_SIZE, ColorOrder, Image, ImageSource, read_image, to_gray
 from ..models.loading import load_refined, require_68_points, resolve_model
 from ..pose import estimate_pose
+from .confidence import confidence
 from .detectors import Detection, Detector
 from .landmark_stage import FAST_CASCADES, LandmarkStage, Quality, require_quality
 from .pose_detector import PoseDetector
@@ -38,12 +39,15 @@ class Face:
         in a picture turned upright.
     pose : Pose
         Yaw, pitch and roll in degrees (signs: `efld_dlib.pose`).
+    confidence : float
+        How likely it is, from 0 to 1, that the landmarks are right: `confidence.confidence`.
     """
 
     box: Box
     score: float
     points: FloatArray
     pose: Pose
+    confidence: float = float("nan")
 
     def features(self, chosen: Sequence[Feature] = FEATURES) -> dict[str, float]:
         """The paper's distances, ratios and angles of this face, by name."""
@@ -123,7 +127,7 @@ class FaceLandmarker:
             As `read_image`.
         """
         gray = to_gray(read_image(image, color))
-        return [self._face(gray, detection) for detection in self.detector(gray)]
+        return [self.face_at(gray, detection) for detection in self.detector(gray)]
 
     def landmarks(
         self, image: ImageSource, boxes: Sequence[Box], color: ColorOrder | None = None
@@ -133,7 +137,7 @@ class FaceLandmarker:
         The boxes should be framed as dlib's frontal detector frames a face.
         """
         gray = to_gray(read_image(image, color))
-        return [self._face(gray, Detection(box, float("nan"))) for box in boxes]
+        return [self.face_at(gray, Detection(box, float("nan"))) for box in boxes]
 
     def track(
         self,
@@ -174,8 +178,6 @@ class FaceLandmarker:
 
     def face_at(self, gray: Image, detection: Detection) -> Face:
         """The face at a place of a gray picture that is known; its box is that of `detection`."""
-        return self._face(gray, detection)
-
-    def _face(self, gray: Image, detection: Detection) -> Face:
         points = self.stage(gray, detection)
-        return Face(detection.box, detection.score, points, estimate_pose(points))
+        pose = estimate_pose(points)
+        return Face(detection.box, detection.score, points, pose, confidence(gray, points, pose))

@@ -35,6 +35,7 @@ def face_as_dict(face: Face, chosen: Sequence[Feature]) -> dict[str, Any]:
     return {
         "box": {key: _number(value) for key, value in face.box._asdict().items()},
         "score": _number(face.score, 4),
+        "confidence": _number(face.confidence, 4),
         "pose": {key: _number(value) for key, value in face.pose._asdict().items()},
         "points": [[_number(x), _number(y)] for x, y in face.points],
         "features": {key: _number(value, 5) for key, value in face.features(chosen).items()},
@@ -44,7 +45,7 @@ def face_as_dict(face: Face, chosen: Sequence[Feature]) -> dict[str, Any]:
 def face_columns(chosen: Sequence[Feature]) -> list[str]:
     """Columns of a face in a table; names as OpenFace's where they mean the same."""
     return [
-        *("left", "top", "width", "height", "score", "yaw", "pitch", "roll"),
+        *("left", "top", "width", "height", "score", "confidence", "yaw", "pitch", "roll"),
         *(f"x_{i}" for i in range(68)),
         *(f"y_{i}" for i in range(68)),
         *feature_names(chosen),
@@ -53,8 +54,9 @@ def face_columns(chosen: Sequence[Feature]) -> list[str]:
 
 def face_cells(face: Face, chosen: Sequence[Feature]) -> list[float | None]:
     """Values of `face_columns`, rounded as everywhere; NaN as None."""
-    values = (*face.box, face.score, *face.pose, *face.points[:, 0], *face.points[:, 1])
-    cells = [_number(value, 4 if i == 4 else 2) for i, value in enumerate(values)]
+    sure = (face.score, face.confidence)
+    values = (*face.box, *sure, *face.pose, *face.points[:, 0], *face.points[:, 1])
+    cells = [_number(value, 4 if i in (4, 5) else 2) for i, value in enumerate(values)]
     return cells + [_number(value, 5) for value in face.features(chosen).values()]
 
 

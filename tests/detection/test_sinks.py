@@ -20,7 +20,7 @@ def face(pose=POSE):
     points = np.zeros((68, 2))
     points[45] = [60.123, 80]
     points[30] = [3, 4]
-    return Face(Box(1, 2, 30, 30), 0.98765, points, pose)
+    return Face(Box(1, 2, 30, 30), 0.98765, points, pose, 0.87654)
 
 
 def written(kind):
@@ -38,7 +38,7 @@ def test_json_document():
     assert [entry["file"] for entry in entries] == ["a.jpg", 'b, "ü".jpg', "c.jpg"]
     first = entries[0]["faces"][0]
     assert first["box"] == {"left": 1, "top": 2, "width": 30, "height": 30}
-    assert first["score"] == 0.9877
+    assert (first["score"], first["confidence"]) == (0.9877, 0.8765)
     assert first["pose"] == {"yaw": 1.23, "pitch": -2.0, "roll": 3.0}
     assert first["points"][45] == [60.12, 80.0]
     assert first["features"]["d_36_45"] == pytest.approx(np.hypot(60.123, 80), abs=1e-5)
@@ -56,10 +56,11 @@ def test_csv_has_a_row_a_face():
     rows = list(csv.DictReader(io.StringIO(written("csv"))))
     assert [row["file"] for row in rows] == ["a.jpg", "a.jpg"]
     assert [row["face"] for row in rows] == ["0", "1"]
-    assert list(rows[0])[:10] == [
-        *("file", "face", "left", "top", "width", "height", "score", "yaw", "pitch", "roll")
+    assert list(rows[0])[:9] == [
+        *("file", "face", "left", "top", "width", "height", "score", "confidence", "yaw")
     ]
-    assert list(rows[0])[10:12] == ["x_0", "x_1"]
+    assert list(rows[0])[11:13] == ["x_0", "x_1"]
+    assert rows[0]["confidence"] == "0.8765"
     assert float(rows[0]["x_45"]) == 60.12
     assert float(rows[0]["y_45"]) == 80
     assert float(rows[0]["r_36_45_30_48"]) == pytest.approx(np.hypot(60.123, 80) / 5, abs=1e-5)
