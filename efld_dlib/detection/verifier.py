@@ -67,7 +67,7 @@ class Verifier:
         values = features
         last = len(self.weights) - 1
         for number, (weights, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            values = values @ weights + bias
+            values = _product(values, weights) + bias
             if number < last:
                 np.maximum(values, 0, out=values)
         return values
