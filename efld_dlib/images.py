@@ -140,9 +140,8 @@ class Crop:
 
     def to_photograph(self, points: FloatArray) -> FloatArray:
         """Points of the crop, shape (n, 2), in pixels of the photograph."""
-        return cast(
-            FloatArray, np.linalg.solve(self.matrix[:, :2], (points - self.matrix[:, 2]).T)
-        ).T
+        inverse = _inverse(self.matrix)
+        return points @ inverse[:, :2].T + inverse[:, 2]
 
     def from_photograph(self, points: FloatArray) -> FloatArray:
         """Points of the photograph, shape (n, 2), in pixels of the crop."""
@@ -180,7 +179,7 @@ def canonical_crop(
     DataError
         The box is empty or not finite, or the roll is not.
     """
-    if not (np.isfinite(box).all() and box.width > 0 and box.height > 0):
+    if not (all(map(math.isfinite, box)) and box.width > 0 and box.height > 0):
         raise DataError("<box>", f"{tuple(box)} is not a rectangle with an area")
     if not math.isfinite(roll):
         raise DataError("<box>", f"its roll, {roll}, is not an angle")
@@ -191,8 +190,13 @@ def canonical_crop(
     middle = (side - 1) / 2
     center_x, center_y = box.center
     cosine, sine = math.cos(math.radians(roll)), math.sin(math.radians(roll))
-    turn = scale * np.array([[cosine, sine], [-sine, cosine]])
-    matrix = np.column_stack([turn, middle - turn @ [center_x, center_y]])
+    a, b = scale * cosine, scale * sine
+    matrix = np.array(
+        [
+            [a, b, middle - (a * center_x + b * center_y)],
+            [-b, a, middle - (a * center_y - b * center_x)],
+        ]
+    )
     image = _warp_smoothly(gray, matrix, side)
     return Crop(image, matrix, Box(border, border, face_size, face_size))
 
@@ -212,12 +216,14 @@ def _shrink_region(
     gray: Image, matrix: FloatArray, side: int, scale: float
 ) -> tuple[Image, FloatArray]:
     """The part of `gray` that the crop shows, averaged down, and the map back into `gray`."""
-    corners = np.array([[-1, -1], [side, -1], [-1, side], [side, side]], dtype=np.float64)
-    inside = np.linalg.solve(matrix[:, :2], (corners - matrix[:, 2]).T).T
+    inverse = _inverse(matrix)
+    xs, ys = zip(*(_moved(inverse, x, y) for x in (-1, side) for y in (-1, side)), strict=True)
     height, width = gray.shape
-    left, top = np.clip(np.floor(inside.min(axis=0)).astype(int) - 1, 0, [width - 1, height - 1])
-    right, bottom = np.clip(np.ceil(inside.max(axis=0)).astype(int) + 2, 1, [width, height])
-    region = gray[top : max(bottom, top + 1), left : max(right, left + 1)]
+    left = min(max(math.floor(min(xs)) - 1, 0), width - 1)
+    top = min(max(math.floor(min(ys)) - 1, 0), height - 1)
+    right = min(max(math.ceil(max(xs)) + 2, left + 1), width)
+    bottom = min(max(math.ceil(max(ys)) + 2, top + 1), height)
+    region = gray[top:bottom, left:right]
     rows, columns = region.shape
     new_rows, new_columns = max(1, round(rows * scale)), max(1, round(columns * scale))
     small = cast(Image, cv2.resize(region, (new_columns, new_rows), interpolation=cv2.INTER_AREA))
@@ -233,3 +239,21 @@ def _shrink_region(
 def _compose(outer: FloatArray, inner: FloatArray) -> FloatArray:
     """The affine map that applies `inner` and then `outer`, each of shape (2, 3)."""
     return np.column_stack([outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2] + outer[:, 2]])
+
+
+def _inverse(matrix: FloatArray) -> FloatArray:
+    """The affine map back, of shape (2, 3) too."""
+    (a, b, x), (c, d, y) = matrix.tolist()
+    area = a * d - b * c
+    return np.array(
+        [
+            [d / area, -b / area, (b * y - d * x) / area],
+            [-c / area, a / area, (c * x - a * y) / area],
+        ]
+    )
+
+
+def _moved(matrix: FloatArray, x: float, y: float) -> tuple[float, float]:
+    """A point under an affine map; for one point, numpy's calls take longer than the sums."""
+    (a, b, shift_x), (c, d, shift_y) = matrix.tolist()
+    return a * x + b * y + shift_x, c * x + d * y + shift_y

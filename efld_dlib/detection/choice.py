@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import OptionError
@@ -27,6 +27,8 @@ def make_detector(
     upsample: Upsample = "auto",
     min_score: float = 0.0,
     folder: Path | None = None,
+    min_face: float | str | None = None,
+    views: Sequence[str] | None = None,
 ) -> Detector:
     """The detector of a name.
 
@@ -40,19 +42,27 @@ def make_detector(
         Lowest score that counts.
     folder : path, optional
         Files of ``fast`` and ``thorough``.
+    min_face : float or str, optional
+        Smallest face of ``fast``, ``thorough`` and ``dlib``, as `smallest.MinFace.parse` takes it.
+    views : sequence of str, optional
+        Sub-detectors of ``fast`` and ``thorough``.
 
     Raises
     ------
     OptionError
-        There is no such detector, or no calibration of its boxes.
+        There is no such detector, it has not this option, or there is no calibration of its boxes.
     """
+    if views is not None and name not in OWN:
+        raise OptionError(f"only {' and '.join(OWN)} have views, not '{name}'")
     if name == "fast":
-        return PoseDetector("fast", min_score, upsample, folder)
+        return PoseDetector("fast", min_score, upsample, folder, min_face, views)
     if name == "thorough":
-        return PoseDetector("thorough", min_score, upsample, folder)
+        return PoseDetector("thorough", min_score, upsample, folder, min_face, views)
     if name == "dlib":
-        return FrontalDetector(upsample, min_score)
+        return FrontalDetector(upsample, min_score, min_face)
     kind, _, file = name.partition("=")
+    if kind in _OTHERS and min_face is not None:
+        raise OptionError(f"{', '.join((*OWN, 'dlib'))} take a smallest face, not '{name}'")
     if kind in _OTHERS and bool(file) == (kind != "lbp"):
         return CalibratedDetector(_OTHERS[kind](file), calibration(kind))
     raise OptionError(f"'{name}' is no detector; there are {', '.join(DETECTORS)}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import cast
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +20,9 @@ CELL = 6
 ORIENTATIONS = 12
 _CELLS = SIDE // CELL
 _HALVES = 2 * _CELLS
-_SHARES = (np.float32(1 / 3), np.float32(1), np.float32(1), np.float32(1 / 3))
+_SHARE = np.float32(1 / 3)
+# A full turn, and the direction after it: added to the first two directions at the end.
+_BINS = ORIENTATIONS + 2
 FEATURES = _CELLS * _CELLS * (ORIENTATIONS + 1)
 
 # Keep the noise of an even surface from being blown up to full contrast.
@@ -41,26 +46,33 @@ def gradient_features(pictures: Image) -> FeatureArray:
         about it; then the cells' mean brightness, in the picture's own contrast.
     """
     count = len(pictures)
+    if not count:
+        return np.empty((0, FEATURES), np.float32)
     values = pictures.astype(np.float32)
     across, down = np.zeros_like(values), np.zeros_like(values)
     np.subtract(values[:, :, 2:], values[:, :, :-2], out=across[:, :, 1:-1])
     np.subtract(values[:, 2:], values[:, :-2], out=down[:, 1:-1])
     magnitude, angle = cv2.cartToPolar(across.reshape(count, -1), down.reshape(count, -1))
-    place = angle * np.float32(ORIENTATIONS / (2 * np.pi))
-    lower = place.astype(np.int32)
-    share = (place - lower) * magnitude
-    lower %= ORIENTATIONS
-    base = _bases(count)
-    size = count * _HALVES * _HALVES * ORIENTATIONS
-    histogram = np.bincount((base + lower).ravel(), (magnitude - share).ravel(), size)
-    upper = base + (lower + 1) % ORIENTATIONS
-    histogram += np.bincount(upper.ravel(), share.ravel(), size)
-    cells = _cells(histogram.astype(np.float32).reshape(count, _HALVES, _HALVES, ORIENTATIONS))
-    energy = np.sqrt((cells**2).sum(axis=3))
-    around = np.stack([cv2.blur(each, (3, 3)) for each in energy]) if count else energy
+    angle *= np.float32(ORIENTATIONS / (2 * np.pi))
+    lower = np.floor(angle)
+    share = (angle - lower) * magnitude
+    magnitude -= share
+    places = _first_bins() + (np.arange(count) * (_HALVES * _HALVES * _BINS))[:, np.newaxis]
+    # By way of 32 bits, which processors convert several at a time.
+    places += lower.astype(np.int32)
+    size = count * _HALVES * _HALVES * _BINS
+    histogram = np.bincount(places.ravel(), magnitude.ravel(), size)
+    # The direction after each one gets the rest; of the last bin nothing is passed on.
+    histogram[1:] += np.bincount(places.ravel(), share.ravel(), size)[:-1]
+    cells = _cells(histogram.astype(np.float32).reshape(count, _HALVES, _HALVES, _BINS))
+    energy = np.sqrt(np.einsum("nyxo,nyxo->nyx", cells, cells))
+    around = np.stack([cv2.blur(each, (3, 3)) for each in energy])
     scaled = cells / (around + np.float32(_LEAST_ENERGY))[..., np.newaxis]
     np.minimum(scaled, _CLIP, out=scaled)
-    bright = values.reshape(count, _CELLS, CELL, _CELLS, CELL).mean(axis=(2, 4))
+    # Means of the cells; the pictures lie below one another, and no cell reaches into the next.
+    below = values.reshape(-1, SIDE)
+    means = cv2.resize(below, (_CELLS, count * _CELLS), interpolation=cv2.INTER_AREA)
+    bright = cast(FeatureArray, means).reshape(count, _CELLS, _CELLS)
     bright -= bright.mean(axis=(1, 2), keepdims=True)
     bright /= bright.std(axis=(1, 2), keepdims=True) + _LEAST_CONTRAST
     return np.concatenate(
@@ -73,20 +85,19 @@ def _cells(halves: FeatureArray) -> FeatureArray:
 
     With hard borders between the cells a face that is shifted by a pixel looks too different.
     """
-    padded = np.pad(halves, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    rows = np.zeros((len(halves), _CELLS, _HALVES + 2, ORIENTATIONS), np.float32)
-    cells = np.zeros((len(halves), _CELLS, _CELLS, ORIENTATIONS), np.float32)
-    for place, share in enumerate(_SHARES):
-        rows += share * padded[:, place : place + _HALVES : 2]
-    for place, share in enumerate(_SHARES):
-        cells += share * rows[:, :, place : place + _HALVES : 2]
-    return cells
+    rows = halves[:, ::2] + halves[:, 1::2]
+    rows[:, 1:] += _SHARE * halves[:, 1:-1:2]
+    rows[:, :-1] += _SHARE * halves[:, 2::2]
+    cells: FeatureArray = rows[:, :, ::2] + rows[:, :, 1::2]
+    cells[:, :, 1:] += _SHARE * rows[:, :, 1:-1:2]
+    cells[:, :, :-1] += _SHARE * rows[:, :, 2::2]
+    cells[..., :2] += cells[..., ORIENTATIONS:]
+    return np.ascontiguousarray(cells[..., :ORIENTATIONS])
 
 
-def _bases(count: int) -> NDArray[np.int32]:
-    """First bin of each pixel's half cell, shape (count, SIDE * SIDE)."""
+@lru_cache(maxsize=1)
+def _first_bins() -> NDArray[np.intp]:
+    """First bin of each pixel's half cell, shape (SIDE * SIDE)."""
     rows, columns = np.divmod(np.arange(SIDE * SIDE), SIDE)
     half = (rows // (CELL // 2)) * _HALVES + columns // (CELL // 2)
-    pictures = np.arange(count)[:, np.newaxis] * _HALVES * _HALVES
-    bases: NDArray[np.int32] = ((pictures + half) * ORIENTATIONS).astype(np.int32)
-    return bases
+    return np.asarray(half * _BINS, dtype=np.intp)

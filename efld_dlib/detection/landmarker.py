@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..annotation import Box, FloatArray, Pose
+from ..errors import OptionError
 from ..feature_vector import FEATURES, Feature, feature_names, features
 from ..images import FACE_SIZE, ColorOrder, Image, ImageSource, read_image, to_gray
 from ..models.loading import load_refined, require_68_points, resolve_model
@@ -68,13 +69,18 @@ class FaceLandmarker:
         Width in pixels to which a face box is scaled before the predictor sees it.
     quality : {"fast", "balanced", "best"}
         How much time is spent on the landmarks, see `landmark_stage.Quality`.
+    min_face : float or str, optional
+        Width of the smallest face that is wanted, in pixels or as ``"10%"`` of the picture's
+        shorter side, for the detector of the toolkit: the larger, the faster. Landmarks are
+        predicted in the full picture all the same. A `detector` of one's own has its own.
 
     Raises
     ------
     ModelFormatError
         The model is missing, is no shape predictor, or gives another number of landmarks.
     OptionError
-        There is no such quality.
+        There is no such quality, the smallest face is out of range, or it is given beside a
+        detector.
 
     Examples
     --------
@@ -89,8 +95,11 @@ class FaceLandmarker:
         detector: Detector | None = None,
         face_size: int = FACE_SIZE,
         quality: Quality = "balanced",
+        min_face: float | str | None = None,
     ) -> None:
         require_quality(quality)
+        if detector is not None and min_face is not None:
+            raise OptionError("min_face is for the toolkit's own detector: give it or a detector")
         if model is None or isinstance(model, (str, Path)):
             path = resolve_model(model)
             cascades = FAST_CASCADES if quality == "fast" else None
@@ -104,7 +113,9 @@ class FaceLandmarker:
         require_68_points(model, name)
         self.model_name = name
         self.predictor = model
-        self.detector: Detector = detector if detector is not None else PoseDetector()
+        self.detector: Detector = (
+            detector if detector is not None else PoseDetector(min_face=min_face)
+        )
         self.stage = LandmarkStage(model, quality, face_size)
 
     def detect(self, image: ImageSource, color: ColorOrder | None = None) -> list[Face]:

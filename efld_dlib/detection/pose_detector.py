@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
@@ -15,24 +16,26 @@ import numpy as np
 from ..annotation import FloatArray
 from ..errors import OptionError
 from ..images import Image
+from .confirm import confirm, seen_yaw
 from .detectors import (
     MAX_AUTO_UPSAMPLE_PIXELS,
     Detection,
     FrontalDetector,
     Upsample,
+    require_one_size,
     require_upsample,
 )
 from .frame import square_box
+from .scales import Scales
+from .smallest import SMALLEST_FACE
 from .start import load_start, located
 from .suppression import suppress
-from .verifier import YAW_UNIT, Candidate, Verifier, moved, wrapped
+from .verifier import Candidate, Verifier, wrapped
 from .verifier_file import VERIFIER_FILE, load_verifier
+from .views import choose_views
 from .windows import FOLDER, find_windows, load_windows
 
 Mode = Literal["fast", "thorough"]
-
-SMALLEST_FACE = 80.0
-"""Width in pixels of the smallest face without upsampling, as of dlib's frontal detector."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,11 @@ class Look:
     limit: int = 12
     doubt: float = 0.75
 
+    @property
+    def smallest(self) -> float:
+        """Width of the smallest face in pixels."""
+        return SMALLEST_FACE / 2**self.upsample
+
 
 FIRST_LOOK = Look(0.0, -0.9)
 FURTHER_LOOKS = (Look(1.0, -0.9, (0.0,), 30), Look(0.5, -0.9, (-40.0, 40.0), 20, 1.1))
@@ -68,6 +76,10 @@ FURTHER_LOOKS = (Look(1.0, -0.9, (0.0,), 30), Look(0.5, -0.9, (-40.0, 40.0), 20,
 
 ALL_TURNS = tuple(float(turn) for turn in range(-180, 180, 30))
 THOROUGH_LOOKS = (Look(0.0, -0.9, ALL_TURNS, 12, 1.1), Look(1.0, -0.9, ALL_TURNS, 20, 1.2))
+
+WINDOW_ROOM = 1.1
+"""A window finds faces a little smaller than itself: so many times the smallest face that is
+wanted may be the smallest window."""
 
 # A place of which the verifier says this little is not looked at again.
 _LEAST_SCORE = -3.0
@@ -88,11 +100,18 @@ class PoseDetector:
         looked once.
     folder : path, optional
         Where the detector's files lie; by default those that come with the toolkit.
+    min_face : float or str, optional
+        Width of the smallest face that is wanted, in pixels or, as ``"10%"``, of the picture's
+        shorter side. The larger, the faster: the picture is searched at a size at which that face
+        is as large as the smallest window. Smaller ones are not looked for, not even where
+        nothing is found. Not beside `upsample`.
+    views : sequence of str, optional
+        Names of those of `views.VIEWS` that are looked for; by default all.
 
     Raises
     ------
     OptionError
-        There is no such mode, or the upsampling is out of range.
+        There is no such mode or view, or the upsampling or the smallest face is out of range.
     """
 
     def __init__(
@@ -101,75 +120,91 @@ class PoseDetector:
         min_score: float = 0.0,
         upsample: Upsample = "auto",
         folder: Path | None = None,
+        min_face: float | str | None = None,
+        views: Sequence[str] | None = None,
     ) -> None:
         if mode not in ("fast", "thorough"):
             raise OptionError(f"the detector's mode must be 'fast' or 'thorough', not {mode!r}")
         require_upsample(upsample)
         self.mode, self.min_score, self.upsample = mode, min_score, upsample
-        self.windows = load_windows(folder)
+        self.min_face = require_one_size(upsample, min_face)
+        windows = load_windows(folder)
+        self.windows = tuple(windows[place] for place in choose_views(views))
         self.verifier = own_verifier() if folder is None else load_verifier(folder / VERIFIER_FILE)
         self.folder = folder
 
     def __call__(self, gray: Image) -> list[Detection]:
-        found: list[Detection] = []
-        for look in self._looks(gray):
-            found = suppress(self._search(gray, look))
+        scales = Scales(gray)
+        for look, smallest in self._looks(gray):
+            found = suppress(self._search(scales, look, smallest))
             if found:
                 return found
-        return self._second_opinion(gray) if self.upsample == "auto" else []
+        return self._second_opinion(scales) if self.upsample == "auto" else []
 
-    def _second_opinion(self, gray: Image) -> list[Detection]:
+    def _second_opinion(self, scales: Scales) -> list[Detection]:
         """What dlib's own detector finds, unless the verifier is sure that it is no face."""
-        theirs = FrontalDetector(0, max(0.0, self.min_score))(gray)
+        gray = scales.gray
+        wanted = SMALLEST_FACE if self.min_face is None else self.min_face.pixels(gray.shape)
+        # Where smaller faces are wanted, dlib's detector would take too long.
+        size = wanted if wanted > SMALLEST_FACE else None
+        upsample: Upsample = 0 if size is None else "auto"
+        theirs = FrontalDetector(upsample, max(0.0, self.min_score), size)(gray)
         # Of these, dlib's own score stands.
         return [
             seen._replace(score=found.score)
             for found in theirs
-            for seen in self._located(gray, [found._replace(score=0.0)])
+            for seen in self._located(scales, [found._replace(score=0.0)])
             if 2 * seen.score > _LEAST_SCORE
         ]
 
-    def _looks(self, gray: Image) -> Iterator[Look]:
+    def _looks(self, gray: Image) -> Iterator[tuple[Look, float]]:
+        """What is looked for until something is found, and how small a face, in pixels."""
         looks = THOROUGH_LOOKS if self.mode == "thorough" else (FIRST_LOOK, *FURTHER_LOOKS)
+        if self.min_face is not None:
+            wanted = self.min_face.pixels(gray.shape)
+            yield looks[0], wanted * WINDOW_ROOM
+            for look in looks[1:]:
+                # What the first look did, it did at the size that is wanted.
+                if look.turns != looks[0].turns:
+                    yield look, max(wanted, look.smallest) * WINDOW_ROOM
+            return
         if self.upsample != "auto":
-            yield replace(looks[0], upsample=self.upsample)
+            yield looks[0], SMALLEST_FACE / 2**self.upsample
             return
         for look in looks:
             # Doubling a large picture takes seconds.
             bearable = gray.size <= MAX_AUTO_UPSAMPLE_PIXELS
-            yield look if bearable else replace(look, upsample=0.0)
+            yield look, look.smallest if bearable else SMALLEST_FACE
 
-    def _search(self, gray: Image, look: Look) -> list[Detection]:
-        smallest = SMALLEST_FACE / 2**look.upsample
-        candidates = [
-            candidate
+    def _search(self, scales: Scales, look: Look, smallest: float) -> list[Detection]:
+        by_turn = [
+            candidates_at(self.windows, scales, turn, smallest, look.threshold, look.limit)
             for turn in look.turns
-            for candidate in candidates_at(
-                self.windows, gray, turn, smallest, look.threshold, look.limit
-            )
         ]
+        # The best of each turn come first, then the second best ...
+        candidates = [each for rank in zip_longest(*by_turn) for each in rank if each is not None]
         least = self.min_score + look.doubt
-        found = (
-            each for each in verify(self.verifier, gray, candidates) if each.score > _LEAST_SCORE
-        )
-        located = self._located(gray, suppress(found)[: look.limit])
+        found = confirm(self.verifier, scales, candidates, _LEAST_SCORE)
+        located = self._located(scales, suppress(found)[: look.limit])
         return [
             each._replace(score=each.score - look.doubt) for each in located if each.score > least
         ]
 
-    def _located(self, gray: Image, detections: list[Detection]) -> list[Detection]:
+    def _located(self, scales: Scales, detections: list[Detection]) -> list[Detection]:
         """The detections where landmarks say that they are; the score is the mean of that of the
         verifier there and of theirs.
         """
         start = load_start(self.folder)
-        places = [located(start, gray, Candidate(each.box, each.roll)) for each in detections]
-        outputs = self.verifier.look(gray, places)
+        places = [
+            located(start, scales.gray, Candidate(each.box, each.roll)) for each in detections
+        ]
+        outputs = self.verifier.look(scales, places)
         return [
             Detection(
                 place.box,
                 (each.score + float(output[0])) / 2,
                 wrapped(place.roll),
-                float(np.clip(output[5] * YAW_UNIT, -90, 90)),
+                seen_yaw(output),
             )
             for each, place, output in zip(detections, places, outputs, strict=True)
         ]
@@ -177,19 +212,20 @@ class PoseDetector:
 
 def candidates_at(
     windows: tuple[object, ...],
-    gray: Image,
+    gray: Image | Scales,
     turn: float,
     smallest: float,
     threshold: float,
     limit: int,
 ) -> list[Candidate]:
     """Places of a picture where faces of about the roll `turn`, in degrees, may be."""
+    scales = gray if isinstance(gray, Scales) else Scales(gray)
     if not turn:
-        found = find_windows(windows, gray, smallest, threshold)[:limit]
+        found = find_windows(windows, scales, smallest, threshold)[:limit]
         return [Candidate(window.box, 0.0) for window in found]
-    turned, matrix = turned_back(gray, turn)
+    turned, matrix = turned_back(scales.gray, turn)
     candidates = []
-    for window in find_windows(windows, turned, smallest, threshold)[:limit]:
+    for window in find_windows(windows, Scales(turned), smallest, threshold)[:limit]:
         x, y = np.linalg.solve(matrix[:, :2], np.array(window.box.center) - matrix[:, 2])
         candidates.append(Candidate(square_box(float(x), float(y), window.box.width), turn))
     return candidates
@@ -206,22 +242,6 @@ def turned_back(gray: Image, turn: float) -> tuple[Image, FloatArray]:
     matrix = np.column_stack([rotation, shift])
     turned = cv2.warpAffine(gray, matrix, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR)
     return turned.astype(np.uint8, copy=False), matrix
-
-
-def verify(verifier: Verifier, gray: Image, candidates: list[Candidate]) -> list[Detection]:
-    """What the verifier says of the candidates, each moved to where it sees the face."""
-    first = verifier.look(gray, candidates)
-    likely = [
-        moved(candidate, output)
-        for candidate, output in zip(candidates, first, strict=True)
-        if output[0] > _LEAST_SCORE
-    ]
-    detections = []
-    for candidate, output in zip(likely, verifier.look(gray, likely), strict=True):
-        box, roll = moved(candidate, output)
-        yaw = float(np.clip(output[5] * YAW_UNIT, -90, 90))
-        detections.append(Detection(box, float(output[0]), wrapped(roll), yaw))
-    return detections
 
 
 @lru_cache(maxsize=1)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..annotation import Box
-from ..images import Image, canonical_crop
+from ..images import Image
 from .frame import square_box
 from .gradients import SIDE, FeatureArray, gradient_features
+from .scales import Scales
 
 FACE_SIZE = 48
 """Width of the box in the picture that the network sees, in its pixels."""
@@ -27,6 +28,9 @@ OUTPUTS = 6
 picture turned upright; roll that is left, and yaw."""
 
 _MAX_SHIFT, _MAX_GROWTH, _MAX_TURN = 0.4, 0.5, 45.0
+
+# Multiplications up to which OpenBLAS takes one thread, and rows that are multiplied together.
+_SMALL_PRODUCT, _SMALL_VECTOR_PRODUCT, _ROWS = 1 << 18, 9000, 16
 
 
 class Candidate(NamedTuple):
@@ -63,26 +67,42 @@ class Verifier:
         values = features
         last = len(self.weights) - 1
         for number, (weights, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            values = values @ weights + bias
+            values = _product(values, weights) + bias
             if number < last:
                 np.maximum(values, 0, out=values)
         return values
 
-    def look(self, gray: Image, candidates: Sequence[Candidate]) -> FeatureArray:
+    def look(self, gray: Image | Scales, candidates: Sequence[Candidate]) -> FeatureArray:
         """Outputs for places of a picture, shape (n, OUTPUTS)."""
         if not candidates:
             return np.empty((0, OUTPUTS), np.float32)
         return self.outputs(gradient_features(picture_of(gray, candidates)))
 
 
-def picture_of(gray: Image, candidates: Sequence[Candidate]) -> Image:
+def _product(values: FeatureArray, weight: NDArray[np.float32]) -> FeatureArray:
+    """`values @ weight`, in parts so small that a BLAS library takes one thread for each.
+
+    Waking another one takes longer than all of these sums, and where the other cores are busy it
+    takes a hundred times as long.
+    """
+    out = np.empty((len(values), weight.shape[1]), np.float32)
+    for top in range(0, len(values), _ROWS):
+        rows = values[top : top + _ROWS]
+        # One row is a product with a vector, for which another limit holds.
+        most = _SMALL_PRODUCT if len(rows) > 1 else _SMALL_VECTOR_PRODUCT
+        step = max(1, most // (len(rows) * weight.shape[1]))
+        parts = (
+            rows[:, left : left + step] @ weight[left : left + step]
+            for left in range(0, len(weight), step)
+        )
+        out[top : top + _ROWS] = sum(parts)
+    return out
+
+
+def picture_of(gray: Image | Scales, candidates: Sequence[Candidate]) -> Image:
     """What the network sees of each candidate, shape (n, SIDE, SIDE)."""
-    return np.stack(
-        [
-            canonical_crop(gray, each.box, FACE_SIZE, CONTEXT, roll=each.roll).image
-            for each in candidates
-        ]
-    )
+    scales = gray if isinstance(gray, Scales) else Scales(gray)
+    return np.stack([scales.crop(each.box, FACE_SIZE, CONTEXT, each.roll) for each in candidates])
 
 
 def moved(candidate: Candidate, output: NDArray[np.floating]) -> Candidate:

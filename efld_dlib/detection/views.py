@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from ..errors import OptionError
 
 
 class View(NamedTuple):
@@ -31,3 +34,22 @@ VIEWS = (
 
 MAX_ROLL = 20.0
 """Degrees either way by which a face may be turned in the picture for every sub-detector."""
+
+
+def choose_views(names: Sequence[str] | None) -> tuple[int, ...]:
+    """Places in `VIEWS` of the views of those names; of all for None.
+
+    Raises
+    ------
+    OptionError
+        There is no such view, or none is named.
+    """
+    known = [view.name for view in VIEWS]
+    if names is None:
+        return tuple(range(len(VIEWS)))
+    for name in names:
+        if name not in known:
+            raise OptionError(f"'{name}' is no view of a face; there are {', '.join(known)}")
+    if not names:
+        raise OptionError(f"at least one view is needed of {', '.join(known)}")
+    return tuple(place for place, name in enumerate(known) if name in names)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -14,8 +14,8 @@ import numpy as np
 from ..annotation import Box
 from ..backend import load_dlib
 from ..errors import ModelFormatError
-from ..images import Image
 from .frame import square_box
+from .scales import Scales
 from .views import VIEWS
 
 WINDOW = 48
@@ -47,7 +47,7 @@ class Window(NamedTuple):
 
 
 def find_windows(
-    detectors: Sequence[Any], gray: Image, smallest: float, threshold: float
+    detectors: Sequence[Any], scales: Scales, smallest: float, threshold: float
 ) -> list[Window]:
     """What the sub-detectors find, the surest first.
 
@@ -55,25 +55,20 @@ def find_windows(
     ----------
     detectors : sequence of dlib.fhog_object_detector
         One for each of `views.VIEWS`.
-    gray : array of uint8, shape (height, width)
+    scales : Scales
+        The picture.
     smallest : float
         Width of the smallest face in pixels: the picture is brought to the size in which it has
         that of the window. Time goes with the square of the inverse.
     threshold : float
         Lowest score.
     """
-    height, width = gray.shape
-    scale = WINDOW / smallest
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    if size != (width, height):
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        gray = cast(Image, cv2.resize(gray, size, interpolation=how))
+    gray, step_x, step_y = scales.reduced(WINDOW / smallest)
     # dlib's windows do not reach to the very edge.
     gray = cv2.copyMakeBorder(gray, *(4 * (BORDER,)), cv2.BORDER_REPLICATE).astype(np.uint8)
     boxes, scores, views = load_dlib().fhog_object_detector.run_multiple(
         list(detectors), gray, 0, threshold
     )
-    step_x, step_y = width / size[0], height / size[1]
     found = []
     for box, score, view in zip(boxes, scores, views, strict=True):
         # Pixel centres: x = (x_resized + 0.5) * step - 0.5.
