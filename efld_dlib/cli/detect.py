@@ -14,10 +14,12 @@ from ..errors import DataError, OptionError, Problems
 from .detection_options import (
     detector_option,
     features_option,
+    min_face_option,
     min_score_option,
     model_option,
     quality_option,
     upsample_option,
+    views_option,
 )
 from .inputs import STDIN, list_inputs
 from .options import finish, strict_option, warn
@@ -53,6 +55,8 @@ _FORMATS = ("json", "jsonl", "csv")
 @upsample_option
 @detector_option
 @min_score_option
+@min_face_option
+@views_option
 @quality_option
 @strict_option
 @click.pass_context
@@ -67,6 +71,8 @@ def detect(
     upsample: str,
     detector_name: str,
     min_score: float,
+    min_face: str | None,
+    views: str | None,
     quality: Quality,
     strict: bool,
 ) -> None:
@@ -80,11 +86,13 @@ def detect(
       efld-dlib detect photo.jpg
       efld-dlib detect photos/ -o faces.csv --annotate annotated/
       efld-dlib detect "album/*.jpg" --format jsonl | head
+      efld-dlib detect portraits/ --min-face 20% --quality fast --format jsonl
       cat photo.jpg | efld-dlib detect - --features 36-45/30-48
     """
     from ..detection.choice import make_detector
     from ..detection.landmarker import FaceLandmarker
     from ..detection.sinks import open_sink
+    from ..detection.views import split_views
     from ..feature_vector import parse_features
 
     chosen = parse_features(feature_text)
@@ -92,7 +100,9 @@ def detect(
     # One picture is not a bulk run: what is wrong with it is the whole answer.
     problems = Problems(strict or len(names) == 1, warn)
     times: Upsample = "auto" if upsample == "auto" else int(upsample)
-    detector = make_detector(detector_name, times, min_score)
+    detector = make_detector(
+        detector_name, times, min_score, min_face=min_face, views=split_views(views)
+    )
     landmarker = FaceLandmarker(model, detector, quality=quality)
     drawings = _Drawings(annotate) if annotate is not None else None
     found = 0

@@ -43,6 +43,17 @@ min_score_option = click.option(
     show_default=True,
     help="Lowest score of the detector that counts.",
 )
+min_face_option = click.option(
+    "--min-face",
+    metavar="SIZE",
+    help="Width of the smallest face that is wanted, in pixels or as 10% of the picture's shorter "
+    "side: the larger, the faster. Landmarks come from the full picture all the same.",
+)
+views_option = click.option(
+    "--views",
+    help="Only these sub-detectors of fast and thorough, comma separated, for less time: front, "
+    "half-left, half-right, profile-left, profile-right [default: all].",
+)
 quality_option = click.option(
     "--quality",
     type=click.Choice(["fast", "balanced", "best"]),

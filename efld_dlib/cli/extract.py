@@ -11,10 +11,12 @@ from ..errors import EfldError, OptionError
 from .detection_options import (
     detector_option,
     features_option,
+    min_face_option,
     min_score_option,
     model_option,
     quality_option,
     upsample_option,
+    views_option,
 )
 from .inputs import STDIN, list_inputs, read_list
 from .options import jobs_option, strict_option, warn
@@ -59,6 +61,8 @@ _MOST_WARNINGS = 20
 @upsample_option
 @detector_option
 @min_score_option
+@min_face_option
+@views_option
 @quality_option
 @strict_option
 @click.pass_context
@@ -76,6 +80,8 @@ def extract(
     upsample: str,
     detector_name: str,
     min_score: float,
+    min_face: str | None,
+    views: str | None,
     quality: Quality,
     strict: bool,
 ) -> None:
@@ -107,6 +113,8 @@ def extract(
         min_score=min_score,
         upsample=times,
         quality=quality,
+        min_face=min_face,
+        views=views,
     )
     earlier: Earlier = "resume" if resume else "restart" if restart else "refuse"
     try:

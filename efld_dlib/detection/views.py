@@ -53,3 +53,8 @@ def choose_views(names: Sequence[str] | None) -> tuple[int, ...]:
     if not names:
         raise OptionError(f"at least one view is needed of {', '.join(known)}")
     return tuple(place for place, name in enumerate(known) if name in names)
+
+
+def split_views(text: str | None) -> list[str] | None:
+    """Names of sub-detectors out of a text with commas; None stays None."""
+    return None if text is None else [name.strip() for name in text.split(",")]

@@ -13,6 +13,7 @@ from ..detection.choice import make_detector
 from ..detection.detectors import Upsample
 from ..detection.landmark_stage import Quality, require_quality
 from ..detection.landmarker import FaceLandmarker
+from ..detection.views import split_views
 from ..errors import DataError, EfldError
 from ..feature_vector import Feature, parse_features
 from ..models.loading import resolve_model
@@ -33,6 +34,8 @@ class ExtractSettings:
         As in `efld_dlib.detection.choice.make_detector`, and so are the next two.
     min_score : float
         Lowest score of the detector that counts.
+    min_face, views : str, optional
+        As on the command line.
     upsample : int or "auto"
         How often the picture is doubled for the detector.
     quality : {"fast", "balanced", "best"}
@@ -45,6 +48,8 @@ class ExtractSettings:
     min_score: float = 0.0
     upsample: Upsample = "auto"
     quality: Quality = "balanced"
+    min_face: str | None = None
+    views: str | None = None
 
     @cached_property
     def chosen(self) -> tuple[Feature, ...]:
@@ -80,7 +85,13 @@ class ExtractSettings:
 
     def landmarker(self) -> FaceLandmarker:
         """What finds the faces."""
-        detector = make_detector(self.detector, self.upsample, self.min_score)
+        detector = make_detector(
+            self.detector,
+            self.upsample,
+            self.min_score,
+            min_face=self.min_face,
+            views=split_views(self.views),
+        )
         return FaceLandmarker(self.model, detector, quality=self.quality)
 
 
