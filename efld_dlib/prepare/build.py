@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import get_args
@@ -212,13 +212,19 @@ def _build(
         options.framing,
     )
     crop_list = list(crop_jobs(faces, counts.tolist(), options.mirror, template))
-    parts: dict[bool, list[ImageRecord]] = {True: [], False: []}
-    for job, made in zip(
-        crop_list, resumable_samples(crop_list, crops, jobs, show_progress), strict=True
-    ):
-        parts[job.face.photograph in held_out].extend(made)
-    train_samples = write_imglab(folder / TRAIN_XML, parts[False], "efld_dlib training faces")
-    write_imglab(folder / VALIDATION_XML, parts[True], "efld_dlib held-out faces")
+    validation: list[ImageRecord] = []
+
+    def training_records() -> Iterator[ImageRecord]:
+        # Written as they come, since hundreds of thousands take much memory.
+        samples = resumable_samples(crop_list, crops, jobs, show_progress)
+        for job, made in zip(crop_list, samples, strict=True):
+            if job.face.photograph in held_out:
+                validation.extend(made)
+            else:
+                yield from made
+
+    train_samples = write_imglab(folder / TRAIN_XML, training_records(), "efld_dlib training faces")
+    write_imglab(folder / VALIDATION_XML, validation, "efld_dlib held-out faces")
     _remove_other_crops(folder, crops)
     training = [face.annotation for face in np.array(faces, dtype=object)[~is_held_out]]
     effective = write_rarity_report(

@@ -12,6 +12,7 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 
 from ..annotation import FaceAnnotation, FloatArray
@@ -25,6 +26,14 @@ it a single face is its own neighbourhood; far above it turned heads look as com
 
 _CUTOFF = 4.0
 """Standard deviations beyond which a neighbour adds nothing worth counting."""
+
+_MOST_EXACT = 10_000
+"""Poses of which each looks for its neighbours; more of them are counted on a grid."""
+
+_CELL = 0.25
+"""Side of the grid's cells in standard deviations."""
+
+_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -79,14 +88,39 @@ def pose_density(poses: FloatArray, at: FloatArray | None = None) -> FloatArray:
     if not len(known) or not asked.any():
         return density
     both = np.vstack([known, known * [-1, 1, -1]])
-    neighbours = cKDTree(both / DENSITY_BANDWIDTH)
-    near = neighbours.query_ball_point(at[asked] / DENSITY_BANDWIDTH, _CUTOFF)
-    density[asked] = [
-        np.exp(-0.5 * (((both[group] - place) / DENSITY_BANDWIDTH) ** 2).sum(axis=1)).sum()
-        / len(both)
-        for group, place in zip(near, at[asked], strict=True)
-    ]
+    how = _density_by_neighbours if len(known) <= _MOST_EXACT else _density_by_grid
+    density[asked] = how(both / DENSITY_BANDWIDTH, at[asked] / DENSITY_BANDWIDTH) / len(both)
     return density
+
+
+def _density_by_neighbours(points: FloatArray, places: FloatArray) -> FloatArray:
+    """Sum of the unit Gaussians about `points`, shape (n, 3), at `places`."""
+    neighbours = cKDTree(points)
+    sums = np.empty(len(places))
+    # Some at a time, or the lists of neighbours take more memory than all else.
+    for first in range(0, len(places), _BLOCK):
+        block = places[first : first + _BLOCK]
+        near = neighbours.query_ball_point(block, _CUTOFF)
+        for number, (group, place) in enumerate(zip(near, block, strict=True), start=first):
+            sums[number] = np.exp(-0.5 * ((points[group] - place) ** 2).sum(axis=1)).sum()
+    return sums
+
+
+def _density_by_grid(points: FloatArray, places: FloatArray) -> FloatArray:
+    """The same but for about a hundredth, in a time that does not grow with the square of n."""
+    low = np.minimum(points.min(axis=0), places.min(axis=0)) / _CELL - 1
+    size = np.ceil(np.maximum(points.max(axis=0), places.max(axis=0)) / _CELL - low).astype(int) + 2
+    grid = np.zeros(size)
+    corner, part = np.divmod(points / _CELL - low, 1)
+    for step in np.ndindex(2, 2, 2):
+        share = np.where(step, part, 1 - part).prod(axis=1)
+        np.add.at(grid, tuple((corner.astype(int) + step).T), share)
+    # Sharing between the corners of a cell, here and in reading, widens by a sixth of its square.
+    width = np.sqrt(1 - _CELL**2 / 3) / _CELL
+    smooth = gaussian_filter(grid, width, mode="constant", truncate=_CUTOFF + 1)
+    peak = (np.sqrt(2 * np.pi) / _CELL) ** 3
+    found = map_coordinates(smooth, (places / _CELL - low).T, order=1)
+    return cast(FloatArray, peak * found)
 
 
 def _density_rarity(faces: Sequence[FaceAnnotation]) -> FloatArray:

@@ -4,6 +4,7 @@ import pytest
 from efld_dlib.annotation import FaceAnnotation, Pose
 from efld_dlib.errors import OptionError
 from efld_dlib.pose import face_poses, mean_face_3d, rotation_matrix
+from efld_dlib.prepare import rarity
 from efld_dlib.prepare.rarity import (
     WEIGHTINGS,
     Weighting,
@@ -62,6 +63,13 @@ def test_density_by_hand():
     density = pose_density(np.array([[6.0, 0, 0]]))
     assert density[0] == pytest.approx((1 + np.exp(-0.5 * 2**2)) / 2)
     assert np.isnan(pose_density(np.array([[np.nan, 0, 0]]))).all()
+
+
+def test_the_density_of_many_poses_is_about_that_of_each(monkeypatch):
+    poses = np.random.default_rng(1).normal(0, [25, 10, 8], (1200, 3))
+    exact = pose_density(poses)
+    monkeypatch.setattr(rarity, "_MOST_EXACT", 1000)
+    np.testing.assert_allclose(pose_density(poses), exact, rtol=0.015)
 
 
 def test_faces_of_unknown_pose_weigh_one(rng):
