@@ -9,10 +9,6 @@ import cv2
 from ..annotation import Box
 from ..images import Image, canonical_crop
 
-# A halved picture is taken where it has at least this many times the pixels across that are wanted.
-# With fewer, what the verifier says of a place varies more.
-_ROOM = 2
-
 
 class Scales:
     """A gray picture, and its halves, made where they are asked for.
@@ -57,17 +53,38 @@ class Scales:
             source = cast(Image, cv2.resize(source, size, interpolation=how))
         return source, width * 2**level / size[0], height * 2**level / size[1]
 
+    def near(self, box: Box, face_size: int) -> tuple[Image, Box, int]:
+        """The smallest half that shows a face at no less than a size.
+
+        Parameters
+        ----------
+        box : Box
+            The face, in the picture.
+        face_size : int
+            The width in pixels that is wanted.
+
+        Returns
+        -------
+        image : array of uint8
+        box : Box
+            The face in it.
+        step : int
+            Pixels of the picture to one of `image`: x = (x_image + 0.5) * step - 0.5.
+        """
+        level = self._level(face_size / box.width)
+        step = 2**level
+        # A box is counted from the pixels' edges, so that its corner halves as its size does.
+        return self._half(level), Box(*(value / step for value in box)), step
+
     def crop(self, box: Box, face_size: int, context: float, roll: float = 0.0) -> Image:
         """The pixels of `images.canonical_crop`, but for rounding."""
-        level = self._level(face_size / box.width)
-        # A box is counted from the pixels' edges, so that its corner halves as its size does.
-        near = Box(*(value / 2**level for value in box))
-        return canonical_crop(self._half(level), near, face_size, context, roll).image
+        image, near, _ = self.near(box, face_size)
+        return canonical_crop(image, near, face_size, context, roll).image
 
     def _level(self, scale: float) -> int:
         """How often the picture may be halved for something at `scale` of it."""
         level = 0
-        while scale * 2 ** (level + 1) * _ROOM <= 1:
+        while scale * 2 ** (level + 1) <= 1:
             level += 1
         # A picture of one row cannot be halved.
         most: int = max(0, min(self.gray.shape).bit_length() - 2)

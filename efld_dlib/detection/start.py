@@ -18,10 +18,15 @@ from ..images import Image
 from ..models.loading import load_predictor
 from ..pose import estimate_pose
 from .prediction import framed, predict_points
+from .scales import Scales
 from .verifier import Candidate
 from .windows import FOLDER
 
 START_FILE = "start.efld"
+
+CROP_SIZE = 100
+"""Width in pixels of the box in the picture that the start sees: at twice the size the box that
+its landmarks ask for is no better."""
 
 _LEAST_OVERLAP = 0.3
 
@@ -41,18 +46,22 @@ def load_start(folder: Path | None = None) -> Any:
         return load_predictor(own)
 
 
-def located(start: Any, gray: Image, place: Candidate) -> Candidate:
+def located(start: Any, picture: Image | Scales, place: Candidate) -> Candidate:
     """The place where landmarks say that the face is, and its roll.
 
     Parameters
     ----------
     start : dlib.shape_predictor
-    gray : array of uint8, shape (height, width)
+    picture : array of uint8, shape (height, width), or Scales of it
     place : Candidate
         Where a detector says that it is. It is kept where the landmarks make no sense, and lie
         beside it.
     """
-    points = predict_points(start, gray, place.box, roll=place.roll)
+    scales = picture if isinstance(picture, Scales) else Scales(picture)
+    image, near, step = scales.near(place.box, CROP_SIZE)
+    # What is left to be reduced is less than by half.
+    points = predict_points(start, image, near, CROP_SIZE, place.roll, average_below=0.0)
+    points = (points + 0.5) * step - 0.5
     roll = estimate_pose(points).roll
     if not np.isfinite(roll):
         return place

@@ -21,7 +21,7 @@ from .views import VIEWS
 WINDOW = 48
 """Side of the windows, and of the smallest face that they find, in pixels."""
 
-BORDER = 16
+BORDER = 12
 """Pixels around the reduced picture, drawn out from its edge, for faces that stand there."""
 
 FOLDER = "detector"
