@@ -14,9 +14,11 @@ from ..errors import EfldError
 from .benchmark import benchmark
 from .detect import detect
 from .detector import detector
+from .detector_speed import speed
 from .evaluate import evaluate
 from .model import model
 from .prepare import prepare
+from .profile import profile
 from .table3 import table3
 from .train import train
 from .xml import xml
@@ -57,10 +59,11 @@ def cli() -> None:
     """
 
 
-for command in (xml, prepare, train, detect, detector, evaluate, benchmark, table3, model):
+for command in (xml, prepare, train, detect, detector, evaluate, benchmark, profile, table3, model):
     cli.add_command(command)
 for command in (info, check, view, merge, split):
     xml.add_command(command)
+detector.add_command(speed)
 
 
 def _on_terminate(number: int, frame: FrameType | None) -> None:

@@ -36,6 +36,13 @@ subset_option = click.option(
     "such as helen/testset.",
 )
 
+min_face_option = click.option(
+    "--min-face",
+    metavar="SIZE",
+    help="Width of the smallest face that is wanted, in pixels or as 10% of the picture's shorter "
+    "side: the larger, the faster. Landmarks come from the full picture all the same.",
+)
+
 
 def warn(message: str) -> None:
     """A message on stderr about an input that is skipped."""

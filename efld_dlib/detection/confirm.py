@@ -12,8 +12,11 @@ from .scales import Scales
 from .suppression import same_face
 from .verifier import YAW_UNIT, Candidate, Verifier, moved, wrapped
 
-SURE = 6.0
-"""Score from which the verifier needs no second look at a place, and none at others on the face."""
+SURE = 5.0
+"""Score from which the verifier needs no second look at a place."""
+
+KNOWN = 5.0
+"""Score from which further places on the same face are not looked at."""
 
 
 def confirm(
@@ -22,7 +25,7 @@ def confirm(
     """What the verifier says of the candidates, each moved to where it sees the face.
 
     Windows of several sizes and views respond to one face. The first of them is looked at, and the
-    others only where the verifier is not sure of it.
+    others only where the verifier does not take it for a face.
 
     Parameters
     ----------
@@ -40,8 +43,8 @@ def confirm(
         known = any(same_face(candidate.box, leader.box) for leader in leaders)
         (others if known else leaders).append(candidate)
     found = _look_twice(verifier, scales, leaders, least)
-    sure = [each.box for each in found if each.score > SURE]
-    rest = [each for each in others if not any(same_face(each.box, box) for box in sure)]
+    known_faces = [each.box for each in found if each.score > KNOWN]
+    rest = [each for each in others if not any(same_face(each.box, box) for box in known_faces)]
     return found + _look_twice(verifier, scales, rest, least)
 
 

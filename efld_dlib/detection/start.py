@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..images import Image
+from ..images import FACE_SIZE, Image
 from ..models.loading import load_predictor
 from ..pose import estimate_pose
 from .prediction import framed, predict_points
@@ -24,9 +24,8 @@ from .windows import FOLDER
 
 START_FILE = "start.efld"
 
-CROP_SIZE = 100
-"""Width in pixels of the box in the picture that the start sees: at twice the size the box that
-its landmarks ask for is no better."""
+ROUGH_SIZE = 100
+"""Width in pixels to which a face is scaled for a start that takes less time and is less exact."""
 
 _LEAST_OVERLAP = 0.3
 
@@ -46,7 +45,9 @@ def load_start(folder: Path | None = None) -> Any:
         return load_predictor(own)
 
 
-def located(start: Any, picture: Image | Scales, place: Candidate) -> Candidate:
+def located(
+    start: Any, picture: Image | Scales, place: Candidate, face_size: int = FACE_SIZE
+) -> Candidate:
     """The place where landmarks say that the face is, and its roll.
 
     Parameters
@@ -56,11 +57,13 @@ def located(start: Any, picture: Image | Scales, place: Candidate) -> Candidate:
     place : Candidate
         Where a detector says that it is. It is kept where the landmarks make no sense, and lie
         beside it.
+    face_size : int
+        Width in pixels to which the box is scaled for the start.
     """
     scales = picture if isinstance(picture, Scales) else Scales(picture)
-    image, near, step = scales.near(place.box, CROP_SIZE)
+    image, near, step = scales.near(place.box, face_size)
     # What is left to be reduced is less than by half.
-    points = predict_points(start, image, near, CROP_SIZE, place.roll, average_below=0.0)
+    points = predict_points(start, image, near, face_size, place.roll, average_below=0.0)
     points = (points + 0.5) * step - 0.5
     roll = estimate_pose(points).roll
     if not np.isfinite(roll):
