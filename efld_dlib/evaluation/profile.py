@@ -61,7 +61,7 @@ REST = "the rest"
 
 @dataclass
 class Clock:
-    """Seconds and calls by label, each label without what was timed inside it."""
+    """Processor seconds and calls by label, each label without what was timed inside it."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
@@ -71,11 +71,11 @@ class Clock:
     def timed(self, label: str) -> Iterator[None]:
         """Time a block."""
         self._inside.append(0.0)
-        started = time.perf_counter()
+        started = time.thread_time()
         try:
             yield
         finally:
-            elapsed = time.perf_counter() - started
+            elapsed = time.thread_time() - started
             inner = self._inside.pop()
             if self._inside:
                 self._inside[-1] += elapsed
@@ -155,5 +155,5 @@ def profile(
         total += ["", number(1000 * float(np.median(sums)) / len(runs[name]))]
     rows.append(("all", *total))
     header = ["step", *(cell for name in runs for cell in (f"calls, {name}", f"ms, {name}"))]
-    note = "For one picture, each step without those inside it; one thread."
+    note = "For one picture, each step without those inside it; processor time of the one thread."
     return Table(title, tuple(header), tuple(rows), note)
