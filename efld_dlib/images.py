@@ -181,8 +181,7 @@ def canonical_crop(
     DataError
         The box is empty or not finite, or the roll is not.
     """
-    if not (all(map(math.isfinite, box)) and box.width > 0 and box.height > 0):
-        raise DataError("<box>", f"{tuple(box)} is not a rectangle with an area")
+    require_area(box)
     if not math.isfinite(roll):
         raise DataError("<box>", f"its roll, {roll}, is not an angle")
     scale = face_size / box.width
@@ -199,6 +198,12 @@ def canonical_crop(
     )  # fmt: skip
     image = _warp_smoothly(gray, affine, side, average_below)
     return Crop(image, _as_matrix(affine), Box(border, border, face_size, face_size))
+
+
+def require_area(box: Box) -> None:
+    """Refuse, with a `DataError`, a box that is empty or not finite."""
+    if not (all(map(math.isfinite, box)) and box.width > 0 and box.height > 0):
+        raise DataError("<box>", f"{tuple(box)} is not a rectangle with an area")
 
 
 # An affine map as the six numbers of its matrix, row by row: for one point, numpy's calls take

@@ -7,7 +7,7 @@ from typing import cast
 import cv2
 
 from ..annotation import Box
-from ..images import Image, canonical_crop
+from ..images import Image, canonical_crop, require_area
 
 
 class Scales:
@@ -70,7 +70,13 @@ class Scales:
             The face in it.
         step : int
             Pixels of the picture to one of `image`: x = (x_image + 0.5) * step - 0.5.
+
+        Raises
+        ------
+        DataError
+            The box is empty or not finite.
         """
+        require_area(box)
         level = self._level(face_size / box.width)
         step = 2**level
         # A box is counted from the pixels' edges, so that its corner halves as its size does.
@@ -83,12 +89,12 @@ class Scales:
 
     def _level(self, scale: float) -> int:
         """How often the picture may be halved for something at `scale` of it."""
-        level = 0
-        while scale * 2 ** (level + 1) <= 1:
-            level += 1
         # A picture of one row cannot be halved.
         most: int = max(0, min(self.gray.shape).bit_length() - 2)
-        return min(level, most)
+        level = 0
+        while level < most and scale * 2 ** (level + 1) <= 1:
+            level += 1
+        return level
 
     def _half(self, level: int) -> Image:
         while len(self._halves) <= level:

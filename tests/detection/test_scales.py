@@ -9,6 +9,7 @@ from efld_dlib.annotation import Box
 from efld_dlib.detection.confirm import KNOWN, SURE, confirm
 from efld_dlib.detection.scales import Scales
 from efld_dlib.detection.verifier import OUTPUTS, Candidate
+from efld_dlib.errors import DataError
 from efld_dlib.images import canonical_crop, to_gray
 
 
@@ -55,6 +56,12 @@ def test_a_crop_is_the_canonical_one(astronaut, width, roll):
     difference = np.abs(crop.astype(float) - expected)
     assert difference.mean() < 3
     assert np.corrcoef(crop.ravel(), expected.ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("width", [0.0, -5.0, np.inf, np.nan])
+def test_a_box_without_an_area_is_refused(ramps, width):
+    with pytest.raises(DataError, match="not a rectangle with an area"):
+        Scales(ramps).near(Box(3, 3, width, 9), 48)
 
 
 class Knowing:
