@@ -8,6 +8,7 @@ PRESET ?= standard
 OUT    ?= build/efld.dat
 XML    ?= training_xml
 SUBSET ?= helen/testset
+STOCK  ?=
 JOBS   ?=
 # Few trees have no room for augmented and rare faces: see docs/nano.md.
 PREPARE_nano := --variants 2 --augment none --weights none
@@ -29,11 +30,11 @@ SOURCE := $(if $(DATA),$(DATA),$(SAMPLE))
 JOBS_OPTION := $(if $(JOBS),--jobs $(JOBS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train evaluate benchmark benchmark-extract ablation detector test robustness lint clean
+.PHONY: help setup data train evaluate benchmark benchmark-extract benchmark-speed profile ablation detector test robustness lint clean
 
 help: ## this list
 	@echo "Targets:"
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
 	@echo "Variables (now):"
 	@echo "  DATA    a 300-W tree ($(if $(DATA),$(DATA),none: the synthetic sample is used))"
 	@echo "  EXTRA   more to train on, e.g. merl-rav:path/to/aflw ($(if $(EXTRA),$(EXTRA),none))"
@@ -43,6 +44,7 @@ help: ## this list
 	@echo "  XML     folder of the training data ($(XML))"
 	@echo "  SUBSET  what 'make evaluate' measures on ($(SUBSET))"
 	@echo "  BENCHMARK  more options of 'efld-dlib benchmark', e.g. --dat stock=FILE.dat"
+	@echo "  STOCK   a predictor file for dlib, of 'make benchmark-speed' ($(if $(STOCK),$(STOCK),none))"
 	@echo "  JOBS    processes and threads ($(if $(JOBS),$(JOBS),one a core))"
 	@echo "  PYTHON  interpreter for .venv, 3.10 or later ($(PYTHON))"
 	@echo "  DLIB    dlib-bin (prebuilt) or dlib (compiled here) ($(DLIB))"
@@ -88,6 +90,12 @@ benchmark: $(READY) ## the paper's Table 2, measured: OUT against what is instal
 
 benchmark-extract: $(READY) ## extract with 1 and 2 processes, and its memory (DATA: a folder of pictures)
 	@$(RUN)/python -m tools.benchmark_extract "$(SOURCE)" $(BENCHMARK)
+
+benchmark-speed: $(READY) ## the pipeline with --min-face 120 against dlib's detector with the predictor file STOCK
+	@$(RUN)/efld-dlib detector speed "$(SOURCE)" --subset $(SUBSET) --min-face 120 --dat "$(STOCK)"
+
+profile: $(READY) ## where the time of a picture goes
+	@$(RUN)/efld-dlib profile --min-face 120
 
 ablation: $(READY) ## what each part of the training data is worth (DATA: a folder with 300w/ and aflw/)
 	@$(RUN)/python -m tools.ablation "$(DATA)" --work build/ablation -o build/ablation/tables.md

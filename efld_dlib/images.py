@@ -26,6 +26,9 @@ FACE_SIZE = 200
 CONTEXT = 0.4
 """Picture kept around the face box on each side, as a fraction of the box's width."""
 
+AVERAGE_BELOW = 0.75
+"""Scale of a crop below which single pixels of the photograph no longer stand for it."""
+
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
 
@@ -140,7 +143,8 @@ class Crop:
 
     def to_photograph(self, points: FloatArray) -> FloatArray:
         """Points of the crop, shape (n, 2), in pixels of the photograph."""
-        inverse = _inverse(self.matrix)
+        a, b, x, c, d, y = self.matrix.ravel().tolist()
+        inverse = _as_matrix(_inverse((a, b, x, c, d, y)))
         return points @ inverse[:, :2].T + inverse[:, 2]
 
     def from_photograph(self, points: FloatArray) -> FloatArray:
@@ -154,6 +158,7 @@ def canonical_crop(
     face_size: int = FACE_SIZE,
     context: float = CONTEXT,
     roll: float = 0.0,
+    average_below: float = AVERAGE_BELOW,
 ) -> Crop:
     """Cut the face in `box` out of a photograph and scale it so that the box is `face_size` wide.
 
@@ -173,14 +178,15 @@ def canonical_crop(
     roll : float
         By how many degrees the face is turned clockwise in the photograph: the crop is turned back
         about the box's centre, so that the face stands upright in it.
+    average_below : float
+        Where the crop is smaller than so many times the photograph, pixels are averaged first.
 
     Raises
     ------
     DataError
         The box is empty or not finite, or the roll is not.
     """
-    if not (all(map(math.isfinite, box)) and box.width > 0 and box.height > 0):
-        raise DataError("<box>", f"{tuple(box)} is not a rectangle with an area")
+    require_area(box)
     if not math.isfinite(roll):
         raise DataError("<box>", f"its roll, {roll}, is not an angle")
     scale = face_size / box.width
@@ -191,69 +197,70 @@ def canonical_crop(
     center_x, center_y = box.center
     cosine, sine = math.cos(math.radians(roll)), math.sin(math.radians(roll))
     a, b = scale * cosine, scale * sine
-    matrix = np.array(
-        [
-            [a, b, middle - (a * center_x + b * center_y)],
-            [-b, a, middle - (a * center_y - b * center_x)],
-        ]
-    )
-    image = _warp_smoothly(gray, matrix, side)
-    return Crop(image, matrix, Box(border, border, face_size, face_size))
+    affine = (
+        a, b, middle - (a * center_x + b * center_y),
+        -b, a, middle - (a * center_y - b * center_x),
+    )  # fmt: skip
+    image = _warp_smoothly(gray, affine, side, average_below)
+    return Crop(image, _as_matrix(affine), Box(border, border, face_size, face_size))
 
 
-def _warp_smoothly(gray: Image, matrix: FloatArray, side: int) -> Image:
+def require_area(box: Box) -> None:
+    """Refuse, with a `DataError`, a box that is empty or not finite."""
+    if not (all(map(math.isfinite, box)) and box.width > 0 and box.height > 0):
+        raise DataError("<box>", f"{tuple(box)} is not a rectangle with an area")
+
+
+# An affine map as the six numbers of its matrix, row by row: for one point, numpy's calls take
+# longer than the sums.
+_Affine = tuple[float, float, float, float, float, float]
+
+
+def _warp_smoothly(gray: Image, affine: _Affine, side: int, average_below: float) -> Image:
     """Warp into a square of `side` pixels, averaging first where the picture gets much smaller."""
-    scale = math.hypot(matrix[0, 0], matrix[1, 0])
-    if scale < 0.75:
-        source, to_source = _shrink_region(gray, matrix, side, scale)
-        matrix = _compose(matrix, to_source)
-    else:
-        source = gray
+    scale = math.hypot(affine[0], affine[3])
+    source = gray
+    if scale < average_below:
+        source, (step_x, left, step_y, top) = _shrink_region(gray, affine, side, scale)
+        a, b, x, c, d, y = affine
+        affine = (
+            a * step_x, b * step_y, a * left + b * top + x,
+            c * step_x, d * step_y, c * left + d * top + y,
+        )  # fmt: skip
+    matrix = _as_matrix(affine)
     return cast(Image, cv2.warpAffine(source, matrix, (side, side), flags=cv2.INTER_LINEAR))
 
 
 def _shrink_region(
-    gray: Image, matrix: FloatArray, side: int, scale: float
-) -> tuple[Image, FloatArray]:
-    """The part of `gray` that the crop shows, averaged down, and the map back into `gray`."""
-    inverse = _inverse(matrix)
-    xs, ys = zip(*(_moved(inverse, x, y) for x in (-1, side) for y in (-1, side)), strict=True)
+    gray: Image, affine: _Affine, side: int, scale: float
+) -> tuple[Image, tuple[float, float, float, float]]:
+    """The part of `gray` that the crop shows, averaged down, and the steps and the origin that take
+    its pixels back: step_x, left, step_y, top.
+    """
+    a, b, x, c, d, y = _inverse(affine)
+    xs = [a * u + b * v + x for u in (-1, side) for v in (-1, side)]
+    ys = [c * u + d * v + y for u in (-1, side) for v in (-1, side)]
     height, width = gray.shape
     left = min(max(math.floor(min(xs)) - 1, 0), width - 1)
     top = min(max(math.floor(min(ys)) - 1, 0), height - 1)
     right = min(max(math.ceil(max(xs)) + 2, left + 1), width)
     bottom = min(max(math.ceil(max(ys)) + 2, top + 1), height)
-    region = gray[top:bottom, left:right]
-    rows, columns = region.shape
+    rows, columns = bottom - top, right - left
     new_rows, new_columns = max(1, round(rows * scale)), max(1, round(columns * scale))
+    region = gray[top:bottom, left:right]
     small = cast(Image, cv2.resize(region, (new_columns, new_rows), interpolation=cv2.INTER_AREA))
     step_x, step_y = columns / new_columns, rows / new_rows
     # Pixel centres: x_region = (x_small + 0.5) * step - 0.5.
-    back = np.array(
-        [[step_x, 0, left + step_x / 2 - 0.5], [0, step_y, top + step_y / 2 - 0.5]],
-        dtype=np.float64,
-    )
-    return small, back
+    return small, (step_x, left + step_x / 2 - 0.5, step_y, top + step_y / 2 - 0.5)
 
 
-def _compose(outer: FloatArray, inner: FloatArray) -> FloatArray:
-    """The affine map that applies `inner` and then `outer`, each of shape (2, 3)."""
-    return np.column_stack([outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2] + outer[:, 2]])
-
-
-def _inverse(matrix: FloatArray) -> FloatArray:
-    """The affine map back, of shape (2, 3) too."""
-    (a, b, x), (c, d, y) = matrix.tolist()
+def _inverse(affine: _Affine) -> _Affine:
+    """The affine map back."""
+    a, b, x, c, d, y = affine
     area = a * d - b * c
-    return np.array(
-        [
-            [d / area, -b / area, (b * y - d * x) / area],
-            [-c / area, a / area, (c * x - a * y) / area],
-        ]
-    )
+    a, b, c, d = d / area, -b / area, -c / area, a / area
+    return a, b, -(a * x + b * y), c, d, -(c * x + d * y)
 
 
-def _moved(matrix: FloatArray, x: float, y: float) -> tuple[float, float]:
-    """A point under an affine map; for one point, numpy's calls take longer than the sums."""
-    (a, b, shift_x), (c, d, shift_y) = matrix.tolist()
-    return a * x + b * y + shift_x, c * x + d * y + shift_y
+def _as_matrix(affine: _Affine) -> FloatArray:
+    return np.array(affine, dtype=np.float64).reshape(2, 3)

@@ -118,8 +118,11 @@ def estimate_poses(points: ArrayLike, mean_face: FloatArray | None = None) -> Fl
     points = np.asarray(points, dtype=np.float64)
     if points.ndim != 3 or points.shape[1:] != (68, 2):
         raise ValueError(f"points must have shape (n, 68, 2), not {points.shape}")
-    face = _mean_face() if mean_face is None else mean_face
-    maps, determined = _affine_maps(points[:, FITTED_LANDMARKS], face[FITTED_LANDMARKS])
+    fitted = points[:, FITTED_LANDMARKS]
+    if mean_face is None:
+        maps, determined = _mean_face_maps(fitted)
+    else:
+        maps, determined = _affine_maps(fitted, mean_face[FITTED_LANDMARKS])
     left, lengths, right = np.linalg.svd(maps, full_matrices=False)
     determined &= lengths[:, 1] > MIN_AXIS_RATIO * lengths[:, 0]
     axes = left @ right
@@ -165,6 +168,34 @@ def _affine_maps(points: FloatArray, face: FloatArray) -> tuple[FloatArray, Bool
     # Points that coincide leave nothing but rounding errors.
     determined &= np.abs(maps).max(axis=(1, 2)) > 1e-9
     return maps, determined
+
+
+def _mean_face_maps(points: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """`_affine_maps` for the mean face; faces of which no point is missing take a shorter way."""
+    complete = np.isfinite(points).all(axis=(1, 2))
+    if complete.all():
+        return _affine_maps_of_complete(points)
+    maps, determined = _affine_maps(points, _mean_face()[FITTED_LANDMARKS])
+    maps[complete], determined[complete] = _affine_maps_of_complete(points[complete])
+    return maps, determined
+
+
+def _affine_maps_of_complete(points: FloatArray) -> tuple[FloatArray, BoolArray]:
+    size = np.abs(points).max(axis=(1, 2))
+    flat = points / np.where(size > 0, size, 1.0)[:, np.newaxis, np.newaxis]
+    flat -= flat.mean(axis=1, keepdims=True)
+    maps = flat.transpose(0, 2, 1) @ _mean_face_solver()
+    determined: BoolArray = np.abs(maps).max(axis=(1, 2)) > 1e-9
+    return maps, determined
+
+
+@lru_cache(maxsize=1)
+def _mean_face_solver() -> FloatArray:
+    """Least squares for the mean face: the map is the points, transposed, times this; (k, 3)."""
+    face = _mean_face()[FITTED_LANDMARKS]
+    solid = face - face.mean(axis=0)
+    solver: FloatArray = np.linalg.solve(solid.T @ solid, solid.T).T
+    return solver
 
 
 def rotation_matrix(pose: Sequence[float]) -> FloatArray:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Problems
+from .detector_speed import speed
 from .options import finish, jobs_option, open_records, strict_option, subset_option, warn
 
 if TYPE_CHECKING:
@@ -295,3 +296,6 @@ def info(folder: Path | None) -> None:
     from ..training.detector.build import describe_detector
 
     click.echo(json.dumps(describe_detector(folder or _own_folder()), indent=2))
+
+
+detector.add_command(speed)

@@ -23,6 +23,7 @@ COMMANDS = {
     "extract": "Write the faces of INPUTS into one table: files, folders, globs, or @FILE",
     "model": "Model files: dlib's .dat, and .efld, which holds the same in a twentieth",
     "prepare": "Make training_xml/ of SOURCES: 300-W trees, folders with .pts files",
+    "profile": "Where the time goes from a picture's file to its faces, features and drawing",
     "table3": "Print the paper's Table 3 in Markdown",
     "train": "Train a shape predictor with dlib's trainer",
     "video": "Follow the faces of SRC: a video file, the address of a stream",

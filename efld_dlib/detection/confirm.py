@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .detectors import Detection
 from .scales import Scales
 from .suppression import same_face
 from .verifier import YAW_UNIT, Candidate, Verifier, moved, wrapped
 
-SURE = 4.0
+SURE = 5.0
+"""Score from which the verifier needs no second look at a place."""
+
+KNOWN = 5.0
 """Score from which further places on the same face are not looked at."""
 
 
@@ -21,7 +25,7 @@ def confirm(
     """What the verifier says of the candidates, each moved to where it sees the face.
 
     Windows of several sizes and views respond to one face. The first of them is looked at, and the
-    others only where the verifier is not sure of it.
+    others only where the verifier does not take it for a face.
 
     Parameters
     ----------
@@ -39,28 +43,33 @@ def confirm(
         known = any(same_face(candidate.box, leader.box) for leader in leaders)
         (others if known else leaders).append(candidate)
     found = _look_twice(verifier, scales, leaders, least)
-    sure = [each.box for each in found if each.score > SURE]
-    rest = [each for each in others if not any(same_face(each.box, box) for box in sure)]
+    known_faces = [each.box for each in found if each.score > KNOWN]
+    rest = [each for each in others if not any(same_face(each.box, box) for box in known_faces)]
     return found + _look_twice(verifier, scales, rest, least)
 
 
 def _look_twice(
     verifier: Verifier, scales: Scales, candidates: Sequence[Candidate], least: float
 ) -> list[Detection]:
-    first = verifier.look(scales, candidates)
-    likely = [
-        moved(candidate, output)
-        for candidate, output in zip(candidates, first, strict=True)
-        if output[0] > least
-    ]
-    detections = []
+    """Look at the candidates, and again at where a face seems to be of which it is not sure yet."""
+    found: list[Detection] = []
+    likely: list[Candidate] = []
+    for candidate, output in zip(candidates, verifier.look(scales, candidates), strict=True):
+        if output[0] > SURE:
+            found.append(_seen(candidate, output))
+        elif output[0] > least:
+            likely.append(moved(candidate, output))
     for candidate, output in zip(likely, verifier.look(scales, likely), strict=True):
         if output[0] > least:
-            box, roll = moved(candidate, output)
-            detections.append(Detection(box, float(output[0]), wrapped(roll), seen_yaw(output)))
-    return detections
+            found.append(_seen(candidate, output))
+    return found
 
 
-def seen_yaw(output: np.ndarray) -> float:
+def _seen(candidate: Candidate, output: NDArray[np.floating]) -> Detection:
+    box, roll = moved(candidate, output)
+    return Detection(box, float(output[0]), wrapped(roll), seen_yaw(output))
+
+
+def seen_yaw(output: NDArray[np.floating]) -> float:
     """The yaw in degrees that the verifier's output tells."""
     return float(np.clip(output[5] * YAW_UNIT, -90, 90))

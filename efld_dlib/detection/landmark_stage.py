@@ -61,9 +61,10 @@ class LandmarkStage:
         upright and framed alike, whichever detector found it.
         """
         place = Candidate(detection.box, detection.roll)
+        looks = 1 if self.quality == "fast" else 2
         # Our own detector, which tells the yaw, has had a look already.
         told = math.isfinite(detection.yaw)
-        for _ in range(1 if self.quality == "fast" or told else 2):
+        for _ in range(looks - told):
             place = located(load_start(), gray, place)
         points = self._predict(gray, place)
         return self._average(gray, points, place.roll) if self.quality == "best" else points

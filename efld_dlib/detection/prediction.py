@@ -9,12 +9,17 @@ import numpy as np
 
 from ..annotation import Box, FloatArray
 from ..backend import load_dlib
-from ..images import FACE_SIZE, Image, canonical_crop
+from ..images import AVERAGE_BELOW, FACE_SIZE, Image, canonical_crop
 from .frame import default_box_map, square_box
 
 
 def predict_points(
-    predictor: Any, gray: Image, box: Box, face_size: int = FACE_SIZE, roll: float = 0.0
+    predictor: Any,
+    gray: Image,
+    box: Box,
+    face_size: int = FACE_SIZE,
+    roll: float = 0.0,
+    average_below: float = AVERAGE_BELOW,
 ) -> FloatArray:
     """Landmarks of the face in `box`.
 
@@ -29,6 +34,8 @@ def predict_points(
         Width in pixels to which the box is scaled for the predictor.
     roll : float
         By how many degrees the face is turned clockwise; the predictor sees it turned back.
+    average_below : float
+        As of `images.canonical_crop`.
 
     Returns
     -------
@@ -36,7 +43,7 @@ def predict_points(
         Pixels of the photograph, finer than whole ones where the face is larger than `face_size`
         is not: dlib answers in whole pixels of the crop.
     """
-    crop = canonical_crop(gray, box, face_size, roll=roll)
+    crop = canonical_crop(gray, box, face_size, roll=roll, average_below=average_below)
     left, top, width, height = (round(value) for value in crop.box)
     rectangle = load_dlib().rectangle(left, top, left + width - 1, top + height - 1)
     parts = predictor(crop.image, rectangle).parts()

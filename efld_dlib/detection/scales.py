@@ -7,11 +7,7 @@ from typing import cast
 import cv2
 
 from ..annotation import Box
-from ..images import Image, canonical_crop
-
-# A halved picture is taken where it has at least this many times the pixels across that are wanted.
-# With fewer, what the verifier says of a place varies more.
-_ROOM = 2
+from ..images import Image, canonical_crop, require_area
 
 
 class Scales:
@@ -57,21 +53,48 @@ class Scales:
             source = cast(Image, cv2.resize(source, size, interpolation=how))
         return source, width * 2**level / size[0], height * 2**level / size[1]
 
+    def near(self, box: Box, face_size: int) -> tuple[Image, Box, int]:
+        """The smallest half that shows a face at no less than a size.
+
+        Parameters
+        ----------
+        box : Box
+            The face, in the picture.
+        face_size : int
+            The width in pixels that is wanted.
+
+        Returns
+        -------
+        image : array of uint8
+        box : Box
+            The face in it.
+        step : int
+            Pixels of the picture to one of `image`: x = (x_image + 0.5) * step - 0.5.
+
+        Raises
+        ------
+        DataError
+            The box is empty or not finite.
+        """
+        require_area(box)
+        level = self._level(face_size / box.width)
+        step = 2**level
+        # A box is counted from the pixels' edges, so that its corner halves as its size does.
+        return self._half(level), Box(*(value / step for value in box)), step
+
     def crop(self, box: Box, face_size: int, context: float, roll: float = 0.0) -> Image:
         """The pixels of `images.canonical_crop`, but for rounding."""
-        level = self._level(face_size / box.width)
-        # A box is counted from the pixels' edges, so that its corner halves as its size does.
-        near = Box(*(value / 2**level for value in box))
-        return canonical_crop(self._half(level), near, face_size, context, roll).image
+        image, near, _ = self.near(box, face_size)
+        return canonical_crop(image, near, face_size, context, roll).image
 
     def _level(self, scale: float) -> int:
         """How often the picture may be halved for something at `scale` of it."""
-        level = 0
-        while scale * 2 ** (level + 1) * _ROOM <= 1:
-            level += 1
         # A picture of one row cannot be halved.
         most: int = max(0, min(self.gray.shape).bit_length() - 2)
-        return min(level, most)
+        level = 0
+        while level < most and scale * 2 ** (level + 1) <= 1:
+            level += 1
+        return level
 
     def _half(self, level: int) -> Image:
         while len(self._halves) <= level:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from .views import VIEWS
 WINDOW = 48
 """Side of the windows, and of the smallest face that they find, in pixels."""
 
-BORDER = 16
+BORDER = 12
 """Pixels around the reduced picture, drawn out from its edge, for faces that stand there."""
 
 FOLDER = "detector"
@@ -47,13 +47,13 @@ class Window(NamedTuple):
 
 
 def find_windows(
-    detectors: Sequence[Any], scales: Scales, smallest: float, threshold: float
+    detectors: Sequence[Any] | Any, scales: Scales, smallest: float, threshold: float
 ) -> list[Window]:
     """What the sub-detectors find, the surest first.
 
     Parameters
     ----------
-    detectors : sequence of dlib.fhog_object_detector
+    detectors : sequence of dlib.fhog_object_detector, or what `load_united` gives
         One for each of `views.VIEWS`.
     scales : Scales
         The picture.
@@ -66,9 +66,11 @@ def find_windows(
     gray, step_x, step_y = scales.reduced(WINDOW / smallest)
     # dlib's windows do not reach to the very edge.
     gray = cv2.copyMakeBorder(gray, *(4 * (BORDER,)), cv2.BORDER_REPLICATE).astype(np.uint8)
-    boxes, scores, views = load_dlib().fhog_object_detector.run_multiple(
-        list(detectors), gray, 0, threshold
-    )
+    if isinstance(detectors, Sequence):
+        run = partial(load_dlib().fhog_object_detector.run_multiple, list(detectors))
+    else:
+        run = detectors.run
+    boxes, scores, views = run(gray, 0, threshold)
     found = []
     for box, score, view in zip(boxes, scores, views, strict=True):
         # Pixel centres: x = (x_resized + 0.5) * step - 0.5.
@@ -93,12 +95,45 @@ def load_windows(folder: Path | None = None) -> tuple[Any, ...]:
     return _load(folder)
 
 
-def _load(folder: Path) -> tuple[Any, ...]:
+@lru_cache(maxsize=4)
+def load_united(folder: Path | None = None, places: tuple[int, ...] | None = None) -> Any:
+    """The sub-detectors as one that is faster, and gives the surest view alone of each place.
+
+    Parameters
+    ----------
+    folder : path, optional
+        As of `load_windows`.
+    places : tuple of int, optional
+        Of those of `views.VIEWS` that are wanted.
+
+    Returns
+    -------
+    dlib.fhog_object_detector
+
+    Raises
+    ------
+    ModelFormatError
+        One is missing or damaged.
+    """
+    dlib = load_dlib()
+    if folder is None:
+        with as_file(files("efld_dlib.data").joinpath(FOLDER)) as own:
+            parts = _load(own, dlib.simple_object_detector)
+    else:
+        parts = _load(folder, dlib.simple_object_detector)
+    chosen = list(parts) if places is None else [parts[place] for place in places]
+    united = dlib.fhog_object_detector.__new__(dlib.fhog_object_detector)
+    united.__setstate__(dlib.simple_object_detector(chosen).__getstate__())
+    return united
+
+
+def _load(folder: Path, kind: Any = None) -> tuple[Any, ...]:
+    kind = load_dlib().fhog_object_detector if kind is None else kind
     detectors = []
     for view in VIEWS:
         path = folder / f"{view.name}{SUFFIX}"
         try:
-            detectors.append(load_dlib().fhog_object_detector(str(path)))
+            detectors.append(kind(str(path)))
         except (RuntimeError, MemoryError) as error:
             raise ModelFormatError(path, "is no detector that dlib can read") from error
     return tuple(detectors)

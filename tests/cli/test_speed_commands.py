@@ -1,0 +1,86 @@
+"""``detector speed``, ``profile`` and ``detect --min-face``, as a user calls them."""
+
+from __future__ import annotations
+
+import csv
+
+import cv2
+import pytest
+from click.testing import CliRunner
+
+from efld_dlib.cli.main import cli
+
+
+def run(*arguments, code=0):
+    result = CliRunner().invoke(cli, list(map(str, arguments)))
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture
+def photo(tmp_path, astronaut):
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), astronaut[..., ::-1])
+    return path
+
+
+def test_speed_prints_a_row_for_each_pipeline(sample, tiny_model):
+    options = ("--subset", "helen/testset", "--every", 5, "--size", "320x240", "--no-faceless")
+    output = run(
+        *("detector", "speed", sample, "--dat", tiny_model, "-m", tiny_model, *options),
+        *("--min-face", "20%"),
+    ).output
+    names = [line.split("|")[1].strip() for line in output.splitlines() if line.startswith("| ")]
+    assert names == [
+        "pipeline",
+        "dlib + tiny.dat",
+        "dlib, doubling where it finds nothing, + tiny.dat",
+        "efld\\_dlib, balanced",
+        "efld\\_dlib, balanced, --min-face 20%",
+        "efld\\_dlib, fast",
+        "efld\\_dlib, fast, --min-face 20%",
+    ]
+    assert "Missed: of 2 annotated faces" in output
+
+
+def test_a_size_that_is_none_is_named(sample, tiny_model):
+    result = run("detector", "speed", sample, "--dat", tiny_model, "--size", "vga", code=2)
+    assert "--size must be as 640x480, or 'own', not 'vga'" in result.output
+
+
+def test_profile_names_the_steps(photo, tiny_model):
+    options = ("-m", tiny_model, "--repeats", 1)
+    output = run("profile", photo, *options, "--min-face", 80).output
+    header = next(line for line in output.splitlines() if line.startswith("| step"))
+    assert header.count("calls,") == 3
+    for step in ("reading", "features", "drawing"):
+        cells = next(line for line in output.splitlines() if line.startswith(f"| {step}"))
+        assert float(cells.split("|")[3]) > 0
+    assert "640x480" in run("profile", *options).output
+    assert "none.jpg: cannot be read" in run("profile", "none.jpg", *options, code=2).output
+
+
+def test_detect_looks_for_the_faces_that_are_asked_for(photo, tiny_model):
+    def count(*options):
+        result = CliRunner().invoke(
+            cli, ["detect", str(photo), "-m", str(tiny_model), "--format", "csv", *options]
+        )
+        assert result.exit_code == 0, result.output
+        return len(list(csv.DictReader(result.stdout.splitlines())))
+
+    assert count("--min-face", "80") == 1
+    assert count("--min-face", "15%", "--views", "front, half-left") == 1
+    assert count("--min-face", "200", "--detector", "dlib") == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--min-face", "big"), "not 'big'"),
+        (("--min-face", "90", "--upsample", "1"), "upsample and min_face both say"),
+        (("--views", "back"), "'back' is no view of a face"),
+        (("--views", "front", "--detector", "dlib"), "only fast and thorough have views"),
+    ],
+)
+def test_options_that_make_no_sense_are_named(photo, options, message):
+    assert message in run("detect", photo, *options, code=2).output
