@@ -73,7 +73,7 @@ def _contents(images: tuple[str, ...]) -> list[bytes]:
 
     from ..errors import DataError
     from ..evaluation.benchmark_faces import one_face_frame
-    from .detect import list_inputs
+    from .inputs import list_inputs
 
     if not images:
         frame, _ = one_face_frame(*_FRAME)
