@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _sources = click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 TEXTURES = 60
-
 _folder = click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
