@@ -17,7 +17,7 @@ from efld_dlib.datasets.xml_check import check_imglab
 from efld_dlib.datasets.xml_pictures import picture_state
 from efld_dlib.detection.choice import make_detector
 from efld_dlib.detection.pose_detector import PoseDetector
-from efld_dlib.detection.start import load_start
+from efld_dlib.detection.start import _load_start
 from efld_dlib.detection.windows import load_windows
 from efld_dlib.feature_vector import parse_features
 from efld_dlib.images import read_image
@@ -108,7 +108,7 @@ def model(root: Path, path: Path) -> str:
 def detector_folder(root: Path, path: Path) -> str:
     """The detector of a folder, loaded and run."""
     load_windows.cache_clear()
-    load_start.cache_clear()
+    _load_start.cache_clear()
 
     def read() -> None:
         describe_detector(path.parent)
