@@ -106,19 +106,29 @@ def run_cases(
 def _run_part(cases: list[Case], samples: Path, hang: float) -> Tally:
     tally = Tally()
     while cases:
-        with tempfile.TemporaryFile() as complaints:
-            cases = _run_batch(cases, samples, tally, complaints, hang)
+        # Made here, since a child that is ended removes nothing.
+        with (
+            tempfile.TemporaryFile() as complaints,
+            tempfile.TemporaryDirectory(prefix="efld-robustness-") as folder,
+        ):
+            cases = _run_batch(cases, samples, tally, complaints, (folder, hang))
     return tally
 
 
 def _run_batch(
-    cases: list[Case], samples: Path, tally: Tally, complaints: IO[bytes], hang: float
+    cases: list[Case], samples: Path, tally: Tally, complaints: IO[bytes], limits: tuple[str, float]
 ) -> list[Case]:
     """Run a batch to its end, or to a case that ends it; returns the cases after that one."""
+    folder, hang = limits
     child = subprocess.Popen(
         [sys.executable, "-m", "tests.robustness.batch", str(samples)],
         cwd=_PROJECT,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"},
+        env={
+            **os.environ,
+            "OPENBLAS_NUM_THREADS": "1",
+            "PYTHONIOENCODING": "utf-8",
+            "TMPDIR": folder,
+        },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=complaints,
