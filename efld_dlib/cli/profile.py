@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .detection_options import min_face_option
+from .detection_options import min_face_option, model_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,12 +19,7 @@ _FRAME = (640, 480)
 
 @click.command()
 @click.argument("images", nargs=-1)
-@click.option(
-    "-m",
-    "--model",
-    type=click.Path(path_type=Path),
-    help="A 68-point model, .dat or .efld [default: the one that comes with the package].",
-)
+@model_option
 @min_face_option
 @click.option(
     "--repeats",

@@ -11,6 +11,13 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from ..errors import OptionError
+from .detection_options import (
+    detector_option,
+    features_option,
+    min_score_option,
+    model_option,
+    quality_option,
+)
 from .options import warn
 
 if TYPE_CHECKING:
@@ -55,45 +62,17 @@ if TYPE_CHECKING:
     help="Most faces at a time; with as many nothing more is looked for.",
 )
 @click.option("--max-frames", type=click.IntRange(min=1), metavar="N", help="Stop after N frames.")
-@click.option(
-    "-m",
-    "--model",
-    type=click.Path(path_type=Path),
-    help="A 68-point model, .dat or .efld [default: the one that comes with the package].",
-)
-@click.option(
-    "--quality",
-    type=click.Choice(["fast", "balanced", "best"]),
-    default="balanced",
-    show_default=True,
-    help="Of the landmarks: fast takes less time, best three times as long.",
-)
-@click.option(
-    "--detector",
-    "detector_name",
-    default="fast",
-    show_default=True,
-    help="fast, thorough, dlib, lbp, yunet=FILE.onnx, dlib-cnn=FILE.dat: see detect.",
-)
-@click.option(
-    "--min-score",
-    default=0.0,
-    show_default=True,
-    help="Lowest score of the detector that counts.",
-)
+@model_option
+@quality_option
+@detector_option
+@min_score_option
 @click.option(
     "--keep-score",
     default=-1.0,
     show_default=True,
     help="Score below which a face that is followed counts as lost.",
 )
-@click.option(
-    "--features",
-    "feature_text",
-    default="default",
-    show_default=True,
-    help="Features to write, comma separated: see detect.",
-)
+@features_option
 @click.pass_context
 def video(
     ctx: click.Context,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Problems
+from .detection_options import model_option, quality_option
 from .options import describe_source, finish, open_records, strict_option, warn
 
 if TYPE_CHECKING:
@@ -22,19 +23,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Of a 300-W tree: train, test-common, test-full, or a folder in it.",
 )
-@click.option(
-    "-m",
-    "--model",
-    type=click.Path(path_type=Path),
-    help="A 68-point model, .dat or .efld [default: the one that comes with the package].",
-)
-@click.option(
-    "--quality",
-    type=click.Choice(["fast", "balanced", "best"]),
-    default="balanced",
-    show_default=True,
-    help="Of the landmarks.",
-)
+@model_option
+@quality_option
 @click.option(
     "--detect-every", type=click.IntRange(min=1), default=30, show_default=True, metavar="N"
 )
