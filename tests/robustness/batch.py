@@ -20,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+from efld_dlib.evaluation.benchmark_load import peak_memory
+
 from .judge import Failure
 from .targets import SELF_TEST, TARGETS, Target
 
@@ -49,16 +51,6 @@ def run_case(target: Target, seed: int, root: Path) -> str:
             shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
-def peak_memory() -> int:
-    """Most bytes of memory that this process had so far."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        # Linux lets a child start with its parent's `ru_maxrss`; this is the process' own.
-        (line,) = (each for each in status.read_text().splitlines() if each.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def _run(line: str, root: Path) -> str:
     name, seed = line.split()
     try:
@@ -67,8 +59,10 @@ def _run(line: str, root: Path) -> str:
         return "failed " + json.dumps(str(failure))
     except Exception as error:
         return "failed " + json.dumps(f"outside of the toolkit: {error!r}")
-    if peak_memory() > RESIDENT:
-        return "failed " + json.dumps(f"{peak_memory() >> 20} MB of memory")
+    # In bytes; not what Linux lets a process inherit of its parent's.
+    peak = peak_memory() or 0
+    if peak > RESIDENT:
+        return "failed " + json.dumps(f"{peak >> 20} MB of memory")
     return f"done {outcome}"
 
 
