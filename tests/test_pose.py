@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -185,16 +184,6 @@ def test_many_faces_give_what_each_face_gives():
 def test_another_shape_is_refused(shape):
     with pytest.raises(ValueError, match="must have shape"):
         estimate_pose(np.zeros(shape))
-
-
-def test_a_face_takes_well_under_a_video_frame():
-    points = crooked_face()
-    fastest = math.inf
-    for _ in range(20):
-        start = time.perf_counter()
-        estimate_pose(points)
-        fastest = min(fastest, time.perf_counter() - start)
-    assert fastest < 0.003  # about 0.2 ms; the rest is for a loaded machine
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import click
 from ..errors import Problems
 from ..prepare.augment import AUGMENTATIONS, DEFAULT_AUGMENTATION, parse_augmentation
 from ..prepare.augment import PRESETS as AUGMENTATION_PRESETS
-from ..prepare.rarity import WEIGHTINGS, Weighting
+from ..prepare.rarity import WEIGHTINGS, Weighting, repeated
 from .options import finish, jobs_option, open_records, strict_option, subset_option, warn
 
 if TYPE_CHECKING:
@@ -84,6 +84,13 @@ if TYPE_CHECKING:
     help="A predictor trained on the first source: landmarks of the others are brought to the way "
     "in which that one is labelled.",
 )
+@click.option(
+    "--emphasis",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="Samples of a face of the first source, as a multiple of those of a face of the others.",
+)
 @click.option("--face-size", default=200, show_default=True, help="Face width in the crops, px.")
 @jobs_option
 @strict_option
@@ -105,6 +112,7 @@ def prepare(
     preview: Path | None,
     framing: Framing,
     conform: Path | None,
+    emphasis: int,
     face_size: int,
     jobs: int | None,
     strict: bool,
@@ -121,7 +129,7 @@ def prepare(
       efld-dlib prepare 300w/
       efld-dlib prepare 300w/ merl-rav:aflw/
       efld-dlib prepare 300w/ --augment all --preview sheet.png
-      efld-dlib prepare 300w/ merl-rav:aflw/ --conform build/300w.dat
+      efld-dlib prepare 300w/ merl-rav:aflw/ --conform build/300w.dat --emphasis 2
       efld-dlib prepare 300w/ merl-rav:aflw/ --weights pose-density --budget 20000
     """
     from ..models.loading import resolve_model
@@ -150,6 +158,7 @@ def prepare(
         workers = resolve_jobs(jobs)
         model = resolve_model(conform)
         parts[1:] = [conform_records(part, model, workers, problems, True) for part in parts[1:]]
+    parts[0] = [repeated(record, emphasis) for record in parts[0]]
     records = list(chain.from_iterable(parts))
     if preview is not None:
         write_preview(records, preview, options, jobs, problems)

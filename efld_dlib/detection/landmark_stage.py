@@ -21,7 +21,7 @@ from .verifier import Candidate
 Quality = Literal["fast", "balanced", "best"]
 """``fast`` stops the predictor early; ``best`` averages what it says of several crops."""
 
-FAST_CASCADES = 5
+FAST_CASCADES = 7
 """After which ``fast`` stops a predictor of the role `models.loading.REFINED`."""
 
 # Crops that `best` averages, beside the box itself: shifts in x and y over the width, growth.
@@ -61,11 +61,10 @@ class LandmarkStage:
         upright and framed alike, whichever detector found it.
         """
         place = Candidate(detection.box, detection.roll)
-        looks = 1 if self.quality == "fast" else 2
-        # Our own detector, which tells the yaw, has had a look already.
-        told = math.isfinite(detection.yaw)
-        for _ in range(looks - told):
-            place = located(load_start(), gray, place)
+        # Our own detector, which tells the yaw, has looked already.
+        if not math.isfinite(detection.yaw):
+            for _ in range(1 if self.quality == "fast" else 2):
+                place = located(load_start(), gray, place)
         points = self._predict(gray, place)
         return self._average(gray, points, place.roll) if self.quality == "best" else points
 

@@ -84,6 +84,10 @@ WINDOW_ROOM = 1.2
 """A window finds faces a little smaller than itself: so many times the smallest face that is
 wanted may be the smallest window."""
 
+FURTHER_STARTS = 2
+"""How often the start looks again at a face that is found: the landmarks depend on where exactly
+the box lies."""
+
 # A place of which the verifier says this little is not looked at again.
 _LEAST_SCORE = -3.0
 
@@ -143,8 +147,10 @@ class PoseDetector:
         for look, smallest in self._looks(gray):
             found = suppress(self._search(scales, look, smallest))
             if found:
-                return found
-        return self._second_opinion(scales) if self.upsample == "auto" else []
+                return self._settled(scales, found)
+        if self.upsample != "auto":
+            return []
+        return self._settled(scales, self._second_opinion(scales))
 
     def _second_opinion(self, scales: Scales) -> list[Detection]:
         """What dlib's own detector finds, unless the verifier is sure that it is no face."""
@@ -219,6 +225,17 @@ class PoseDetector:
                 score, yaw = (score + float(output[0])) / 2, seen_yaw(output)
             found.append(Detection(place.box, score, wrapped(place.roll), yaw))
         return found
+
+    def _settled(self, scales: Scales, detections: list[Detection]) -> list[Detection]:
+        """The detections after further looks of the start, each from where the last one ended."""
+        start = load_start(self.folder)
+        settled = []
+        for each in detections:
+            place = Candidate(each.box, each.roll)
+            for _ in range(FURTHER_STARTS):
+                place = located(start, scales, place)
+            settled.append(each._replace(box=place.box, roll=wrapped(place.roll)))
+        return settled
 
 
 def candidates_at(

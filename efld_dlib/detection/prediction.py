@@ -12,6 +12,10 @@ from ..backend import load_dlib
 from ..images import AVERAGE_BELOW, FACE_SIZE, Image, canonical_crop
 from .frame import default_box_map, square_box
 
+SEEN = 0.25
+"""Picture around the box that a predictor sees, as a fraction of its width. It looks no further
+from the landmarks than that, and a wider crop takes longer."""
+
 
 def predict_points(
     predictor: Any,
@@ -43,11 +47,13 @@ def predict_points(
         Pixels of the photograph, finer than whole ones where the face is larger than `face_size`
         is not: dlib answers in whole pixels of the crop.
     """
-    crop = canonical_crop(gray, box, face_size, roll=roll, average_below=average_below)
+    crop = canonical_crop(gray, box, face_size, SEEN, roll, average_below)
     left, top, width, height = (round(value) for value in crop.box)
     rectangle = load_dlib().rectangle(left, top, left + width - 1, top + height - 1)
     parts = predictor(crop.image, rectangle).parts()
-    return crop.to_photograph(np.array([(part.x, part.y) for part in parts], dtype=np.float64))
+    # Twice as fast as an array of pairs.
+    numbers = np.fromiter((number for part in parts for number in (part.x, part.y)), np.float64)
+    return crop.to_photograph(numbers.reshape(-1, 2))
 
 
 def framed(points: FloatArray, roll: float) -> Box:

@@ -7,7 +7,7 @@ weight becomes a number of copies: see `copies_for_weights`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 
-from ..annotation import FaceAnnotation, FloatArray
+from ..annotation import FaceAnnotation, FloatArray, ImageRecord
 from ..errors import OptionError
 from ..geometry import line, line_ratio
 from ..pose import face_poses
@@ -214,6 +214,12 @@ def weigh(faces: Sequence[FaceAnnotation], weighting: Weighting) -> FloatArray:
         return np.empty(0)
     rarity = WEIGHTINGS[weighting.kind](faces)
     return cast(FloatArray, np.clip(rarity**weighting.gamma, 1.0, weighting.cap))
+
+
+def repeated(record: ImageRecord, times: int) -> ImageRecord:
+    """The record with `times` as many copies of each of its faces."""
+    faces = tuple(replace(face, copies=times * face.copies) for face in record.faces)
+    return replace(record, faces=faces)
 
 
 def copies_for_weights(weights: FloatArray, rng: np.random.Generator) -> NDArray[np.int64]:

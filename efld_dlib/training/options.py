@@ -151,10 +151,12 @@ PRESETS: dict[str, Preset] = {
     ),
     "refined": Preset(
         TrainingOptions(
-            cascade_depth=15,
-            num_trees_per_cascade_level=400,
-            oversampling_amount=8,
-            num_test_splits=50,
+            cascade_depth=20,
+            num_trees_per_cascade_level=300,
+            oversampling_amount=6,
+            lambda_param=0.07,
+            num_test_splits=40,
+            feature_pool_region_padding=0.05,
         ),
         "80 MB; runs after the start, of prepare --framing refined",
     ),

@@ -3,6 +3,7 @@ import io
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -269,6 +270,18 @@ def test_prepare_goes_on_from_xml_too(sample, tmp_path):
     result = run("prepare", tmp_path / "in.xml", "-o", tmp_path / "data", "-j", "1")
     assert "held out" in result.stdout
     assert list(read_imglab(tmp_path / "data" / "train.xml"))
+
+
+def test_emphasis_is_on_the_first_source(sample, tmp_path):
+    run("xml", "300w", sample, "--subset", "helen/testset", "-o", tmp_path / "in.xml")
+    options = ["--variants", "2", "--weights", "none", "--validation", "0", "-j", "1"]
+    many = ["--emphasis", "3", *options, "-o", tmp_path / "data"]
+    run("prepare", tmp_path / "in.xml", sample, "--subset", "lfpw/trainset", *many)
+    records = read_imglab(tmp_path / "data" / "train.xml")
+    samples = Counter(record.path.name.partition("-")[0] for record in records)
+    first = sum(len(record.faces) for record in read_imglab(tmp_path / "in.xml"))
+    assert Counter(samples.values()) == {6: first, 2: len(samples) - first}
+    assert len(samples) > first
 
 
 def test_bad_data_for_prepare_train_and_evaluate(tiny_model, tmp_path):

@@ -80,6 +80,31 @@ def detect_names(root: Path, path: Path) -> str:
     return outcomes[0]
 
 
+def extract(root: Path, path: Path) -> str:
+    """A table of the folder of pictures: each has its row, the damaged one perhaps an error."""
+    output = root / "out" / "faces.jsonl"
+    names = ["p.jpg", "p.png", path.name]
+    files = [str(path.parent / name) for name in names]
+    model = ("-m", str(root / "models" / "full.dat"))
+    result = run_command(["extract", *files, *model, "-j", "1", *_QUICK, "-o", str(output)], ())
+    rows = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+    if {Path(row["file"]).name for row in rows} != set(names):
+        raise Failure(f"{len(rows)} rows of {len(names)} pictures")
+    wrong = [row for row in rows if row["error"] and Path(row["file"]).name != path.name]
+    if wrong:
+        raise Failure(f"{wrong[0]['file']}: {wrong[0]['error']}")
+    return outcome(result)
+
+
+def video(root: Path, path: Path) -> str:
+    """A damaged video, to a table and to a video with the faces drawn."""
+    output = root / "out" / "faces.csv"
+    model = ("-m", str(root / "models" / "full.dat"), "--detector", "dlib")
+    drawn = ("-o", str(root / "out" / "drawn.avi"))
+    arguments = ["video", str(path), *model, *drawn, "--max-frames", "4", "--csv", str(output)]
+    return outcome(run_command(arguments, (path.name,), output))
+
+
 def prepare(root: Path, path: Path) -> str:
     """Training data of a tree in which a picture or its landmarks are damaged."""
     output = root / "prepared"

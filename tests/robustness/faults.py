@@ -46,8 +46,10 @@ class Job:
     old, new : tuple of str
         Arguments of the earlier run, and of the one that is ended; relative to the work folder.
     outputs : tuple of str
-    same : bool
-        Whether two runs give the same bytes.
+    same : tuple of str
+        Those of which two runs give the same bytes.
+    resume : tuple of str
+        Arguments by which the ended run is told to go on.
     """
 
     name: str
@@ -55,11 +57,13 @@ class Job:
     new: tuple[str, ...]
     outputs: tuple[str, ...]
     same: tuple[str, ...]
+    resume: tuple[str, ...] = ()
 
 
 _PREPARE = ("prepare", "tree", "-o", "xml", "-j", "2")
 _TRAIN = ("train", "sound", "-o", "out/m.dat", "-j", "2", "--set", "cascade_depth=4", "--no-slim")
 _TREES = ("--set", "num_trees_per_cascade_level=60", "--set", "oversampling_amount=10")
+_EXTRACT = ("extract", "tree", "-o", "out/faces.csv", "-j", "2", "-m", "sound.dat")
 _PACK = ("model", "compress", "sound.dat", "-o", "out/m.efld")
 
 JOBS = {
@@ -85,6 +89,14 @@ JOBS = {
             (*_PACK, "--step", "2e-3"),
             ("out/m.efld",),
             ("out/m.efld",),
+        ),
+        Job(
+            "extract",
+            (*_EXTRACT, "--features", "36-45"),
+            _EXTRACT,
+            ("out/faces.csv",),
+            ("out/faces.csv",),
+            ("--resume",),
         ),
     )
 }
@@ -171,7 +183,7 @@ def _one(
     if child.returncode not in (0, 130, -sign):
         raise FaultError(f"exit code {child.returncode}: {said[-300:]}")
     _check_outputs(job, work, sign, digests, outcome)
-    _run(work, job.new)
+    _run(work, (*job.new, *job.resume))
     again = _digests(work, job.same)
     if again != {name: digests[1][name] for name in job.same}:
         raise FaultError("the same command gave other outputs afterwards")

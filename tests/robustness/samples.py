@@ -57,14 +57,15 @@ def encoded(suffix: str) -> bytes:
 def make_samples(folder: Path) -> Path:
     """Write all of them into a new folder.
 
-    ``pictures/``; ``w300/`` with ``Bounding Boxes``; ``training/`` as `prepare` writes it and
-    ``faces.xml``; ``aflw/``, ``aflw19/``, ``aflw2000/``, ``cofw/``, ``wflw/``, ``merl/``,
+    ``pictures/``; ``videos/``; ``w300/`` with ``Bounding Boxes``; ``training/`` as `prepare`
+    writes it and ``faces.xml``; ``aflw/``, ``aflw19/``, ``aflw2000/``, ``cofw/``, ``wflw/``, ``merl/``,
     ``synthetics/``; ``models/`` with small.dat, small.efld and full.dat (68 points); ``detector/``.
     """
     folder.mkdir(parents=True)
     (folder / "pictures").mkdir()
     for suffix in (".jpg", ".png", ".bmp", ".tiff", ".webp", ".gif", ".ppm"):
         (folder / "pictures" / f"p{suffix}").write_bytes(encoded(suffix))
+    _video(folder / "videos")
     make_sample(folder / "tree", Plan(faces=8, test_faces=2, seed=5), jobs=1)
     _w300(folder)
     options = PrepareOptions(variants=1, augmentation=(), weighting=Weighting("none"))
@@ -86,6 +87,16 @@ def make_samples(folder: Path) -> Path:
         "nu=0.05\n2.1MB\nfast\n"
     )
     return folder
+
+
+def _video(folder: Path) -> None:
+    folder.mkdir()
+    size = PICTURE_SIDE, PICTURE_SIDE
+    writer = cv2.VideoWriter(str(folder / "v.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, size)
+    assert writer.isOpened()
+    for step in range(6):
+        writer.write(np.roll(small_picture(), 3 * step, 1))
+    writer.release()
 
 
 def _w300(folder: Path) -> None:

@@ -87,6 +87,8 @@ COMMANDS = (
     Target("detect-one", "pictures/p.*", _picture, commands.detect_one, 2),
     Target("detect-model", "models/full.*", _model, commands.detect_model, 2),
     Target("detect-names", "pictures/p.jpg", _picture, commands.detect_names, 2),
+    Target("extract", "pictures/p.*", _picture, commands.extract, 1),
+    Target("video", "videos/*", damaged_bytes, commands.video, 1),
     Target("prepare", "w300/*.*", damaged_text, commands.prepare, 1),
     Target("prepare-resume", "training/*.jsonl", damaged_text, commands.prepare_again, 0.5),
     Target("train", "training/train.xml", damaged_xml, commands.train, 0.25),
