@@ -15,7 +15,7 @@ from .verifier import YAW_UNIT, Candidate, Verifier, moved, wrapped
 SURE = 5.0
 """Score from which the verifier needs no second look at a place."""
 
-KNOWN = 5.0
+KNOWN = 8.0
 """Score from which further places on the same face are not looked at."""
 
 

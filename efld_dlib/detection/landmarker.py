@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,11 +15,13 @@ from ..feature_vector import FEATURES, Feature, feature_names, features
 from ..images import FACE_SIZE, ColorOrder, Image, ImageSource, read_image, to_gray
 from ..models.loading import load_refined, require_68_points, resolve_model
 from ..pose import estimate_pose
+from .around import ASTRAY, FOUND, places_around
 from .confidence import confidence
 from .detectors import Detection, Detector
 from .landmark_stage import FAST_CASCADES, LandmarkStage, Quality, require_quality
 from .pose_detector import PoseDetector
 from .start import load_start
+from .verifier import Candidate
 
 if TYPE_CHECKING:
     from .tracker import TrackedFace, TrackOptions
@@ -187,8 +190,23 @@ class FaceLandmarker:
 
         return track(self, source, options, smooth=smooth, color=color, fps=fps)
 
-    def face_at(self, gray: Image, detection: Detection) -> Face:
-        """The face at a place of a gray picture that is known; its box is that of `detection`."""
+    def face_at(self, gray: Image, detection: Detection, around: bool = True) -> Face:
+        """The face at a place of a gray picture that is known; its box is that of `detection`.
+
+        Where landmarks of a detection of our own went astray, by their confidence, `around` looks
+        for the face around the place too, and the box is then where it was found.
+        """
+        face = self._face(gray, detection)
+        if not (around and face.confidence < ASTRAY and math.isfinite(detection.yaw)):
+            return face
+        others = [
+            self._face(gray, detection._replace(box=place.box, roll=place.roll))
+            for place in places_around(gray, Candidate(detection.box, detection.roll))
+        ]
+        best = max(others, key=lambda other: other.confidence)
+        return best if best.confidence > FOUND else face
+
+    def _face(self, gray: Image, detection: Detection) -> Face:
         points = self.stage(gray, detection)
         pose = estimate_pose(points)
         return Face(detection.box, detection.score, points, pose, confidence(gray, points, pose))

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import cv2
-import numpy as np
-
-from ..annotation import FloatArray
 from ..errors import OptionError
 from ..images import FACE_SIZE, Image
 from .confirm import SURE, confirm, seen_yaw
@@ -25,64 +21,19 @@ from .detectors import (
     require_one_size,
     require_upsample,
 )
-from .frame import square_box
+from .looks import FIRST_LOOK, FURTHER_LOOKS, MOST_WINDOWS, THOROUGH_LOOKS, WINDOW_ROOM, Look
+from .places import candidates_at
 from .scales import Scales
 from .smallest import SMALLEST_FACE
 from .start import ROUGH_SIZE, load_start, located
-from .suppression import suppress
+from .suppression import same_face, suppress
 from .verifier import Candidate, Verifier, wrapped
 from .verifier_file import VERIFIER_FILE, load_verifier
 from .views import choose_views
-from .windows import FOLDER, WINDOW, find_windows, load_united, load_windows
+from .windows import FOLDER, load_united, load_windows
 
 Mode = Literal["fast", "thorough"]
 
-
-@dataclass(frozen=True)
-class Look:
-    """One search of a picture.
-
-    Parameters
-    ----------
-    upsample : float
-        The smallest face is `SMALLEST_FACE` over 2 to this power.
-    threshold : float
-        Lowest score of a window that the verifier is shown.
-    turns : tuple of float
-        Rolls in degrees of the faces that are looked for; the sub-detectors see `views.MAX_ROLL`
-        either way of each.
-    limit : int
-        Most windows of each turn that the verifier is shown.
-    doubt : float
-        Taken off the score. The more places a look tries, the surer it must be of each;
-        chosen so that at a score of 0 false alarms are about as many as of dlib's detector.
-    united : bool
-        Use the sub-detectors as `windows.load_united` gives them: faster, and with fewer places.
-    """
-
-    upsample: float
-    threshold: float
-    turns: tuple[float, ...] = (0.0,)
-    limit: int = 12
-    doubt: float = 0.75
-    united: bool = False
-
-    @property
-    def smallest(self) -> float:
-        """Width of the smallest face in pixels."""
-        return SMALLEST_FACE / 2**self.upsample
-
-
-FIRST_LOOK = Look(0.0, -0.9)
-FURTHER_LOOKS = (Look(1.0, -0.9, (0.0,), 30), Look(0.5, -0.9, (-40.0, 40.0), 20, 1.1))
-"""In a picture in which nothing was found so far."""
-
-ALL_TURNS = tuple(float(turn) for turn in range(-180, 180, 30))
-THOROUGH_LOOKS = (Look(0.0, -0.9, ALL_TURNS, 12, 1.1), Look(1.0, -0.9, ALL_TURNS, 20, 1.2))
-
-WINDOW_ROOM = 1.2
-"""A window finds faces a little smaller than itself: so many times the smallest face that is
-wanted may be the smallest window."""
 
 FURTHER_STARTS = 2
 """How often the start looks again at a face that is found: the landmarks depend on where exactly
@@ -178,8 +129,8 @@ class PoseDetector:
             yield looks[0], wanted * WINDOW_ROOM
             for look in looks[1:]:
                 # What the first look did, it did at the size that is wanted.
-                if look.turns != looks[0].turns:
-                    yield look, max(wanted, look.smallest) * WINDOW_ROOM
+                if look.border or look.turns != looks[0].turns:
+                    yield look, max(wanted, look.smallest(gray.shape)) * WINDOW_ROOM
             return
         if self.upsample != "auto":
             yield looks[0], SMALLEST_FACE / 2**self.upsample
@@ -187,22 +138,48 @@ class PoseDetector:
         for look in looks:
             # Doubling a large picture takes seconds.
             bearable = gray.size <= MAX_AUTO_UPSAMPLE_PIXELS
-            yield look, look.smallest if bearable else SMALLEST_FACE
+            smallest = look.smallest(gray.shape)
+            yield look, smallest if bearable else max(smallest, SMALLEST_FACE)
 
     def _search(self, scales: Scales, look: Look, smallest: float) -> list[Detection]:
         windows = self.united if look.united else self.windows
         by_turn = [
-            candidates_at(windows, scales, turn, smallest, look.threshold, look.limit)
+            candidates_at(
+                windows, scales, turn, smallest, look.threshold, MOST_WINDOWS, look.border
+            )
             for turn in look.turns
         ]
         # The best of each turn come first, then the second best ...
-        candidates = [each for rank in zip_longest(*by_turn) for each in rank if each is not None]
+        ranks = [[each for each in rank if each is not None] for rank in zip_longest(*by_turn)]
         least = self.min_score + look.doubt
-        found = confirm(self.verifier, scales, candidates, _LEAST_SCORE)
-        located = self._located(scales, suppress(found)[: look.limit])
+        found = suppress(self._confirmed(scales, look, ranks, least))
+        faces = sum(each.score > least for each in found)
+        located = self._located(scales, found[: max(look.limit, faces)])
         return [
             each._replace(score=each.score - look.doubt) for each in located if each.score > least
         ]
+
+    def _confirmed(
+        self, scales: Scales, look: Look, ranks: list[list[Candidate]], least: float
+    ) -> list[Detection]:
+        """What the verifier says of the windows, as many as it is shown."""
+        found: list[Detection] = []
+        shown, step = 0, look.limit
+        while shown < len(ranks):
+            block = [each for rank in ranks[shown : shown + step] for each in rank]
+            shown += step
+            new = confirm(self.verifier, scales, block, _LEAST_SCORE)
+            seen = [each.box for each in found]
+            fresh = any(
+                each.score > least and not any(same_face(each.box, box) for box in seen)
+                for each in new
+            )
+            found += new
+            if fresh:
+                step = max(1, look.limit // 3)
+            elif not look.persistent or any(each.score > least for each in found):
+                break
+        return found
 
     def _located(self, scales: Scales, detections: list[Detection]) -> list[Detection]:
         """The detections where landmarks say that they are; the score is the mean of that of the
@@ -236,47 +213,6 @@ class PoseDetector:
                 place = located(start, scales, place)
             settled.append(each._replace(box=place.box, roll=wrapped(place.roll)))
         return settled
-
-
-def candidates_at(
-    windows: Any,
-    gray: Image | Scales,
-    turn: float,
-    smallest: float,
-    threshold: float,
-    limit: int,
-) -> list[Candidate]:
-    """Places of a picture where faces of about the roll `turn`, in degrees, may be."""
-    scales = gray if isinstance(gray, Scales) else Scales(gray)
-    if not turn:
-        found = find_windows(windows, scales, smallest, threshold)[:limit]
-        return [Candidate(window.box, 0.0) for window in found]
-    # Turning the picture at the size at which it is searched takes less than at its own.
-    image, step_x, step_y = scales.reduced(WINDOW / smallest)
-    turned, matrix = turned_back(image, turn)
-    candidates = []
-    for window in find_windows(windows, Scales(turned), WINDOW, threshold)[:limit]:
-        x, y = np.linalg.solve(matrix[:, :2], np.array(window.box.center) - matrix[:, 2])
-        place = square_box(
-            (float(x) + 0.5) * step_x - 0.5,
-            (float(y) + 0.5) * step_y - 0.5,
-            window.box.width * step_x,
-        )
-        candidates.append(Candidate(place, turn))
-    return candidates
-
-
-def turned_back(gray: Image, turn: float) -> tuple[Image, FloatArray]:
-    """The whole picture turned counter-clockwise by `turn` degrees, and the map into it, (2, 3)."""
-    height, width = gray.shape
-    angle = np.radians(turn)
-    rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    # A hair less, or rounding errors would make a quarter turn a pixel larger.
-    size = np.ceil(np.abs(rotation) @ [width, height] - 1e-6).astype(int)
-    shift = (size - 1) / 2 - rotation @ [(width - 1) / 2, (height - 1) / 2]
-    matrix = np.column_stack([rotation, shift])
-    turned = cv2.warpAffine(gray, matrix, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR)
-    return turned.astype(np.uint8, copy=False), matrix
 
 
 @lru_cache(maxsize=1)

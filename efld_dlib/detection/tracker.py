@@ -15,7 +15,8 @@ from .association import associate, doubles
 from .detectors import Detection
 from .frame import square_box
 from .landmarker import Face
-from .pose_detector import FIRST_LOOK, own_verifier
+from .looks import FIRST_LOOK
+from .pose_detector import own_verifier
 from .prediction import framed
 from .suppression import same_face
 from .verifier import Candidate
@@ -210,9 +211,11 @@ class FaceTracker:
                 track.lose()
         return faces
 
-    def _look(self, gray: Image, detection: Detection) -> tuple[Face, Candidate]:
-        """The face at a place, and the place that its landmarks ask for."""
-        face = self.landmarker.face_at(gray, detection)
+    def _look(
+        self, gray: Image, detection: Detection, fresh: bool = False
+    ) -> tuple[Face, Candidate]:
+        """The face at a place, of the detector if `fresh`, and where its landmarks want it."""
+        face = self.landmarker.face_at(gray, detection, around=fresh)
         box = framed(face.points, face.pose.roll)
         if np.isfinite(box).all() and box.width >= _LEAST_WIDTH:
             return face, Candidate(box, face.pose.roll)
@@ -237,7 +240,7 @@ class FaceTracker:
         for detection in self.landmarker.detector(gray):
             if len(taken) == self.options.max_faces:
                 break
-            face, place = self._look(gray, detection)
+            face, place = self._look(gray, detection, fresh=True)
             if not any(same_face(place.box, other) for other in taken):
                 found.append((detection, face, place))
                 taken.append(place.box)

@@ -47,7 +47,11 @@ class Window(NamedTuple):
 
 
 def find_windows(
-    detectors: Sequence[Any] | Any, scales: Scales, smallest: float, threshold: float
+    detectors: Sequence[Any] | Any,
+    scales: Scales,
+    smallest: float,
+    threshold: float,
+    border: float = 0.0,
 ) -> list[Window]:
     """What the sub-detectors find, the surest first.
 
@@ -62,10 +66,13 @@ def find_windows(
         that of the window. Time goes with the square of the inverse.
     threshold : float
         Lowest score.
+    border : float
+        So much of its shorter side is added to the picture on each side.
     """
     gray, step_x, step_y = scales.reduced(WINDOW / smallest)
     # dlib's windows do not reach to the very edge.
-    gray = cv2.copyMakeBorder(gray, *(4 * (BORDER,)), cv2.BORDER_REPLICATE).astype(np.uint8)
+    around = max(BORDER, round(border * min(gray.shape)))
+    gray = cv2.copyMakeBorder(gray, *(4 * (around,)), cv2.BORDER_REPLICATE).astype(np.uint8)
     if isinstance(detectors, Sequence):
         run = partial(load_dlib().fhog_object_detector.run_multiple, list(detectors))
     else:
@@ -74,8 +81,8 @@ def find_windows(
     found = []
     for box, score, view in zip(boxes, scores, views, strict=True):
         # Pixel centres: x = (x_resized + 0.5) * step - 0.5.
-        x = ((box.left() + box.right()) / 2 - BORDER + 0.5) * step_x - 0.5
-        y = ((box.top() + box.bottom()) / 2 - BORDER + 0.5) * step_y - 0.5
+        x = ((box.left() + box.right()) / 2 - around + 0.5) * step_x - 0.5
+        y = ((box.top() + box.bottom()) / 2 - around + 0.5) * step_y - 0.5
         found.append(Window(square_box(x, y, box.width() * step_x), float(score), int(view)))
     return sorted(found, key=lambda window: -window.score)
 

@@ -169,8 +169,12 @@ Runner = Callable[[Image, Detection], FloatArray]
 def _loaded(models: tuple[tuple[str, int], ...], boxes: Boxes, quality: Quality) -> list[Runner]:
     """What predicts in this process; each with its file's time, to tell one trained anew."""
     if boxes == "pipeline":
-        return [FaceLandmarker(model, quality=quality).stage for model, _ in models]
+        return [partial(_found, FaceLandmarker(model, quality=quality)) for model, _ in models]
     return [partial(_plain, load_predictor(model)) for model, _ in models]
+
+
+def _found(landmarker: FaceLandmarker, gray: Image, detection: Detection) -> FloatArray:
+    return landmarker.face_at(gray, detection).points
 
 
 def _plain(predictor: Any, gray: Image, detection: Detection) -> FloatArray:

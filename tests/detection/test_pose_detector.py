@@ -9,7 +9,8 @@ import pytest
 from efld_dlib.annotation import Box
 from efld_dlib.detection.choice import make_detector
 from efld_dlib.detection.detectors import Detection, FrontalDetector
-from efld_dlib.detection.pose_detector import PoseDetector, turned_back
+from efld_dlib.detection.places import turned_back
+from efld_dlib.detection.pose_detector import PoseDetector
 from efld_dlib.detection.suppression import suppress
 from efld_dlib.errors import OptionError
 from efld_dlib.images import to_gray

@@ -13,7 +13,7 @@ from ...annotation import ImageRecord
 from ...detection.detectors import Detection, Detector
 from ...detection.landmark_stage import LandmarkStage
 from ...detection.matching import match_detections
-from ...detection.pose_detector import turned_back
+from ...detection.places import turned_back
 from ...errors import DataError, Problems
 from ...geometry import eye_distance
 from ...images import Image, read_image, to_gray

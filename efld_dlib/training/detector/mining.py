@@ -13,7 +13,8 @@ from ...annotation import Box, FloatArray
 from ...detection.detectors import FrontalDetector
 from ...detection.frame import BoxMap
 from ...detection.gradients import FEATURES, gradient_features
-from ...detection.pose_detector import ALL_TURNS, candidates_at
+from ...detection.looks import ALL_TURNS
+from ...detection.places import candidates_at
 from ...detection.verifier import (
     OUTPUTS,
     ROLL_UNIT,
