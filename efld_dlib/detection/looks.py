@@ -57,7 +57,7 @@ FIRST_LOOK = Look(0.0, -0.9, persistent=True)
 CUT_FACES = Look(0.0, -0.9, border=True)
 FURTHER_LOOKS = (
     CUT_FACES,
-    Look(1.0, -0.9, (0.0,), 30),
+    Look(1.0, -0.9, (0.0,), 30, 1.4),
     Look(0.5, -0.9, (-40.0, 40.0), 20, 1.1),
 )
 """In a picture in which nothing was found so far."""

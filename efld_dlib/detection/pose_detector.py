@@ -36,8 +36,10 @@ Mode = Literal["fast", "thorough"]
 
 
 FURTHER_STARTS = 2
-"""How often the start looks again at a face that is found: the landmarks depend on where exactly
-the box lies."""
+"""How often the start looks again: landmarks and score depend on where exactly the box lies."""
+
+# It does not where the verifier takes a place for no face.
+_LIKELY = -1.5
 
 # A place of which the verifier says this little is not looked at again.
 _LEAST_SCORE = -3.0
@@ -98,10 +100,8 @@ class PoseDetector:
         for look, smallest in self._looks(gray):
             found = suppress(self._search(scales, look, smallest))
             if found:
-                return self._settled(scales, found)
-        if self.upsample != "auto":
-            return []
-        return self._settled(scales, self._second_opinion(scales))
+                return found
+        return self._second_opinion(scales) if self.upsample == "auto" else []
 
     def _second_opinion(self, scales: Scales) -> list[Detection]:
         """What dlib's own detector finds, unless the verifier is sure that it is no face."""
@@ -185,11 +185,7 @@ class PoseDetector:
         """The detections where landmarks say that they are; the score is the mean of that of the
         verifier there and of theirs. Of which the verifier is sure, it is not asked again.
         """
-        size = FACE_SIZE if self.min_face is None else ROUGH_SIZE
-        start = load_start(self.folder)
-        places = [
-            located(start, scales, Candidate(each.box, each.roll), size) for each in detections
-        ]
+        places = [self._settled(scales, each) for each in detections]
         unsure = [
             place for each, place in zip(detections, places, strict=True) if not each.score > SURE
         ]
@@ -203,16 +199,15 @@ class PoseDetector:
             found.append(Detection(place.box, score, wrapped(place.roll), yaw))
         return found
 
-    def _settled(self, scales: Scales, detections: list[Detection]) -> list[Detection]:
-        """The detections after further looks of the start, each from where the last one ended."""
+    def _settled(self, scales: Scales, found: Detection) -> Candidate:
+        """Where the start, looking again from where its last look ended, says that the face is."""
         start = load_start(self.folder)
-        settled = []
-        for each in detections:
-            place = Candidate(each.box, each.roll)
+        size = FACE_SIZE if self.min_face is None else ROUGH_SIZE
+        place = located(start, scales, Candidate(found.box, found.roll), size)
+        if found.score > _LIKELY:
             for _ in range(FURTHER_STARTS):
                 place = located(start, scales, place)
-            settled.append(each._replace(box=place.box, roll=wrapped(place.roll)))
-        return settled
+        return place
 
 
 @lru_cache(maxsize=1)
