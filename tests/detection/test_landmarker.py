@@ -148,6 +148,24 @@ def test_a_turned_face_gets_the_points_of_the_upright_one(tiny_model, astronaut)
         assert np.linalg.norm(face.points - expected, axis=1).mean() < 0.02 * 88
 
 
+def test_landmarks_that_went_astray_are_looked_for_around_the_place(astronaut):
+    landmarker = FaceLandmarker()
+    gray = to_gray(astronaut)
+    (right,) = landmarker.detect(gray)
+    box = right.box._replace(left=right.box.left + 0.4 * right.box.width)
+    beside = Detection(box, 1.0, 0.0, 0.0)
+    astray = landmarker.face_at(gray, beside, around=False)
+    assert astray.confidence < 0.1
+    assert astray.box == box
+    found = landmarker.face_at(gray, beside)
+    assert found.confidence > 0.9
+    assert found.box.overlap(right.box) > 0.9
+    assert np.abs(found.points - right.points).mean() < 0.01 * right.box.width
+    # What the caller gives is taken as it is.
+    (kept,) = landmarker.landmarks(gray, [box])
+    assert kept.box == box
+
+
 def test_a_box_that_frames_the_face_badly_is_made_good(astronaut):
     landmarker = FaceLandmarker()
     box = Box(179, 83, 88, 88)

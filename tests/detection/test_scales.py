@@ -86,12 +86,18 @@ def looked_at(scores):
 
 
 def test_a_sure_face_is_looked_at_once_and_its_neighbours_not_at_all():
-    seen, found = looked_at({0: SURE + 1, 10: 9.0, 500: -4.0})
+    seen, found = looked_at({0: KNOWN + 1, 10: 9.0, 500: -4.0})
     assert seen == [0, 500]
-    assert found == {0: SURE + 1}
+    assert found == {0: KNOWN + 1}
 
 
 def test_where_the_first_place_does_not_convince_all_are_looked_at():
-    seen, found = looked_at({0: KNOWN - 1, 10: SURE + 1, 20: 1.0, 500: 3.0})
+    seen, found = looked_at({0: SURE - 1, 10: SURE + 1, 20: 1.0, 500: 3.0})
     assert sorted(seen) == [0, 0, 10, 20, 20, 500, 500]
-    assert found == {0: KNOWN - 1, 10: SURE + 1, 20: 1.0, 500: 3.0}
+    assert found == {0: SURE - 1, 10: SURE + 1, 20: 1.0, 500: 3.0}
+
+
+def test_a_face_of_which_it_is_sure_may_be_seen_better_beside():
+    seen, found = looked_at({0: SURE + 1, 10: KNOWN + 1})
+    assert sorted(seen) == [0, 10]
+    assert found == {0: SURE + 1, 10: KNOWN + 1}
