@@ -18,10 +18,14 @@ PLAIN   := --variants 2 --augment none --weights none
 # AFLW's faces, where EXTRA names them, help turned heads; half as many crops of each leave the others as they are.
 REFINED := --framing refined --variants 3 --emphasis 2 --augment none --weights none
 START   := --framing start --variants 4 --augment none --weights none
-PLAIN_STEP   := 9e-5
-REFINED_STEP := 5.3e-5
+PLAIN_STEP   := 7e-5
+REFINED_STEP := 4.2e-5
 START_STEP   := 2e-4
+LICENCE ?= non-commercial research only, if trained on 300-W or AFLW: that of its training data
 BASE    := $(basename $(OUT))
+
+PACK_REFINED = "$(BASE)-refined.dat" -o "$(BASE).efld" --role refined --with "$(BASE)-plain.efld" \
+    --usage "$(XML)/refined/train.xml"
 
 VENV   := .venv
 RUN    := $(VENV)/bin
@@ -42,6 +46,7 @@ help: ## this list
 	@echo "  EXTRA   more to train on, e.g. merl-rav:path/to/aflw ($(if $(EXTRA),$(EXTRA),none))"
 	@echo "  PRESET  nano, small, standard, large or default ($(PRESET))"
 	@echo "  PREPARE more options of 'efld-dlib prepare' ($(if $(PREPARE),$(PREPARE),none))"
+	@echo "  LICENCE of a model of PRESET=default, for 'model info' ($(LICENCE))"
 	@echo "  OUT     the model to write ($(OUT))"
 	@echo "  XML     folder of the training data ($(XML))"
 	@echo "  SUBSET  what 'make evaluate' measures on ($(SUBSET))"
@@ -71,12 +76,13 @@ ifeq ($(PRESET),default)
 	@$(RUN)/efld-dlib prepare "$(SOURCE)" -o "$(XML)/plain" $(PLAIN) $(JOBS_OPTION)
 	@$(RUN)/efld-dlib train "$(XML)/plain" -o "$(BASE)-plain.dat" --preset plain $(JOBS_OPTION)
 	@$(RUN)/efld-dlib model compress "$(BASE)-plain.dat" -o "$(BASE)-plain.efld" --max-bytes 1MB \
-	    --step $(PLAIN_STEP) --usage "$(XML)/plain/train.xml"
+	    --step $(PLAIN_STEP) --usage "$(XML)/plain/train.xml" --licence "$(LICENCE)"
 	@$(RUN)/efld-dlib prepare "$(SOURCE)" $(EXTRA) -o "$(XML)/refined" $(REFINED) --conform "$(BASE)-plain.efld" \
 	    $(JOBS_OPTION)
 	@$(RUN)/efld-dlib train "$(XML)/refined" -o "$(BASE)-refined.dat" --preset refined $(JOBS_OPTION)
-	@$(RUN)/efld-dlib model compress "$(BASE)-refined.dat" -o "$(BASE).efld" --role refined \
-	    --step $(REFINED_STEP) --usage "$(XML)/refined/train.xml" --with "$(BASE)-plain.efld"
+	@# Other faces may make a larger file with the same step; then the step is searched for.
+	@$(RUN)/efld-dlib model compress $(PACK_REFINED) --step $(REFINED_STEP) || \
+	    $(RUN)/efld-dlib model compress $(PACK_REFINED)
 	@$(RUN)/efld-dlib model expand "$(BASE).efld" -o "$(OUT)"
 	@$(RUN)/python -m tools.show_model "$(BASE).efld" "$(if $(DATA),,$(SAMPLE)/helen/testset)"
 else

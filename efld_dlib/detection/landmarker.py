@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from ..annotation import Box, FloatArray, Pose
 from ..errors import OptionError
 from ..feature_vector import FEATURES, Feature, feature_names, features
-from ..images import FACE_SIZE, ColorOrder, Image, ImageSource, read_image, to_gray
+from ..images import ColorOrder, Image, ImageSource, read_image, to_gray
 from ..models.loading import load_refined, require_68_points, resolve_model
 from ..pose import estimate_pose
 from .around import ASTRAY, FOUND, places_around
 from .confidence import confidence
 from .detectors import Detection, Detector
-from .landmark_stage import FAST_CASCADES, LandmarkStage, Quality, require_quality
+from .landmark_stage import FAST_CASCADES, LANDMARK_SIZE, LandmarkStage, Quality, require_quality
 from .pose_detector import PoseDetector
 from .start import load_start
 from .verifier import Candidate
@@ -96,7 +96,7 @@ class FaceLandmarker:
         self,
         model: str | Path | Any | None = None,
         detector: Detector | None = None,
-        face_size: int = FACE_SIZE,
+        face_size: int = LANDMARK_SIZE,
         quality: Quality = "balanced",
         min_face: float | str | None = None,
     ) -> None:

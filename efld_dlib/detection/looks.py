@@ -9,6 +9,9 @@ from .smallest import SMALLEST_FACE
 BORDER = 0.3
 """Border that a look adds on each side, as a fraction of the picture's shorter side."""
 
+UPRIGHT = 30.0
+"""Degrees of roll up to which a face counts as upright."""
+
 
 @dataclass(frozen=True)
 class Look:
@@ -31,6 +34,8 @@ class Look:
     doubt : float
         Taken off the score. The more places a look tries, the surer it must be of each;
         chosen so that at a score of 0 false alarms are about as many as of dlib's detector.
+    turned_doubt : float
+        Taken off the score of a face that is turned by more than `UPRIGHT` degrees: such are rare.
     border : bool
         Look at the picture with `BORDER` around it, for large faces that its edge cuts: such as are
         at least as wide as that border.
@@ -43,9 +48,14 @@ class Look:
     turns: tuple[float, ...] = (0.0,)
     limit: int = 12
     doubt: float = 0.75
+    turned_doubt: float = 0.0
     border: bool = False
     united: bool = False
     persistent: bool = False
+
+    def doubt_of(self, roll: float) -> float:
+        """What is taken off the score of a face of that roll."""
+        return self.doubt + (self.turned_doubt if abs(roll) > UPRIGHT else 0.0)
 
     def smallest(self, picture: tuple[int, ...]) -> float:
         """Width in pixels of the smallest face in a picture of that shape."""
@@ -64,9 +74,9 @@ FURTHER_LOOKS = (
 
 ALL_TURNS = tuple(float(turn) for turn in range(-180, 180, 30))
 THOROUGH_LOOKS = (
-    Look(0.0, -0.9, ALL_TURNS, 12, 1.1),
+    Look(0.0, -0.9, ALL_TURNS, 12, 1.3, 1.9),
     CUT_FACES,
-    Look(1.0, -0.9, ALL_TURNS, 20, 1.2),
+    Look(1.0, -0.9, ALL_TURNS, 20, 1.4, 1.9),
 )
 
 WINDOW_ROOM = 1.2

@@ -155,9 +155,8 @@ class PoseDetector:
         found = suppress(self._confirmed(scales, look, ranks, least))
         faces = sum(each.score > least for each in found)
         located = self._located(scales, found[: max(look.limit, faces)])
-        return [
-            each._replace(score=each.score - look.doubt) for each in located if each.score > least
-        ]
+        judged = [each._replace(score=each.score - look.doubt_of(each.roll)) for each in located]
+        return [each for each in judged if each.score > self.min_score]
 
     def _confirmed(
         self, scales: Scales, look: Look, ranks: list[list[Candidate]], least: float

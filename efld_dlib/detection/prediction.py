@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,9 @@ from ..backend import load_dlib
 from ..images import AVERAGE_BELOW, FACE_SIZE, Image, canonical_crop
 from .frame import default_box_map, square_box
 
-SEEN = 0.25
+_PLACE = attrgetter("x", "y")
+
+SEEN = 0.2
 """Picture around the box that a predictor sees, as a fraction of its width. It looks no further
 from the landmarks than that, and a wider crop takes longer."""
 
@@ -51,8 +55,8 @@ def predict_points(
     left, top, width, height = (round(value) for value in crop.box)
     rectangle = load_dlib().rectangle(left, top, left + width - 1, top + height - 1)
     parts = predictor(crop.image, rectangle).parts()
-    # Twice as fast as an array of pairs.
-    numbers = np.fromiter((number for part in parts for number in (part.x, part.y)), np.float64)
+    # Faster than an array of pairs.
+    numbers = np.fromiter(chain.from_iterable(map(_PLACE, parts)), np.float64, 2 * len(parts))
     return crop.to_photograph(numbers.reshape(-1, 2))
 
 
