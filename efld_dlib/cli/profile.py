@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..detection.landmarker import FaceLandmarker
 
 _FRAME = (640, 480)
+_FRAMES = 60
 
 
 @click.command()
@@ -34,7 +35,8 @@ def profile(
     """Where the time goes from a picture's file to its faces, features and drawing.
 
     IMAGES are given as for `efld-dlib detect`; without them it is a frame of 640x480 with one
-    face. With --min-face further columns show what it and `--quality fast` change.
+    face, and beside it the frames of a video in which that face is followed. With --min-face
+    further columns show what it and `--quality fast` change.
 
     \b
     Examples:
@@ -56,6 +58,8 @@ def profile(
         column: [_one_run(landmarker, data) for data in names]
         for column, landmarker in columns.items()
     }
+    if not images:
+        runs["video"] = _video_runs(columns["default"], names[0])
     what = f"{len(names)} pictures" if images else f"a frame of {_FRAME[0]}x{_FRAME[1]}"
     with one_thread():
         table = run(runs, repeats, title=f"Where the time goes, {what}")
@@ -80,6 +84,22 @@ def _contents(images: tuple[str, ...]) -> list[bytes]:
         except OSError as error:
             raise DataError(name, f"cannot be read ({error.strerror})") from error
     return contents
+
+
+def _video_runs(landmarker: FaceLandmarker, data: bytes) -> list[Callable[[], object]]:
+    """One for each frame of a video, in which the picture moves to and fro."""
+    from functools import partial
+
+    import numpy as np
+
+    from ..detection.tracker import FaceTracker
+    from ..images import read_image
+
+    image, tracker = read_image(data), FaceTracker(landmarker)
+    return [
+        partial(tracker, np.roll(image, abs(15 - number % 30), axis=1), "rgb")
+        for number in range(_FRAMES)
+    ]
 
 
 def _one_run(landmarker: FaceLandmarker, data: bytes) -> Callable[[], object]:

@@ -15,6 +15,7 @@ from .. import images, render
 from ..detection import (
     landmark_stage,
     landmarker,
+    places,
     pose_detector,
     scales,
     verifier,
@@ -42,15 +43,17 @@ STEPS = (
     Step("reading", images, "read_image"),
     Step("gray", landmarker, "to_gray"),
     Step("reduced picture", scales.Scales, "reduced"),
-    Step("HOG windows (dlib)", pose_detector, "find_windows"),
+    Step("HOG windows (dlib)", places, "find_windows"),
     Step("verifier: crops", verifier, "picture_of"),
     Step("verifier: histograms", verifier, "gradient_features"),
     Step("verifier: network", verifier.Verifier, "outputs"),
     Step("dlib's detector, where ours finds none", pose_detector.PoseDetector, "_second_opinion"),
     Step("start predictor, in the detector", pose_detector, "located"),
-    Step("start predictor, before the landmarks", landmark_stage, "located"),
+    Step("start predictor, in boxes of another detector", landmark_stage, "located"),
     Step("landmarks", landmark_stage, "predict_points"),
     Step("pose", landmarker, "estimate_pose"),
+    Step("confidence", landmarker, "confidence"),
+    Step("places around, where landmarks went astray", landmarker, "places_around"),
     Step("features", landmarker, "features"),
     Step("drawing", render, "draw_face"),
 )
@@ -155,5 +158,8 @@ def profile(
         total += ["", number(1000 * float(np.median(sums)) / len(runs[name]))]
     rows.append(("all", *total))
     header = ["step", *(cell for name in runs for cell in (f"calls, {name}", f"ms, {name}"))]
-    note = "For one picture, each step without those inside it; processor time of the one thread."
+    note = (
+        "For one picture or frame, each step without those inside it; processor time of the one "
+        "thread."
+    )
     return Table(title, tuple(header), tuple(rows), note)
