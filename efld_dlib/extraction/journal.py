@@ -111,16 +111,26 @@ def open_journal(target: Path) -> Iterator[Journal]:
         file = path.open("a+b")
     except OSError as error:
         raise DataError(path, f"cannot be written ({error.strerror})") from error
-    with file:
+    try:
         _lock(path, file)
         journal = Journal(path, file)
         try:
             yield journal
         except BaseException:
-            if next(journal.outcomes(), None) is None:
+            if not _holds_outcomes(path):
                 # Nothing was done that could be continued.
                 path.unlink()
             raise
+    finally:
+        # What a full disk did not take was said when it was written; closing tries again.
+        with suppress(OSError):
+            file.close()
+
+
+def _holds_outcomes(path: Path) -> bool:
+    # Opened anew: to read where something could not be written would try that again.
+    with path.open("rb") as file:
+        return next(Journal(path, file).outcomes(), None) is not None
 
 
 def run_head(identity: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:

@@ -58,8 +58,9 @@ def make_samples(folder: Path) -> Path:
     """Write all of them into a new folder.
 
     ``pictures/``; ``videos/``; ``w300/`` with ``Bounding Boxes``; ``training/`` as `prepare`
-    writes it and ``faces.xml``; ``aflw/``, ``aflw19/``, ``aflw2000/``, ``cofw/``, ``wflw/``, ``merl/``,
-    ``synthetics/``; ``models/`` with small.dat, small.efld and full.dat (68 points); ``detector/``.
+    writes it and ``faces.xml``; ``aflw/``, ``aflw19/``, ``aflw2000/``, ``cofw/``, ``wflw/``,
+    ``merl/``, ``synthetics/``; ``models/`` with small.dat, small.efld and full.dat (68 points);
+    ``detector/``.
     """
     folder.mkdir(parents=True)
     (folder / "pictures").mkdir()

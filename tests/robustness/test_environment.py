@@ -36,7 +36,7 @@ def little_room(size):
 def test_a_full_disk_is_said_and_harms_nothing(name, samples, tmp_path):
     file = WRITERS[name][1]
     output = tmp_path / "out" / file
-    with little_room(300):
+    with little_room(100):
         result = run_command(
             arguments(name, samples, output), ("out", gettempdir()), output if file else None
         )
