@@ -59,5 +59,5 @@ quality_option = click.option(
     type=click.Choice(["fast", "balanced", "best"]),
     default="balanced",
     show_default=True,
-    help="Of the landmarks: fast takes two thirds of the time, best three times as long.",
+    help="Of the landmarks: fast takes half of the time, best six times as long.",
 )
