@@ -180,7 +180,9 @@ def _one(
         raise FaultError(f"{len(left)} processes left behind")
     if "Traceback" in said and "efld_dlib" in said.partition("Traceback")[2]:
         raise FaultError(f"a traceback:\n{said[-1500:]}")
-    if child.returncode not in (0, 130, -sign):
+    # Where the interrupt passes through an exec(), as of a dataclass that is being imported, Python
+    # ends itself by SIGINT after the orderly end: for a shell 130 too.
+    if child.returncode not in (0, 130, -sign, -signal.SIGINT):
         raise FaultError(f"exit code {child.returncode}: {said[-300:]}")
     _check_outputs(job, work, sign, digests, outcome)
     _run(work, (*job.new, *job.resume))

@@ -15,6 +15,9 @@ from efld_dlib.errors import EfldError
 
 PRECIOUS = b"what an earlier run left"
 
+# What a command says that leaves something out: how many inputs, or how many frames of a video.
+_COUNTED = ("could not be used", "damaged or cut short")
+
 
 class Failure(AssertionError):  # noqa: N818
     """An outcome that may not be; the message says which."""
@@ -63,7 +66,9 @@ def run_command(arguments: list[str], names: tuple[str, ...], output: Path | Non
         raise Failure(f"a traceback: {result.output[-1500:]}")
     if result.exit_code == 2:
         _refused(_last_error(result), names)
-    if result.exit_code == 1 and "could not be used" not in result.stderr + result.stdout:
+    if result.exit_code == 1 and not any(
+        counted in result.stderr + result.stdout for counted in _COUNTED
+    ):
         quiet = arguments[:2] == ["xml", "check"]
         if not quiet:
             raise Failure(f"exit code 1, and nothing is counted: {result.output[-300:]}")
