@@ -3,6 +3,8 @@
 ``python tools/install.py [dlib | dlib-bin]``. It exists because pip cannot take one package for
 another: the project declares `dlib`, which is compiled for minutes, and `dlib-bin` is the same
 module prebuilt. So dlib is settled first, and then everything else that the project asks for.
+`opencv-python` needs libraries of the system that a machine without a screen often lacks
+(libGL, libxcb); there `opencv-python-headless` takes its place, the same without windows.
 Only the standard library is used, since nothing else is there yet.
 """
 
@@ -12,6 +14,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 if sys.version_info >= (3, 11):
@@ -39,6 +42,20 @@ def requirements() -> list[str]:
     return [name for name in asked if not re.match(r"dlib\b", name)]
 
 
+def settle_opencv() -> None:
+    """Replace OpenCV by its headless form if it does not load here."""
+    tried = subprocess.run([sys.executable, "-c", "import cv2"], capture_output=True, text=True)
+    if not tried.returncode:
+        return
+    print(f"OpenCV does not load here ({tried.stderr.strip().splitlines()[-1]}):")
+    print("taking opencv-python-headless, which shows no windows ...")
+    headless = f"opencv-python-headless=={version('opencv-python')}"
+    # They hold the same files, so that removing one of them breaks the other.
+    command = [sys.executable, "-m", "pip", "uninstall", "--quiet", "--yes", "opencv-python"]
+    subprocess.run(command, check=True)
+    pip_install("--force-reinstall", "--no-deps", headless)
+
+
 def main() -> None:
     """Install dlib (unless there is one), what else the project asks for, and the project."""
     dlib = sys.argv[1] if len(sys.argv) > 1 else "dlib-bin"
@@ -47,6 +64,7 @@ def main() -> None:
     if importlib.util.find_spec("dlib") is None:
         pip_install(dlib)
     pip_install(*requirements())
+    settle_opencv()
     pip_install("--no-deps", "--editable", str(ROOT))
 
 

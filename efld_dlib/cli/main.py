@@ -48,6 +48,8 @@ class _Group(LazyGroup):
             raise _BadInput(str(error)) from error
         except MemoryError as error:
             raise _BadInput(printable(f"there is not enough memory ({error})")) from error
+        except ImportError as error:
+            raise _BadInput(_unloadable(error)) from error
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # click ends quietly: whoever read the output has enough of it
@@ -60,6 +62,16 @@ class _Group(LazyGroup):
 def _told(error: OSError) -> str:
     name = "the output" if error.filename is None else error.filename
     return printable(f"{name}: {error.strerror or error}")
+
+
+def _unloadable(error: ImportError) -> str:
+    advice = ""
+    if error.name == "cv2":
+        advice = (
+            "; without a screen take 'pip install opencv-python-headless' for opencv-python, "
+            "or install the system's libraries (Debian: libgl1, libglib2.0-0, libxcb1)"
+        )
+    return printable(f"a package cannot be loaded ({error}){advice}")
 
 
 @click.group(cls=_Group, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

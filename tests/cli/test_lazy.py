@@ -1,5 +1,6 @@
 """The list of commands without the commands."""
 
+import os
 import subprocess
 import sys
 
@@ -50,3 +51,16 @@ def test_detection_waits_for_no_package_that_it_does_without(astronaut_file):
 def test_what_is_no_command_is_refused():
     assert cli.get_command(click.Context(cli), "lazy") is None
     assert cli.get_command(click.Context(cli), "options") is None
+
+
+def test_an_opencv_that_does_not_load_is_told_with_what_helps(tmp_path, astronaut_file):
+    # As opencv-python on a machine without the libraries of a screen.
+    missing = "libxcb.so.1: cannot open shared object file"
+    (tmp_path / "cv2.py").write_text(f"raise ImportError({missing!r}, name='cv2')\n")
+    run = [sys.executable, "-m", "efld_dlib", "detect", str(astronaut_file)]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    result = subprocess.run(run, capture_output=True, text=True, env=environment)
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert missing in result.stderr
+    assert "opencv-python-headless" in result.stderr
