@@ -111,8 +111,19 @@ def main() -> None:
         sys.exit(2)
     finally:
         # Everything is written or removed; what is left is Python's own end.
+        _forget_lost_output()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _forget_lost_output() -> None:
+    """Keep Python from trying once more, at its end, to write what a full disk or a closed pipe did
+    not take, and from complaining of it after the error that was already told.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _open_streams() -> None:

@@ -27,7 +27,8 @@ def test_features_of_a_picture_do_not_hang_on_the_others(rng):
     assert together.shape == (5, FEATURES)
     for number in range(5):
         alone = gradient_features(pictures[number : number + 1])
-        np.testing.assert_array_equal(alone[0], together[number])
+        # But for the last bit, with OpenCV 4.8: its angles hang on where in memory the numbers lie.
+        np.testing.assert_allclose(alone[0], together[number], rtol=1e-5, atol=1e-6)
 
 
 def test_features_bear_another_exposure_and_tell_light_from_dark(rng):
