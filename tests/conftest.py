@@ -20,6 +20,10 @@ from tools.sample.folder import Plan
 
 PROJECT = Path(__file__).resolve().parent.parent
 
+# Programs that the tests start keep their output back as at a user's shell, also where the machine
+# asks every Python to write at once.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 
 @pytest.fixture(scope="session")
 def data_root() -> Path:
