@@ -96,6 +96,17 @@ def extract(root: Path, path: Path) -> str:
     return outcome(result)
 
 
+def extract_one(root: Path, path: Path) -> str:
+    """A table of one picture: of it there is a row, whatever it is."""
+    output = root / "out" / "one.jsonl"
+    model = ("-m", str(root / "models" / "full.dat"))
+    result = run_command(["extract", str(path), *model, "-j", "1", *_QUICK, "-o", str(output)], ())
+    rows = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+    if not rows or any(Path(row["file"]).name != path.name for row in rows):
+        raise Failure(f"{len(rows)} rows of one picture")
+    return outcome(result)
+
+
 def video(root: Path, path: Path) -> str:
     """A damaged video, to a table and to a video with the faces drawn."""
     output = root / "out" / "faces.csv"

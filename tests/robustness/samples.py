@@ -31,6 +31,8 @@ from tests.models.small_models import random_predictor
 from tools.make_sample import make_sample
 from tools.sample.folder import Plan
 
+from .odd_pictures import write_odd_pictures
+
 FACES = 4
 PICTURE_SIDE = 120
 _TEXTURE = np.random.default_rng(3).integers(60, 200, (PICTURE_SIDE, PICTURE_SIDE), np.uint8)
@@ -57,15 +59,16 @@ def encoded(suffix: str) -> bytes:
 def make_samples(folder: Path) -> Path:
     """Write all of them into a new folder.
 
-    ``pictures/``; ``videos/``; ``w300/`` with ``Bounding Boxes``; ``training/`` as `prepare`
-    writes it and ``faces.xml``; ``aflw/``, ``aflw19/``, ``aflw2000/``, ``cofw/``, ``wflw/``,
-    ``merl/``, ``synthetics/``; ``models/`` with small.dat, small.efld and full.dat (68 points);
-    ``detector/``.
+    ``pictures/`` with ``odd/``; ``videos/``; ``w300/`` with ``Bounding Boxes``; ``training/`` as
+    `prepare` writes it and ``faces.xml``; ``aflw/``, ``aflw19/``, ``aflw2000/``, ``cofw/``,
+    ``wflw/``, ``merl/``, ``synthetics/``; ``models/`` with small.dat, small.efld and full.dat
+    (68 points); ``detector/``.
     """
     folder.mkdir(parents=True)
     (folder / "pictures").mkdir()
     for suffix in (".jpg", ".png", ".bmp", ".tiff", ".webp", ".gif", ".ppm"):
         (folder / "pictures" / f"p{suffix}").write_bytes(encoded(suffix))
+    write_odd_pictures(folder / "pictures" / "odd", small_picture())
     _video(folder / "videos")
     make_sample(folder / "tree", Plan(faces=8, test_faces=2, seed=5), jobs=1)
     _w300(folder)

@@ -50,6 +50,11 @@ def _picture(data: bytes, rng: Random) -> bytes:
     return noise(data, rng) if rng.random() < 0.1 else damaged_picture(data, rng)
 
 
+def _odd_picture(data: bytes, rng: Random) -> bytes:
+    # These are odd enough as they are.
+    return data if rng.random() < 0.5 else _picture(data, rng)
+
+
 def _model(data: bytes, rng: Random) -> bytes:
     damage = damaged_efld if data.startswith(b"\x89EFLD") else damaged_bytes
     return noise(data, rng) if rng.random() < 0.05 else damage(data, rng)
@@ -58,6 +63,8 @@ def _model(data: bytes, rng: Random) -> bytes:
 READERS = (
     Target("picture", "pictures/p.*", _picture, readers.picture, 10),
     Target("picture-dlib", "pictures/p.[jpb]*", _picture, readers.picture_dlib, 6),
+    Target("picture-odd", "pictures/odd/*", _odd_picture, readers.picture, 8),
+    Target("picture-odd-dlib", "pictures/odd/*", _odd_picture, readers.picture_dlib, 4),
     Target("pts", "w300/*.pts", damaged_text, readers.pts, 5),
     Target("300w", "w300/*.pts", damaged_text, readers.data_set("300w", "w300"), 2),
     Target("300w-boxes", "w300/*/*.mat", damaged_mat, readers.data_set("300w", "w300"), 3),
@@ -85,9 +92,11 @@ READERS = (
 COMMANDS = (
     Target("detect", "pictures/p.*", _picture, commands.detect_among_others, 3),
     Target("detect-one", "pictures/p.*", _picture, commands.detect_one, 2),
+    Target("detect-odd", "pictures/odd/*", _odd_picture, commands.detect_one, 3),
     Target("detect-model", "models/full.*", _model, commands.detect_model, 2),
     Target("detect-names", "pictures/p.jpg", _picture, commands.detect_names, 2),
     Target("extract", "pictures/p.*", _picture, commands.extract, 1),
+    Target("extract-odd", "pictures/odd/*", _odd_picture, commands.extract_one, 1.5),
     Target("video", "videos/*", damaged_bytes, commands.video, 1),
     Target("prepare", "w300/*.*", damaged_text, commands.prepare, 1),
     Target("prepare-resume", "training/*.jsonl", damaged_text, commands.prepare_again, 0.5),
