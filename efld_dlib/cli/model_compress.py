@@ -127,7 +127,10 @@ def compress(
         lambda trial: click.echo(str(trial), err=True),
     )
     allowed = None if max_loss is None or whole is None else whole * (1 + max_loss / 100)
-    best = search.best(limit, allowed) if step is None else search.trial(step, None)
+    try:
+        best = search.best(limit, allowed) if step is None else search.trial(step, None)
+    except OptionError as error:
+        raise OptionError(f"{file}: {error}") from error
     if len(best.data) > limit:
         raise OptionError(f"with a step of {step:g} it takes {len(best.data)} bytes of {limit}")
     with atomic_path(output) as temporary:

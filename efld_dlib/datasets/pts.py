@@ -9,6 +9,7 @@ import numpy as np
 from ..annotation import FloatArray
 from ..errors import DataError
 from ..files import read_bytes, write_text
+from .reading import FARTHEST
 
 
 def read_pts(path: str | Path, n_points: int = 68) -> FloatArray:
@@ -54,6 +55,8 @@ def read_rows(path: str | Path, n_points: int) -> FloatArray:
             raise DataError(path, f"expected two numbers, found {text.strip()!r}", number) from None
         if not (np.isfinite(x) and np.isfinite(y)):
             raise DataError(path, f"coordinate is not finite: {text.strip()!r}", number)
+        if max(abs(x), abs(y)) > FARTHEST:
+            raise DataError(path, f"is no place in a picture: {text.strip()!r}", number)
         points.append((x, y))
         last_line = number
     if len(points) != n_points:

@@ -8,10 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from ..annotation import Box, ImageRecord
 from ..errors import DataError, Problems
 
 Item = TypeVar("Item")
+
+FARTHEST = 1e9
+"""Pixels: a coordinate beyond it, as of a damaged number, is none of a picture."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,8 @@ def read_each(
             record = read_one(item)
             if not all(face.given.any() for face in record.faces):
                 raise DataError(record.path, "has a face without a landmark")
+            if any((np.abs(face.points) > FARTHEST).any() for face in record.faces):
+                raise DataError(record.path, f"has a landmark more than {FARTHEST:g} pixels away")
             keys = {(record.path, face.points.tobytes()) for face in record.faces}
             if keys <= seen:
                 repeated += len(record.faces)

@@ -63,7 +63,8 @@ def _neighbours(quantised: Quantised) -> Iterator[IndexArray]:
     Distances are those of whole numbers, so that they are the same on every machine.
     """
     unit = 2.0**-quantised.delta_exponent
-    mean = np.clip(np.rint(quantised.mean_shape * unit), -_FAR, _FAR).astype(np.int64)
+    mean_shape = quantised.mean_shape.astype(np.float64)
+    mean = np.clip(np.rint(mean_shape * unit), -_FAR, _FAR).astype(np.int64)
     for anchors, deltas in zip(quantised.anchors, quantised.deltas, strict=True):
         x, y = (mean[anchors] + np.clip(deltas, -_FAR, _FAR)).T
         pool = len(anchors)

@@ -55,6 +55,7 @@ def test_other_numbers_of_points(pts):
         ("9.5 108", "9,5 108", 12, "expected two numbers, found '9,5 108'"),
         ("9.5 108", "nan 108", 12, "not finite"),
         ("9.5 108", "inf 108", 12, "not finite"),
+        ("9.5 108", "9.5 -1e308", 12, "is no place in a picture: '9.5 -1e308'"),
         ("68.5 167\n", "", 70, "expected 68 points, found 67"),
         ("68.5 167\n", "68.5 167\n1 1\n", 72, "expected 68 points, found 69"),
     ],
