@@ -40,7 +40,7 @@ JOBS_OPTION := $(if $(JOBS),--jobs $(JOBS))
 
 help: ## this list
 	@echo "Targets:"
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 21
 	@echo "Variables (now):"
 	@echo "  DATA    a 300-W tree ($(if $(DATA),$(DATA),none: the synthetic sample is used))"
 	@echo "  EXTRA   more to train on, e.g. merl-rav:path/to/aflw ($(if $(EXTRA),$(EXTRA),none))"
@@ -53,6 +53,7 @@ help: ## this list
 	@echo "  BENCHMARK  more options of 'efld-dlib benchmark', e.g. --dat stock=FILE.dat"
 	@echo "  STOCK   a predictor file for dlib, of 'make benchmark-speed' ($(if $(STOCK),$(STOCK),none))"
 	@echo "  JOBS    processes and threads ($(if $(JOBS),$(JOBS),one a core))"
+	@echo "  TESTS   what 'make test' runs, e.g. tests/models ($(if $(TESTS),$(TESTS),all))"
 	@echo "  PYTHON  interpreter for .venv, 3.10 or later ($(PYTHON))"
 	@echo "  DLIB    dlib-bin (prebuilt) or dlib (compiled here) ($(DLIB))"
 

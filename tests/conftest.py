@@ -30,8 +30,9 @@ def data_root() -> Path:
     """Folder of the real data sets; tests that ask for it are marked ``data``."""
     given = os.environ.get("EFLD_DATA")
     root = Path(given) if given else PROJECT.parent / "shared" / "data"
-    if not (root / "300w").is_dir():
-        pytest.skip(f"needs the real data: {root / '300w'} is no folder (set EFLD_DATA)")
+    for name in ("300w", "aflw", "aflw2000", "formats"):
+        if not (root / name).is_dir():
+            pytest.skip(f"needs the real data: {root / name} is no folder (set EFLD_DATA)")
     return root
 
 
