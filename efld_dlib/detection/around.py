@@ -14,7 +14,7 @@ from ..images import Image
 from .frame import square_box
 from .pose_detector import own_verifier
 from .scales import Scales
-from .start import load_start, located
+from .start import load_start, settled
 from .verifier import Candidate
 
 ASTRAY = 0.15
@@ -28,6 +28,8 @@ errors of 98 and 72 % of the eyes' distance became 4 and 47 %, and one of 3 % be
 _SHIFTS = (-0.25, 0.0, 0.25)
 _GROWTHS = (0.8, 1.0, 1.25)
 _TURNS = (-15.0, 0.0, 15.0)
+
+# How many of those places are kept, and how often the start looks from each.
 _PLACES, _STARTS = 6, 3
 
 
@@ -50,10 +52,5 @@ def places_around(gray: Image, place: Candidate) -> list[Candidate]:
         for right, down, growth, turn in product(_SHIFTS, _SHIFTS, _GROWTHS, _TURNS)
     ]
     scores = own_verifier().look(scales, around)[:, 0]
-    places = []
-    for number in np.argsort(-scores, kind="stable")[:_PLACES]:
-        there = around[number]
-        for _ in range(_STARTS):
-            there = located(start, scales, there)
-        places.append(there)
-    return places
+    likeliest = np.argsort(-scores, kind="stable")[:_PLACES]
+    return [settled(start, scales, around[number], _STARTS) for number in likeliest]

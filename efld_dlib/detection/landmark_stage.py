@@ -15,7 +15,7 @@ from ..scheme import mirror_points
 from .detectors import Detection
 from .frame import square_box
 from .prediction import framed, predict_points
-from .start import load_start, located
+from .start import load_start, settled
 from .verifier import Candidate
 
 Quality = Literal["fast", "balanced", "best"]
@@ -64,14 +64,13 @@ class LandmarkStage:
     def __call__(self, gray: Image, detection: Detection) -> FloatArray:
         """Landmarks of a face at any roll, shape (68, 2), in pixels of the photograph.
 
-        `start.located` looks where exactly the face is and how it is turned; the predictor sees it
+        `start.settled` looks where exactly the face is and how it is turned; the predictor sees it
         upright and framed alike, whichever detector found it.
         """
         place = Candidate(detection.box, detection.roll)
         # Our own detector, which tells the yaw, has looked already.
         if not math.isfinite(detection.yaw):
-            for _ in range(1 if self.quality == "fast" else 2):
-                place = located(load_start(), gray, place)
+            place = settled(load_start(), gray, place, 1 if self.quality == "fast" else 2)
         points = self._predict(gray, place)
         return self._average(gray, points, place.roll) if self.quality == "best" else points
 

@@ -25,7 +25,7 @@ from .looks import FIRST_LOOK, FURTHER_LOOKS, MOST_WINDOWS, THOROUGH_LOOKS, WIND
 from .places import candidates_at
 from .scales import Scales
 from .smallest import SMALLEST_FACE
-from .start import ROUGH_SIZE, load_start, located
+from .start import ROUGH_SIZE, load_start, settled
 from .suppression import same_face, suppress
 from .verifier import Candidate, Verifier, wrapped
 from .verifier_file import VERIFIER_FILE, load_verifier
@@ -202,12 +202,11 @@ class PoseDetector:
         """Where the start, looking again from where its last look ended, says that the face is."""
         start = load_start(self.folder)
         size = FACE_SIZE if self.min_face is None else ROUGH_SIZE
-        place = located(start, scales, Candidate(found.box, found.roll), size)
-        if found.score > _LIKELY:
-            # Who wants no small faces wants speed.
-            for _ in range(FURTHER_STARTS if self.min_face is None else 1):
-                place = located(start, scales, place)
-        return place
+        place = settled(start, scales, Candidate(found.box, found.roll), 1, size)
+        if not found.score > _LIKELY:
+            return place
+        # Who wants no small faces wants speed.
+        return settled(start, scales, place, FURTHER_STARTS if self.min_face is None else 1)
 
 
 @lru_cache(maxsize=1)

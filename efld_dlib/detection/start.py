@@ -60,10 +60,15 @@ def located(
     start : dlib.shape_predictor
     picture : array of uint8, shape (height, width), or Scales of it
     place : Candidate
-        Where a detector says that it is. It is kept where the landmarks make no sense, and lie
+        Where a detector says that it is. It is kept where the landmarks make no sense, or lie
         beside it.
     face_size : int
         Width in pixels to which the box is scaled for the start.
+
+    Raises
+    ------
+    DataError
+        The box of `place` is empty or not finite.
     """
     scales = picture if isinstance(picture, Scales) else Scales(picture)
     image, near, step = scales.near(place.box, face_size)
@@ -77,3 +82,13 @@ def located(
     if not (np.isfinite(box).all() and box.overlap(place.box) > _LEAST_OVERLAP):
         return place
     return Candidate(box, roll)
+
+
+def settled(
+    start: Any, picture: Image | Scales, place: Candidate, times: int, face_size: int = FACE_SIZE
+) -> Candidate:
+    """`located`, so many times, each from where the last one ended."""
+    scales = picture if isinstance(picture, Scales) else Scales(picture)
+    for _ in range(times):
+        place = located(start, scales, place, face_size)
+    return place

@@ -18,6 +18,7 @@ from ..detection import (
     places,
     pose_detector,
     scales,
+    start,
     verifier,
 )
 from .tables import DASH, Table, number
@@ -48,8 +49,7 @@ STEPS = (
     Step("verifier: histograms", verifier, "gradient_features"),
     Step("verifier: network", verifier.Verifier, "outputs"),
     Step("dlib's detector, where ours finds none", pose_detector.PoseDetector, "_second_opinion"),
-    Step("start predictor, in the detector", pose_detector, "located"),
-    Step("start predictor, in boxes of another detector", landmark_stage, "located"),
+    Step("start predictor", start, "located"),
     Step("landmarks", landmark_stage, "predict_points"),
     Step("pose", landmarker, "estimate_pose"),
     Step("confidence", landmarker, "confidence"),
