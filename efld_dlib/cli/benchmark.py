@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import OptionError, Problems
+from .model_arguments import named_file, split_name
 from .options import finish, jobs_option, open_records, strict_option, warn
 
 if TYPE_CHECKING:
     from ..evaluation.peers.base import Method
-
-_NAMED = re.compile(r"([^=/\\]+)=(.+)", re.DOTALL)
 
 
 @click.command()
@@ -164,17 +162,15 @@ def _methods(
 
 def _model(text: str) -> tuple[str, Path]:
     """Name and path of a MODEL, which is called as its file unless it says otherwise."""
-    match = _NAMED.fullmatch(text)
-    if match and not Path(text).exists():
-        return match[1], Path(match[2])
-    return Path(text).name, Path(text)
+    name, path = named_file(text)
+    return name or path.name, path
 
 
 def _named(option: str, text: str) -> tuple[str, str]:
-    match = _NAMED.fullmatch(text)
-    if not match:
+    parts = split_name(text)
+    if parts is None:
         raise OptionError(f"{option} needs NAME=PATH, not '{text}'")
-    return match[1], match[2]
+    return parts
 
 
 def _label(data: Path, subset: str) -> str:

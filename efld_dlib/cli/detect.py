@@ -11,18 +11,9 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from ..errors import DataError, OptionError, Problems
-from .detection_options import (
-    detector_option,
-    features_option,
-    min_face_option,
-    min_score_option,
-    model_option,
-    quality_option,
-    upsample_option,
-    views_option,
-)
+from .detection_options import detection_options, model_option
 from .inputs import STDIN, list_inputs
-from .options import finish, strict_option, warn
+from .options import counted, finish, strict_option, warn
 
 if TYPE_CHECKING:
     from ..detection.detectors import Upsample
@@ -51,13 +42,7 @@ _FORMATS = ("json", "jsonl", "csv")
     metavar="DIR",
     help="Also write each picture with its faces drawn to DIR.",
 )
-@features_option
-@upsample_option
-@detector_option
-@min_score_option
-@min_face_option
-@views_option
-@quality_option
+@detection_options
 @strict_option
 @click.pass_context
 def detect(
@@ -68,7 +53,7 @@ def detect(
     kind: str | None,
     annotate: Path | None,
     feature_text: str,
-    upsample: str,
+    upsample: Upsample,
     detector_name: str,
     min_score: float,
     min_face: str | None,
@@ -99,9 +84,8 @@ def detect(
     names = list_inputs(images)
     # One picture is not a bulk run: what is wrong with it is the whole answer.
     problems = Problems(strict or len(names) == 1, warn)
-    times: Upsample = "auto" if upsample == "auto" else int(upsample)
     detector = make_detector(
-        detector_name, times, min_score, min_face=min_face, views=split_views(views)
+        detector_name, upsample, min_score, min_face=min_face, views=split_views(views)
     )
     landmarker = FaceLandmarker(model, detector, quality=quality)
     drawings = _Drawings(annotate) if annotate is not None else None
@@ -118,7 +102,7 @@ def detect(
             found += len(faces)
             sink.faces(name, faces)
         sink.close()
-    click.echo(_count(found, "face") + " in " + _count(len(names), "picture"), err=True)
+    click.echo(counted(found, "face") + " in " + counted(len(names), "picture"), err=True)
     finish(ctx, problems)
 
 
@@ -198,7 +182,3 @@ def _with_progress(names: list[str]) -> Iterator[str]:
 
     # With one picture a bar says nothing.
     yield from progress(names, len(names), "detecting", show=len(names) > 1)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

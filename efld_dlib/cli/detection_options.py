@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from ..detection.detectors import Upsample
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+QUALITIES = click.Choice(["fast", "balanced", "best"])
+
+
+def _times(ctx: click.Context, parameter: click.Parameter, value: str) -> Upsample:
+    return "auto" if value == "auto" else int(value)
+
 
 model_option = click.option(
     "-m",
@@ -23,6 +37,7 @@ features_option = click.option(
 upsample_option = click.option(
     "--upsample",
     type=click.Choice(["auto", "0", "1", "2"]),
+    callback=_times,
     default="auto",
     show_default=True,
     help="How often the picture is doubled for the detector; auto doubles where it finds nothing.",
@@ -56,8 +71,32 @@ views_option = click.option(
 )
 quality_option = click.option(
     "--quality",
-    type=click.Choice(["fast", "balanced", "best"]),
+    type=QUALITIES,
     default="balanced",
     show_default=True,
     help="Of the landmarks: fast takes half of the time, best six times as long.",
 )
+detect_every_option = click.option(
+    "--detect-every",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    metavar="N",
+    help="Frames after which new faces are looked for, while all known ones are followed.",
+)
+
+
+def detection_options(command: Command) -> Command:
+    """All of them but the model, in the order of the help."""
+    options = (
+        features_option,
+        upsample_option,
+        detector_option,
+        min_score_option,
+        min_face_option,
+        views_option,
+        quality_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import Problems
+from ..errors import OptionError, Problems
 from .detector_speed import speed
-from .options import finish, jobs_option, open_records, strict_option, subset_option, warn
+from .detector_train import train
+from .options import (
+    FRACTION,
+    SEED,
+    NumberRange,
+    every_option,
+    finish,
+    open_all,
+    sources_argument,
+    strict_option,
+    subset_option,
+    warn,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,8 +31,9 @@ if TYPE_CHECKING:
     from ..detection.detectors import Detector
     from ..images import Image
 
-_sources = click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 TEXTURES = 60
+"""Of the pictures without a face; tests want fewer."""
+
 _folder = click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -42,16 +54,17 @@ def detector() -> None:
 
 
 @detector.command()
-@_sources
+@sources_argument
 @subset_option
 @click.option(
     "--held-out",
+    type=FRACTION,
     default=0.0,
     show_default=True,
     help="Measure only on this fraction of the photographs: those that `prepare` and `detector "
     "train` hold out of the same SOURCES with the same number and seed.",
 )
-@click.option("--seed", default=1, show_default=True, help="Of what is held out.")
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Of what is held out.")
 @click.option(
     "--detectors",
     default="dlib,fast,thorough",
@@ -61,12 +74,12 @@ def detector() -> None:
 @click.option("--min-score", default=0.0, show_default=True, help="Lowest score that counts.")
 @click.option(
     "--turns",
-    type=click.FloatRange(min=1),
+    type=NumberRange(min=1),
     help="Also turn each picture in its plane, by every so many degrees from -90 to 90.",
 )
 @click.option(
     "--yaw",
-    type=click.FloatRange(0, 85),
+    type=NumberRange(0, 85),
     help="Measure on copies of the faces that a 3-D warp has turned to so many degrees of yaw.",
 )
 @click.option(
@@ -74,7 +87,7 @@ def detector() -> None:
     type=click.IntRange(16, 1000),
     help="Measure on copies of the faces of this width in pixels [with --yaw: 120].",
 )
-@click.option("--every", default=1, show_default=True, help="Only every so many-th picture.")
+@every_option
 @click.option(
     "-m", "--model", type=click.Path(path_type=Path), help="Measure this predictor's error too."
 )
@@ -124,7 +137,7 @@ def evaluate(
 
     cv2.setNumThreads(1)
     problems = Problems(strict, warn)
-    records = list(chain.from_iterable(open_records(each, subset, problems) for each in sources))
+    records = open_all(sources, subset, problems)
     if held_out:
         records = _held_out(records, held_out, seed)
     records = records[::every]
@@ -163,6 +176,8 @@ def _detectors(names: str, min_score: float, folder: Path | None) -> dict[str, D
     from ..detection.choice import make_detector
 
     listed = [name.strip() for name in names.split(",") if name.strip()]
+    if not listed:
+        raise OptionError("--detectors names none")
     return {name: make_detector(name, min_score=min_score, folder=folder) for name in listed}
 
 
@@ -219,70 +234,6 @@ def _own_folder() -> Path:
 
 
 @detector.command()
-@_sources
-@subset_option
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the detector's files.",
-)
-@click.option("--seed", default=1, show_default=True, help="Seed of all chance.")
-@click.option(
-    "--validation", default=0.1, show_default=True, help="Fraction of the photographs held out."
-)
-@click.option(
-    "--cache",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File that keeps what dlib's detector finds [default: detections.jsonl in OUTPUT].",
-)
-@click.option("--rounds", default=2, show_default=True, help="Rounds of learning from mistakes.")
-@jobs_option
-@strict_option
-@click.pass_context
-def train(
-    ctx: click.Context,
-    sources: tuple[Path, ...],
-    subset: str,
-    output: Path,
-    seed: int,
-    validation: float,
-    cache: Path | None,
-    rounds: int,
-    jobs: int | None,
-    strict: bool,
-) -> None:
-    """Train a face detector on SOURCES, which are given as for `efld-dlib prepare`.
-
-    dlib trains a sub-detector for each range of yaw, and a small network that verifies what they
-    find is fitted to faces, to what is beside them, and to the sub-detectors' own mistakes.
-
-    \b
-    Examples:
-      efld-dlib detector train 300w/ merl-rav:aflw/ -o detector/
-    """
-    from dataclasses import replace
-
-    from ..prepare.faces import CACHE
-    from ..training.detector.build import DetectorOptions, train_detector
-
-    problems = Problems(strict, warn)
-    records = list(chain.from_iterable(open_records(each, subset, problems) for each in sources))
-    options = DetectorOptions(rounds=rounds, validation=validation, seed=seed)
-    options = replace(
-        options,
-        windows=replace(options.windows, seed=seed),
-        samples=replace(options.samples, seed=seed),
-        network=replace(options.network, seed=seed),
-        mining=replace(options.mining, seed=seed),
-    )
-    cache = cache or output / CACHE
-    train_detector(records, output, cache, options, jobs, problems, click.echo)
-    finish(ctx, problems)
-
-
-@detector.command()
 @_folder
 def info(folder: Path | None) -> None:
     """Say what a detector consists of, and how it was trained.
@@ -297,4 +248,5 @@ def info(folder: Path | None) -> None:
     click.echo(json.dumps(describe_detector(folder or _own_folder()), indent=2))
 
 
-detector.add_command(speed)
+for command in (speed, train):
+    detector.add_command(command)

@@ -8,15 +8,23 @@ from pathlib import Path
 import click
 
 from ..errors import OptionError, Problems
-from .detection_options import min_face_option
-from .options import finish, open_records, strict_option, subset_option, warn
+from .detection_options import min_face_option, model_option
+from .options import (
+    every_option,
+    finish,
+    open_all,
+    sources_argument,
+    strict_option,
+    subset_option,
+    warn,
+)
 
 _OWN_SIZE = "own"
 _TEXTURES = 30
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@sources_argument
 @subset_option
 @click.option(
     "--dat",
@@ -24,12 +32,7 @@ _TEXTURES = 30
     type=click.Path(path_type=Path, dir_okay=False),
     help="The predictor that runs after dlib's detector, e.g. its stock file of 68 points.",
 )
-@click.option(
-    "-m",
-    "--model",
-    type=click.Path(path_type=Path),
-    help="Our model [default: the one that comes with the package].",
-)
+@model_option
 @min_face_option
 @click.option(
     "--size",
@@ -37,7 +40,7 @@ _TEXTURES = 30
     show_default=True,
     help=f"Frames into which the pictures are fitted, or '{_OWN_SIZE}': as they are.",
 )
-@click.option("--every", default=1, show_default=True, help="Only every so many-th picture.")
+@every_option
 @click.option(
     "--faceless/--no-faceless", default=True, help="Also frames without a face [default: on]."
 )
@@ -85,7 +88,7 @@ def speed(
 
     frame_size = _frame_size(size)
     problems = Problems(strict, warn)
-    records = list(chain.from_iterable(open_records(each, subset, problems) for each in sources))
+    records = open_all(sources, subset, problems)
     pipelines: dict[str, Pipeline] = {
         f"dlib + {dat.name}": dlib_pipeline(dat, 0),
         f"dlib, doubling where it finds nothing, + {dat.name}": dlib_pipeline(dat, "auto"),

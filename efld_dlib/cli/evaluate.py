@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import OptionError, Problems
+from .detection_options import QUALITIES
 from .model_arguments import require_models, split_arguments
 from .options import (
+    SEED,
     describe_source,
     finish,
     jobs_option,
@@ -36,7 +38,7 @@ boxes_option = click.option(
 )
 quality_option = click.option(
     "--quality",
-    type=click.Choice(["fast", "balanced", "best"]),
+    type=QUALITIES,
     default="balanced",
     show_default=True,
     help="Of the landmarks, with --boxes pipeline.",
@@ -64,7 +66,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="What errors are divided by in all figures but the NME, which is given by all three.",
 )
 @resamples_option
-@click.option("--seed", default=0, show_default=True, help="Of the bootstrap.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the bootstrap.")
 @click.option("--json", "json_file", type=_FILE, help="Write the figures.")
 @click.option("--csv", "csv_file", type=_FILE, help="Write one row a face and model.")
 @click.option("--markdown", "markdown_file", type=_FILE, help="Write the tables.")

@@ -8,18 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import EfldError, OptionError
-from .detection_options import (
-    detector_option,
-    features_option,
-    min_face_option,
-    min_score_option,
-    model_option,
-    quality_option,
-    upsample_option,
-    views_option,
-)
+from .detection_options import detection_options, model_option
 from .inputs import STDIN, list_inputs, read_list
-from .options import jobs_option, strict_option, warn
+from .options import counted, jobs_option, strict_option, warn
 
 if TYPE_CHECKING:
     from ..detection.detectors import Upsample
@@ -57,13 +48,7 @@ _MOST_WARNINGS = 20
     help="A Dask scheduler, whose workers do the work instead of processes here.",
 )
 @model_option
-@features_option
-@upsample_option
-@detector_option
-@min_score_option
-@min_face_option
-@views_option
-@quality_option
+@detection_options
 @strict_option
 @click.pass_context
 def extract(
@@ -77,7 +62,7 @@ def extract(
     cluster: str | None,
     model: Path | None,
     feature_text: str,
-    upsample: str,
+    upsample: Upsample,
     detector_name: str,
     min_score: float,
     min_face: str | None,
@@ -105,13 +90,12 @@ def extract(
     if resume and restart:
         raise OptionError("--resume and --restart exclude each other")
     names = _names(inputs, lists)
-    times: Upsample = "auto" if upsample == "auto" else int(upsample)
     settings = ExtractSettings(
         model=None if model is None else str(model),
         features=feature_text,
         detector=detector_name,
         min_score=min_score,
-        upsample=times,
+        upsample=upsample,
         quality=quality,
         min_face=min_face,
         views=views,
@@ -134,7 +118,8 @@ def extract(
         ctx.exit(130)
     before = f", {summary.continued} of them before" if summary.continued else ""
     click.echo(
-        f"{output}: {summary.faces} faces in {summary.pictures} pictures{before}; "
+        f"{output}: {counted(summary.faces, 'face')} in "
+        f"{counted(summary.pictures, 'picture')}{before}; "
         f"{summary.errors} could not be used",
         err=True,
     )

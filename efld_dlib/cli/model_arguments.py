@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import OptionError
 
 MODEL_SUFFIXES = (".dat", ".efld")
+
+_NAMED = re.compile(r"([^=/\\]+)=(.+)", re.DOTALL)
 
 
 def split_arguments(arguments: Iterable[str]) -> tuple[dict[str, Path], list[Path]]:
@@ -26,7 +29,7 @@ def split_arguments(arguments: Iterable[str]) -> tuple[dict[str, Path], list[Pat
     models, others = [], []
     for argument in arguments:
         if Path(argument).suffix.lower() in MODEL_SUFFIXES and not Path(argument).is_dir():
-            models.append(_named(argument))
+            models.append(named_file(argument))
         else:
             others.append(Path(argument))
     return _by_name(models), others
@@ -40,12 +43,18 @@ def require_models(models: dict[str, Path]) -> None:
         )
 
 
-def _named(argument: str) -> tuple[str, Path]:
+def split_name(text: str) -> tuple[str, str] | None:
+    """The parts of ``NAME=PATH``, of which a name has no slash; None where it is none."""
+    match = _NAMED.fullmatch(text)
+    return None if match is None else (match[1], match[2])
+
+
+def named_file(argument: str) -> tuple[str, Path]:
     """The name that was given, or an empty one, and the file."""
-    name, equals, path = argument.partition("=")
+    parts = split_name(argument)
     # A file that is there may have a sign of equality in its name.
-    if equals and name and not Path(argument).exists():
-        return name, Path(path)
+    if parts is not None and not Path(argument).exists():
+        return parts[0], Path(parts[1])
     return "", Path(argument)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import DataError, OptionError
+from .options import SEED, NumberRange
 
 if TYPE_CHECKING:
     from ..annotation import ImageRecord
@@ -39,7 +40,7 @@ _RUNS = 1500
 )
 @click.option(
     "--max-loss",
-    type=click.FloatRange(min=0),
+    type=NumberRange(min=0),
     metavar="PERCENT",
     help="Rather the smallest file whose error on the validation faces is at most so much above "
     "the whole model's, in per cent of it.",
@@ -52,7 +53,7 @@ _RUNS = 1500
 )
 @click.option(
     "--step",
-    type=click.FloatRange(min=1e-6, max=1e-2),
+    type=NumberRange(min=1e-6, max=1e-2),
     help="Round by this, in units of the face box, and search no more (--max-bytes still holds).",
 )
 @click.option("--licence", help="Of the model, for its metadata.")
@@ -65,7 +66,7 @@ _RUNS = 1500
     metavar="FILE.efld",
     help="Keep the predictors of this file too, before the new one; --max-bytes is for all.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of all chance.")
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Seed of all chance.")
 def compress(
     file: Path,
     output: Path,
@@ -156,7 +157,7 @@ def _bytes(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     try:
         return int(float(match[1]) * _UNITS[match[2]]) if match else int(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise OptionError(
             f"a size is written as 2100000, 900kB or 2.1MB, and not as {text!r}"
         ) from None

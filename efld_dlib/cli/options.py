@@ -6,10 +6,12 @@ functions, so that ``--help`` answers at once.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,6 +37,34 @@ subset_option = click.option(
     help="Of a 300-W tree: train, test-common, test-challenging, test-full, or a folder in it "
     "such as helen/testset.",
 )
+sources_argument = click.argument(
+    "sources", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+every_option = click.option(
+    "--every",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Only every so many-th picture.",
+)
+
+SEED = click.IntRange(min=0)
+"""NumPy's generators take no other."""
+
+
+class NumberRange(click.FloatRange):
+    """As click's, which takes NaN for a number in any range."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number.", param, ctx)
+        return number
+
+
+FRACTION = NumberRange(0, 1, max_open=True)
 
 
 def warn(message: str) -> None:
@@ -45,9 +75,13 @@ def warn(message: str) -> None:
 def finish(ctx: click.Context, problems: Problems) -> None:
     """Say how many inputs were skipped, and end with exit code 1 if any was."""
     if problems.errors:
-        count = len(problems.errors)
-        click.echo(f"{count} input{'s' if count != 1 else ''} could not be used.", err=True)
+        click.echo(f"{counted(len(problems), 'input')} could not be used.", err=True)
         ctx.exit(1)
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of a thing, whose plural ends in s."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def open_records(
@@ -80,6 +114,11 @@ def open_records(
     dataset = DATASETS[name]
     options = {"subset": subset} if dataset.takes("subset") else {}
     return dataset.records(path, "68", problems, counts, **options)
+
+
+def open_all(sources: Iterable[Path], subset: str, problems: Problems) -> list[ImageRecord]:
+    """The annotated pictures of several sources, as of `open_records`, one after the other."""
+    return list(chain.from_iterable(open_records(each, subset, problems) for each in sources))
 
 
 def describe_source(source: Path, subset: str) -> str:

@@ -12,7 +12,15 @@ from ..errors import Problems
 from ..prepare.augment import AUGMENTATIONS, DEFAULT_AUGMENTATION, parse_augmentation
 from ..prepare.augment import PRESETS as AUGMENTATION_PRESETS
 from ..prepare.rarity import WEIGHTINGS, Weighting, repeated
-from .options import finish, jobs_option, open_records, strict_option, subset_option, warn
+from .options import (
+    finish,
+    jobs_option,
+    open_records,
+    sources_argument,
+    strict_option,
+    subset_option,
+    warn,
+)
 
 if TYPE_CHECKING:
     from ..datasets.reading import FolderCount
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@sources_argument
 @click.option(
     "-o",
     "--output",

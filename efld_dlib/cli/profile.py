@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .detection_options import min_face_option, model_option
+from .options import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,18 +50,18 @@ def profile(
     from ..evaluation.profile import profile as run
     from ..evaluation.tables import as_markdown
 
-    names = _contents(images)
+    contents = _contents(images)
     columns = {"default": FaceLandmarker(model)}
     if min_face is not None:
         columns[f"--min-face {min_face}"] = FaceLandmarker(model, min_face=min_face)
         columns["and --quality fast"] = FaceLandmarker(model, quality="fast", min_face=min_face)
     runs = {
-        column: [_one_run(landmarker, data) for data in names]
+        column: [_one_run(landmarker, data) for data in contents]
         for column, landmarker in columns.items()
     }
     if not images:
-        runs["video"] = _video_runs(columns["default"], names[0])
-    what = f"{len(names)} pictures" if images else f"a frame of {_FRAME[0]}x{_FRAME[1]}"
+        runs["video"] = _video_runs(columns["default"], contents[0])
+    what = counted(len(contents), "picture") if images else f"a frame of {_FRAME[0]}x{_FRAME[1]}"
     with one_thread():
         table = run(runs, repeats, title=f"Where the time goes, {what}")
     click.echo(as_markdown(table))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..training.options import DEFAULT_PRESET, PRESETS, change_options, find_preset
-from .options import jobs_option
+from .options import NumberRange, jobs_option
 
 if TYPE_CHECKING:
     from ..training.trainer import TrainingResult
@@ -49,7 +49,7 @@ _PRESET_HELP = "; ".join(f"{name}: {preset.purpose}" for name, preset in PRESETS
 @click.option(
     "--refit",
     "ridge",
-    type=click.FloatRange(min=0),
+    type=NumberRange(min=0),
     metavar="RIDGE",
     help="Fit the leaves of each cascade anew, all trees together; a larger number changes less, "
     "0 nothing [default: as the preset says].",

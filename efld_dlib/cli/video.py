@@ -12,6 +12,7 @@ import click
 
 from ..errors import OptionError
 from .detection_options import (
+    detect_every_option,
     detector_option,
     features_option,
     min_score_option,
@@ -47,14 +48,7 @@ if TYPE_CHECKING:
     default=None,
     help="Steady the landmarks [default: those that are drawn, not those that are written].",
 )
-@click.option(
-    "--detect-every",
-    type=click.IntRange(min=1),
-    default=30,
-    show_default=True,
-    metavar="N",
-    help="Frames after which new faces are looked for, while all known ones are followed.",
-)
+@detect_every_option
 @click.option(
     "--max-faces",
     type=click.IntRange(min=1),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Problems
-from .detection_options import model_option, quality_option
-from .options import describe_source, finish, open_records, strict_option, warn
+from .detection_options import detect_every_option, model_option, quality_option
+from .options import SEED, describe_source, finish, open_records, strict_option, warn
 
 if TYPE_CHECKING:
     from ..detection.landmark_stage import Quality
@@ -25,10 +25,15 @@ if TYPE_CHECKING:
 )
 @model_option
 @quality_option
+@detect_every_option
 @click.option(
-    "--detect-every", type=click.IntRange(min=1), default=30, show_default=True, metavar="N"
+    "--clips",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    metavar="N",
+    help="How many clips are made.",
 )
-@click.option("--clips", type=click.IntRange(min=1), default=8, show_default=True, metavar="N")
 @click.option(
     "--frames",
     type=click.IntRange(min=75),
@@ -37,7 +42,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Frames of each clip.",
 )
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the clips.")
 @click.option(
     "--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the table."
 )

@@ -37,7 +37,16 @@ class _DataSetCommands(click.Group):
 
 @click.group(cls=_DataSetCommands)
 def xml() -> None:
-    """Turn a data set's annotations into the XML that dlib trains on."""
+    """Turn a data set's annotations into the XML that dlib trains on.
+
+    The commands named after a data set write such a file; the others work on one.
+
+    \b
+    Examples:
+      efld-dlib xml 300w 300w/ -o 300w.xml
+      efld-dlib xml check 300w.xml
+      efld-dlib xml view 300w.xml -o sheet.png
+    """
 
 
 for command in (info, check, view, merge, split):

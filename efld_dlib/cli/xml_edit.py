@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from .options import SEED, NumberRange
 from .xml_files import xml_argument
 
 _file_type = click.Path(path_type=Path)
@@ -46,12 +47,12 @@ def merge(files: tuple[Path, ...], output: Path) -> None:
 @click.option("--held-out", required=True, type=_file_type, help="XML file of the rest.")
 @click.option(
     "--fraction",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=NumberRange(0, 1, min_open=True, max_open=True),
     default=0.1,
     show_default=True,
     help="Of the photographs (or pictures) to hold out.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the choice.")
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Seed of the choice.")
 @click.option(
     "--by",
     type=click.Choice(["photograph", "picture"]),

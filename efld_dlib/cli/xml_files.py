@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Problems
-from .options import finish, jobs_option, warn
+from .options import counted, finish, jobs_option, warn
 
 if TYPE_CHECKING:
     from ..datasets.xml_findings import CheckReport
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 xml_argument = click.argument("file", type=click.Path(path_type=Path))
 scheme_option = click.option(
     "--scheme",
-    help="Landmarks that the parts name: 68, 21, … [default: what the file says, else 68].",
+    help="Landmarks that the parts name: 68, 21 and so on [default: what the file says, else 68].",
 )
 pictures_option = click.option(
     "--pictures/--no-pictures",
@@ -145,6 +145,6 @@ def _summarise(report: CheckReport, most: int) -> None:
     if differing:
         click.echo(f"Note: {differing}.", err=True)
     total = len(report.findings)
-    found = f"{total} problem{'s' if total != 1 else ''}" if total else "no problem"
+    found = counted(total, "problem") if total else "no problem"
     where = f"{report.pictures} pictures with {report.faces} faces"
     click.echo(f"{report.source}: {found} in {where}", err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import DataError, OptionError, Problems
-from .options import finish, warn
+from .options import SEED, finish, warn
 from .xml_files import xml_argument
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ ORDERS = ("file", "rarest", "worst", "random")
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="Sheet to write: .png, .jpg, …, or .html (one page with the pictures in it).",
+    help="Sheet to write: .png, .jpg and such, or .html (one page with the pictures in it).",
 )
 @click.option(
     "--order",
@@ -38,8 +38,10 @@ ORDERS = ("file", "rarest", "worst", "random")
 @click.option(
     "--limit", type=click.IntRange(1, 2000), default=48, show_default=True, help="Faces to show."
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Seed of --order random.")
-@click.option("--columns", type=click.IntRange(1, 50), default=8, show_default=True)
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Seed of --order random.")
+@click.option(
+    "--columns", type=click.IntRange(1, 50), default=8, show_default=True, help="Tiles in a row."
+)
 @click.option(
     "--size",
     type=click.IntRange(40, 1000),

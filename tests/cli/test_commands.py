@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import click
 import cv2
 import numpy as np
 import pytest
@@ -32,25 +31,6 @@ def photo(astronaut, tmp_path):
     path.parent.mkdir()
     cv2.imwrite(str(path), astronaut[:, :, ::-1])
     return path
-
-
-def commands(group, words=()):
-    """Every command below a group, as the words that call it."""
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        if isinstance(command, click.Group):
-            yield from commands(command, (*words, name))
-        else:
-            yield (*words, name)
-
-
-@pytest.mark.parametrize("words", list(commands(cli)), ids=" ".join)
-def test_every_command_helps_with_examples_on_lines_of_their_own(words):
-    text = run(*words, "--help").stdout
-    examples = text.split("Examples:\n")[1].split("Options:")[0]
-    assert f"efld-dlib {' '.join(words)}" in examples
-    assert "\\b" not in text
 
 
 def test_the_program_helps_and_tells_its_version():

@@ -55,6 +55,8 @@ def test_evaluate_measures_only_on_what_is_held_out(sample):
 def test_an_unknown_detector_is_refused(sample):
     result = run("detector", "evaluate", sample, "--detectors", "best", code=2)
     assert "'best' is no detector" in result.output
+    result = run("detector", "evaluate", sample, "--detectors", " ,", code=2)
+    assert "--detectors names none" in result.output
 
 
 def test_info_tells_files_and_bytes():

@@ -1,0 +1,41 @@
+"""Numbers that make no sense are refused by the option's name, and not by a traceback."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from efld_dlib.cli.main import cli
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "detector evaluate x.xml --every 0",
+        "detector evaluate x.xml --every -1",
+        "detector evaluate x.xml --seed -1",
+        "detector evaluate x.xml --held-out 1.5",
+        "detector evaluate x.xml --held-out nan",
+        "detector evaluate x.xml --turns nan",
+        "detector speed x.xml --dat x.dat --every 0",
+        "detector train x.xml -o d --seed -1",
+        "detector train x.xml -o d --validation 1",
+        "detector train x.xml -o d --rounds -1",
+        "evaluate x.dat x.xml --seed -1",
+        "model compress x.dat -o x.efld --seed -1",
+        "model compress x.dat -o x.efld --max-loss nan",
+        "train x.xml --refit nan",
+        "video-benchmark x.xml --seed -1",
+        "xml split x.xml --train t.xml --held-out h.xml --seed -1",
+        "xml split x.xml --train t.xml --held-out h.xml --fraction nan",
+        "xml view x.xml -o sheet.png --seed -1",
+    ],
+)
+def test_a_number_out_of_range_is_refused_by_the_options_name(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    *_, option, value = call.split()
+    result = CliRunner().invoke(cli, call.split())
+    assert result.exit_code == 2, result.output
+    assert f"Invalid value for '{option}': " in result.output
+    assert value in result.output
+    assert list(tmp_path.iterdir()) == []
