@@ -89,7 +89,7 @@ def parallel_map(
         initializer=_quiet_worker,
     )
     try:
-        with _interrupts_blocked():
+        with interrupts_blocked():
             results = executor.map(function, items, chunksize=chunk)
         yield from results
     except BrokenProcessPool as error:
@@ -103,7 +103,7 @@ def parallel_map(
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
+def interrupts_blocked() -> Iterator[None]:
     """Keep Ctrl-C, which is the parent's, from processes that start here: while they import too."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield

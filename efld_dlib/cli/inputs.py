@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import sys
 from pathlib import Path
@@ -52,7 +53,8 @@ def list_inputs(images: tuple[str, ...]) -> list[str]:
 def read_list(path: str) -> list[str]:
     """The paths in a file that has one a line; empty lines are passed over, and - is stdin.
 
-    Relative ones start where the program was started.
+    Relative ones start where the program was started. A byte order mark, as editors on Windows
+    write it, is no part of the first.
 
     Raises
     ------
@@ -64,8 +66,9 @@ def read_list(path: str) -> list[str]:
     except OSError as error:
         raise DataError(path, f"cannot be read ({error.strerror})") from error
     # A file name may be no UTF-8; what it is then comes back when the file is opened.
-    lines = data.decode("utf-8", "surrogateescape").splitlines()
-    names = [line for line in lines if line.strip()]
+    text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
+    # Not splitlines(): it also breaks at signs that names may have, such as U+2028.
+    names = [line.removesuffix("\r") for line in text.split("\n") if line.strip()]
     if not names:
         raise DataError(path, "is a list without a picture")
     return names

@@ -63,28 +63,30 @@ class Journal:
 
     def outcomes(self) -> Iterator[Outcome]:
         """The outcomes as far as they are whole, from the first one on."""
-        self.file.seek(0)
-        self.file.readline()
-        for number, line in enumerate(self.file):
-            value = _value(line)
-            if not isinstance(value, list) or len(value) != 5 or value[0] != number:
-                return
-            yield Outcome(*value)
+        for outcome, _ in self._whole():
+            yield outcome
 
     def cut(self) -> int:
         """Number of whole outcomes; whatever stands behind them is cut off."""
         self.file.seek(0)
-        end = len(self.file.readline())
-        count = 0
-        for line in self.file:
-            value = _value(line)
-            if not isinstance(value, list) or value[:1] != [count]:
-                break
-            end, count = end + len(line), count + 1
+        count, end = 0, len(self.file.readline())
+        for outcome, place in self._whole():
+            count, end = outcome.number + 1, place
         with self._writing():
             self.file.seek(end)
             self.file.truncate()
         return count
+
+    def _whole(self) -> Iterator[tuple[Outcome, int]]:
+        """The whole outcomes, each with the place in bytes where its line ends."""
+        self.file.seek(0)
+        end = len(self.file.readline())
+        for number, line in enumerate(self.file):
+            value = _value(line)
+            if not isinstance(value, list) or len(value) != 5 or value[0] != number:
+                return
+            end += len(line)
+            yield Outcome(*value), end
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -119,7 +121,7 @@ def open_journal(target: Path) -> Iterator[Journal]:
         except BaseException:
             if not _holds_outcomes(path):
                 # Nothing was done that could be continued.
-                path.unlink()
+                path.unlink(missing_ok=True)
             raise
     finally:
         # What a full disk did not take was said when it was written; closing tries again.
@@ -129,8 +131,9 @@ def open_journal(target: Path) -> Iterator[Journal]:
 
 def _holds_outcomes(path: Path) -> bool:
     # Opened anew: to read where something could not be written would try that again.
-    with path.open("rb") as file:
+    with suppress(FileNotFoundError), path.open("rb") as file:
         return next(Journal(path, file).outcomes(), None) is not None
+    return False
 
 
 def run_head(identity: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:

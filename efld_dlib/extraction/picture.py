@@ -58,7 +58,8 @@ def file_state(path: str) -> tuple[int, int]:
     """Size of a file in bytes and time of its last change in nanoseconds; -1, -1 without one."""
     try:
         found = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):
+        # ValueError: a list that is none, but a picture or a program, has names with zero bytes.
         return -1, -1
     return found.st_size, found.st_mtime_ns
 

@@ -127,7 +127,8 @@ def extract(
                 raise DataError(target, f"cannot be written ({error.strerror})") from error
             if summary.pictures != len(names):
                 raise DataError(journal.path, "was changed or damaged during the run")
-        journal.path.unlink()
+        # Somebody may have removed it already, which does the table no harm.
+        journal.path.unlink(missing_ok=True)
     return summary
 
 

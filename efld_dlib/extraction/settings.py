@@ -59,7 +59,7 @@ class ExtractSettings:
     def check(self) -> None:
         """Refuse now, with an `EfldError`, what would stop every process later."""
         require_quality(self.quality)
-        assert self.chosen is not None
+        parse_features(self.features)
         resolve_model(self.model)
         _detector_file(self.detector)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from ..errors import EfldError
+from ..parallel import interrupts_blocked
 from .picture import Outcome, Task, file_state
 from .settings import ExtractSettings
 from .worker import READY, work
@@ -39,7 +39,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(theirs, settings), daemon=True)
-        with _environment(_ONE_THREAD), _interrupts_held_back():
+        with _environment(_ONE_THREAD), interrupts_blocked():
             self.process.start()
         # Now the worker alone holds that end, and its death closes it.
         theirs.close()
@@ -191,17 +191,3 @@ def _environment(changes: dict[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """A block of which Ctrl-C does not reach the children, which are deaf to it only later."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        # Here it arrives now.
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -77,6 +77,24 @@ def test_pictures_come_from_lists_in_their_order(photos, options, tmp_path):
     assert target.read_bytes() == by_at
 
 
+def test_a_list_from_windows_is_one(photos, options, tmp_path):
+    listed, target = tmp_path / "list.txt", tmp_path / "t.csv"
+    listed.write_bytes(b"\xef\xbb\xbf" + f"{photos}/b.png\r\n\r\n{photos}/a.jpg\r\n".encode())
+    run("extract", f"@{listed}", "-o", target, "--jobs", 1, *options)
+    assert [row["file"] for row in rows(target)] == [f"{photos}/b.png", f"{photos}/a.jpg"]
+
+
+def test_a_list_with_odd_names_is_taken_as_it_is(photos, options, tmp_path):
+    odd = tmp_path / "two\u2028lines.png"
+    odd.write_bytes((photos / "b.png").read_bytes())
+    listed, target = tmp_path / "list.txt", tmp_path / "t.csv"
+    # As of a file that is no list: no file can have such a name.
+    listed.write_bytes(f"{odd}\n".encode() + b"a\0b\n")
+    result = run("extract", f"@{listed}", "-o", target, "--jobs", 1, *options, code=1)
+    assert "1 face in 2 pictures; 1 could not be used" in result.stderr
+    assert [row["status"] for row in rows(target)] == ["face", "error"]
+
+
 def test_a_missing_picture_has_a_row_and_strict_stops_at_it(photos, options, tmp_path):
     target = tmp_path / "t.csv"
     words = ("extract", "gone.jpg", photos / "b.png", "-o", target, "--jobs", 1, *options)

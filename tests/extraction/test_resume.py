@@ -200,6 +200,21 @@ def test_two_runs_do_not_write_one_file(tmp_path, pictures, looked_at):
         extract(pictures, target, SETTINGS)
 
 
+def test_a_journal_that_somebody_removes_does_the_table_no_harm(tmp_path, pictures, looked_at):
+    target = tmp_path / "t.csv"
+
+    def remove(error):
+        journal_path(target).unlink(missing_ok=True)
+
+    assert extract(pictures, target, SETTINGS, report=remove).pictures == 13
+    target.unlink()
+    looked_at.clear()
+    looked_at.stop = 5
+    # What ends the run is told, not that the journal is gone.
+    with pytest.raises(KeyboardInterrupt):
+        extract(pictures, target, SETTINGS, report=remove)
+
+
 def test_a_place_that_cannot_be_written_is_known_at_once(tmp_path, pictures, looked_at):
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot be written"):
