@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast, get_args
 
 from ..errors import OptionError
 from .calibration import CalibratedDetector, calibration
 from .detectors import Detector, FrontalDetector, Upsample
 from .others import DlibCnnDetector, LbpDetector, YunetDetector
-from .pose_detector import PoseDetector
+from .pose_detector import Mode, PoseDetector
 
-OWN = ("fast", "thorough")
+OWN: tuple[str, ...] = get_args(Mode)
 DETECTORS = (*OWN, "dlib", "lbp", "yunet=FILE.onnx", "dlib-cnn=FILE.dat")
-
 
 _OTHERS: dict[str, Callable[[str], Detector]] = {
     "lbp": lambda _: LbpDetector(),
@@ -39,7 +39,7 @@ def make_detector(
     upsample : int or "auto"
         Of ``fast``, ``thorough`` and ``dlib``.
     min_score : float
-        Lowest score that counts.
+        Lowest score that counts, of ``fast``, ``thorough`` and ``dlib``.
     folder : path, optional
         Files of ``fast`` and ``thorough``.
     min_face : float or str, optional
@@ -51,18 +51,24 @@ def make_detector(
     ------
     OptionError
         There is no such detector, it has not this option, or there is no calibration of its boxes.
+    DataError
+        A file of the detector is missing; a `ModelFormatError` where it is damaged.
     """
     if views is not None and name not in OWN:
         raise OptionError(f"only {' and '.join(OWN)} have views, not '{name}'")
-    if name == "fast":
-        return PoseDetector("fast", min_score, upsample, folder, min_face, views)
-    if name == "thorough":
-        return PoseDetector("thorough", min_score, upsample, folder, min_face, views)
+    if name in OWN:
+        return PoseDetector(cast(Mode, name), min_score, upsample, folder, min_face, views)
     if name == "dlib":
         return FrontalDetector(upsample, min_score, min_face)
     kind, _, file = name.partition("=")
-    if kind in _OTHERS and min_face is not None:
-        raise OptionError(f"{', '.join((*OWN, 'dlib'))} take a smallest face, not '{name}'")
+    given = {
+        "a smallest face": min_face is not None,
+        "an upsampling": upsample != "auto",
+        "a lowest score": min_score != 0,
+    }
+    for option, is_given in given.items():
+        if kind in _OTHERS and is_given:
+            raise OptionError(f"{', '.join((*OWN, 'dlib'))} take {option}, not '{name}'")
     if kind in _OTHERS and bool(file) == (kind != "lbp"):
         return CalibratedDetector(_OTHERS[kind](file), calibration(kind))
     raise OptionError(f"'{name}' is no detector; there are {', '.join(DETECTORS)}")

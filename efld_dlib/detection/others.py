@@ -65,8 +65,10 @@ class DlibCnnDetector:
 
     Raises
     ------
+    DataError
+        There is no such file.
     ModelFormatError
-        dlib cannot read the file.
+        dlib cannot read it.
     """
 
     def __init__(self, model: str | Path, upsample: int = 0) -> None:
@@ -107,14 +109,18 @@ class YunetDetector:
 
     Raises
     ------
+    DataError
+        There is no such file.
     ModelFormatError
-        OpenCV cannot read the file.
+        OpenCV cannot read it, or it is another network.
     """
 
     def __init__(self, model: str | Path, threshold: float = 0.6) -> None:
         _require_file(model)
         try:
             self.network = cv2.FaceDetectorYN.create(str(model), "", (320, 320), threshold)
+            # Other networks are known only when they are run.
+            self(np.zeros((320, 320), np.uint8))
         except cv2.error as error:
             raise ModelFormatError(model, f"is no YuNet ({error.err})") from error
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from importlib.resources import files
 from itertools import zip_longest
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from ..errors import OptionError
 from ..images import FACE_SIZE, Image
@@ -33,7 +33,6 @@ from .views import choose_views
 from .windows import FOLDER, load_united, load_windows
 
 Mode = Literal["fast", "thorough"]
-
 
 FURTHER_STARTS = 2
 """How often the start looks again: landmarks and score depend on where exactly the box lies."""
@@ -83,7 +82,7 @@ class PoseDetector:
         min_face: float | str | None = None,
         views: Sequence[str] | None = None,
     ) -> None:
-        if mode not in ("fast", "thorough"):
+        if mode not in get_args(Mode):
             raise OptionError(f"the detector's mode must be 'fast' or 'thorough', not {mode!r}")
         require_upsample(upsample)
         self.mode, self.min_score, self.upsample = mode, min_score, upsample

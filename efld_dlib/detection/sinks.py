@@ -129,8 +129,7 @@ class CsvSink:
     def faces(self, name: str, faces: Sequence[Face]) -> None:
         name = name.encode(self.encoding, "backslashreplace").decode(self.encoding)
         for number, face in enumerate(faces):
-            cells = face_cells(face, self.chosen)
-            self.writer.writerow([name, number, *("" if cell is None else cell for cell in cells)])
+            self.writer.writerow([name, number, *face_cells(face, self.chosen)])
 
     def error(self, name: str, message: str) -> None:
         pass

@@ -26,6 +26,9 @@ VideoSource = str | Path | int | Iterable[NDArray[np.generic]]
 # A single letter before the colon is a drive of Windows.
 _URL = re.compile(r"[a-zA-Z][\w+.-]+://")
 
+# OpenCV takes the numbers of cameras as C's int.
+_MAX_CAMERA = 2**31 - 1
+
 # A source that ends before this part of the time that it announces is damaged.
 _COMPLETE = 0.9
 _MAX_FPS = 1000.0
@@ -97,7 +100,10 @@ class VideoReader:
     def __init__(self, source: str | Path | int) -> None:
         self.live = isinstance(source, int)
         self.name = f"camera {source}" if self.live else str(source)
-        if not isinstance(source, int):
+        if isinstance(source, int):
+            if not 0 <= source <= _MAX_CAMERA:
+                raise DataError(self.name, _why_closed(source))
+        else:
             _require_file(str(source))
         with quiet_opencv():
             self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))

@@ -96,10 +96,7 @@ def load_windows(folder: Path | None = None) -> tuple[Any, ...]:
     ModelFormatError
         One is missing or damaged.
     """
-    if folder is None:
-        with as_file(files("efld_dlib.data").joinpath(FOLDER)) as own:
-            return _load(own)
-    return _load(folder)
+    return _load(folder, load_dlib().fhog_object_detector)
 
 
 @lru_cache(maxsize=4)
@@ -123,19 +120,17 @@ def load_united(folder: Path | None = None, places: tuple[int, ...] | None = Non
         One is missing or damaged.
     """
     dlib = load_dlib()
-    if folder is None:
-        with as_file(files("efld_dlib.data").joinpath(FOLDER)) as own:
-            parts = _load(own, dlib.simple_object_detector)
-    else:
-        parts = _load(folder, dlib.simple_object_detector)
+    parts = _load(folder, dlib.simple_object_detector)
     chosen = list(parts) if places is None else [parts[place] for place in places]
     united = dlib.fhog_object_detector.__new__(dlib.fhog_object_detector)
     united.__setstate__(dlib.simple_object_detector(chosen).__getstate__())
     return united
 
 
-def _load(folder: Path, kind: Any = None) -> tuple[Any, ...]:
-    kind = load_dlib().fhog_object_detector if kind is None else kind
+def _load(folder: Path | None, kind: Any) -> tuple[Any, ...]:
+    if folder is None:
+        with as_file(files("efld_dlib.data").joinpath(FOLDER)) as own:
+            return _load(own, kind)
     detectors = []
     for view in VIEWS:
         path = folder / f"{view.name}{SUFFIX}"

@@ -80,6 +80,8 @@ def test_detect_looks_for_the_faces_that_are_asked_for(photo, tiny_model):
         (("--min-face", "90", "--upsample", "1"), "upsample and min_face both say"),
         (("--views", "back"), "'back' is no view of a face"),
         (("--views", "front", "--detector", "dlib"), "only fast and thorough have views"),
+        (("--upsample", "1", "--detector", "lbp"), "take an upsampling, not 'lbp'"),
+        (("--min-score", "1", "--detector", "lbp"), "take a lowest score, not 'lbp'"),
     ],
 )
 def test_options_that_make_no_sense_are_named(photo, options, message):

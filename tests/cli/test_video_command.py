@@ -86,6 +86,7 @@ def test_errors(movie, tmp_path):
         ([movie, "--csv", movie], "is to be read"),
         ([movie, "--csv", "-", "--jsonl", "-"], "two outputs have the same name"),
         ([movie, "--detector", "eyes"], "'eyes' is no detector"),
+        (["99999999999"], "camera 99999999999: cannot be opened"),
     ):
         assert complaint in run(*arguments, code=2).stderr
 

@@ -8,6 +8,7 @@ import pytest
 from efld_dlib.annotation import Box
 from efld_dlib.detection.calibration import BoxCalibration, calibration, fit_calibration
 from efld_dlib.detection.choice import make_detector
+from efld_dlib.detection.others import YunetDetector
 from efld_dlib.errors import DataError, ModelFormatError, OptionError
 from efld_dlib.images import to_gray
 
@@ -47,6 +48,18 @@ def test_files_of_other_detectors_are_checked(kind, tmp_path):
         make_detector(f"{kind}={broken}")
     with pytest.raises(OptionError, match="is no detector"):
         make_detector(kind)
+
+
+def test_another_network_is_no_yunet(tmp_path):
+    # In ONNX: a rectified unit, from 1 x 3 x 320 x 320 numbers to as many.
+    path = tmp_path / "relu.onnx"
+    path.write_bytes(
+        b'\x08\x07:^\n\x15\n\x05input\x12\x03out\x1a\x01n"\x04Relu\x12\x01gZ!\n\x05input\x12\x18\n\x16\x08\x01\x12\x12'
+        b"\n\x02\x08\x01\n\x02\x08\x03\n\x03\x08\xc0\x02\n\x03\x08\xc0\x02b\x1f\n\x03out\x12\x18\n\x16\x08\x01\x12\x12"
+        b"\n\x02\x08\x01\n\x02\x08\x03\n\x03\x08\xc0\x02\n\x03\x08\xc0\x02B\x04\n\x00\x10\x0b"
+    )
+    with pytest.raises(ModelFormatError, match=r"relu\.onnx: is no YuNet"):
+        YunetDetector(path)
 
 
 def test_detectors_without_a_calibration_are_not_used_as_if_they_had_one():

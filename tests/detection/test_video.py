@@ -168,5 +168,8 @@ def test_a_window(monkeypatch):
         raise cv2.error("The function is not implemented")
 
     monkeypatch.setattr(cv2, "imshow", headless)
+    monkeypatch.setattr(cv2, "destroyAllWindows", headless)
     with pytest.raises(EfldError, match="cannot show windows"):
         window.show(picture)
+    # It is closed whatever happened, and must not take the place of what is said of it.
+    window.close()
