@@ -17,7 +17,7 @@ import numpy as np
 from ..annotation import FloatArray, Pose
 from ..images import Image
 from .pose_detector import own_verifier
-from .prediction import framed
+from .prediction import framed, is_usable
 from .verifier import Candidate
 
 CONFIDENCE_FILE = "confidence.json"
@@ -63,7 +63,7 @@ def evidence(gray: Image, points: FloatArray, pose: Pose) -> FloatArray | None:
     if not np.isfinite(pose.roll):
         return None
     box = framed(points, pose.roll)
-    if not (np.isfinite(box).all() and box.width > 1):
+    if not is_usable(box):
         return None
     output = own_verifier().look(gray, [Candidate(box, pose.roll)])[0].astype(np.float64)
     score, x, y, growth, turn = output[:5]

@@ -14,7 +14,7 @@ from ..images import Image
 from ..scheme import mirror_points
 from .detectors import Detection
 from .frame import square_box
-from .prediction import framed, predict_points
+from .prediction import framed, is_usable, predict_points
 from .start import load_start, settled
 from .verifier import Candidate
 
@@ -46,12 +46,12 @@ class LandmarkStage:
     quality : {"fast", "balanced", "best"}
         See `Quality`.
     face_size : int
-        Width in pixels to which a face box is scaled before the predictor sees it.
+        Width in pixels to which a face box is scaled before the predictor sees it; at least 1.
 
     Raises
     ------
     OptionError
-        There is no such quality.
+        There is no such quality, or the face size is below 1.
     """
 
     predictor: Any
@@ -60,6 +60,8 @@ class LandmarkStage:
 
     def __post_init__(self) -> None:
         require_quality(self.quality)
+        if self.face_size < 1:
+            raise OptionError(f"the face size must be at least 1 pixel, not {self.face_size}")
 
     def __call__(self, gray: Image, detection: Detection) -> FloatArray:
         """Landmarks of a face at any roll, shape (68, 2), in pixels of the photograph.
@@ -82,7 +84,7 @@ class LandmarkStage:
     def _average(self, gray: Image, points: FloatArray, roll: float) -> FloatArray:
         """The mean over crops about the box that `points` ask for, half of them mirrored."""
         box = framed(points, roll)
-        if not (np.isfinite(box).all() and box.width > 1):
+        if not is_usable(box):
             return points
         width = gray.shape[1]
         mirrored = np.ascontiguousarray(gray[:, ::-1])

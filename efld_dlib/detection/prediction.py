@@ -80,3 +80,8 @@ def framed(points: FloatArray, roll: float) -> Box:
     box = default_box_map().predict(upright)
     x, y = box.center
     return square_box(cosine * x - sine * y, sine * x + cosine * y, box.width)
+
+
+def is_usable(box: Box) -> bool:
+    """Whether a box that landmarks ask for is one: finite, and wider than a pixel."""
+    return bool(np.isfinite(box).all()) and box.width > 1

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-from ..errors import DataError, EfldError
+from ..errors import DataError, EfldError, OptionError
 from ..files import atomic_path
 from ..parallel import progress, resolve_jobs
 from .journal import (
@@ -95,9 +95,18 @@ def extract(
         An option, the model or the output is unusable; there is a journal of an interrupted run
         (with "refuse"), or of other settings or pictures (with "resume"); processes die whatever
         they do; another run writes the same output.
+
+    Examples
+    --------
+    >>> from efld_dlib import ExtractSettings, extract
+    >>> pictures = ["a.jpg", "b.jpg"]
+    >>> extract(pictures, "faces.csv", ExtractSettings(quality="fast"))  # doctest: +SKIP
+    ExtractSummary(pictures=2, faces=3, errors=0, continued=0)
     """
     settings = settings if settings is not None else ExtractSettings()
     settings.check()
+    if earlier not in get_args(Earlier):
+        raise OptionError(f"earlier must be {', '.join(get_args(Earlier))}, not {earlier!r}")
     target, names = Path(output), _without_repeats(pictures)
     kind = table_kind(target)
     if target.is_dir():

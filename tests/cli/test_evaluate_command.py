@@ -2,6 +2,7 @@ import csv
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import dlib
 import numpy as np
@@ -156,3 +157,5 @@ def test_models_are_told_from_data_and_named(tmp_path):
     assert list(map(str, data)) == ["d.xml", "w"]
     with pytest.raises(OptionError, match="called 'm'"):
         split_arguments(["m=a.dat", "m=b.dat"])
+    # A name has no slash: this is a file in a folder, which is not there.
+    assert split_arguments(["runs/lr=1/m.dat"])[0] == {"m": Path("runs/lr=1/m.dat")}

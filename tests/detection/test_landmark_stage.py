@@ -31,6 +31,12 @@ def test_an_unknown_quality_is_refused():
         FaceLandmarker(quality="good")
 
 
+@pytest.mark.parametrize("size", [0, -5])
+def test_a_face_of_no_size_is_refused(size):
+    with pytest.raises(OptionError, match=f"face size must be at least 1 pixel, not {size}"):
+        FaceLandmarker(face_size=size)
+
+
 def test_the_start_finds_back_to_the_face_from_boxes_beside_it(astronaut):
     gray = to_gray(astronaut)
     right = located(load_start(), gray, Candidate(BOX, 0.0))

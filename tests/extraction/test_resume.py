@@ -7,7 +7,7 @@ import os
 import pytest
 from made_up_outcomes import outcome
 
-from efld_dlib.errors import DataError, EfldError
+from efld_dlib.errors import DataError, EfldError, OptionError
 from efld_dlib.extraction import run
 from efld_dlib.extraction.journal import journal_path, open_journal
 from efld_dlib.extraction.picture import Task
@@ -99,6 +99,13 @@ def test_work_that_is_done_is_not_thrown_away_unasked(tmp_path, pictures, looked
         extract(pictures, target, SETTINGS)
     assert extract(pictures, target, SETTINGS, earlier="restart").continued == 0
     assert looked_at == list(range(13))
+
+
+def test_what_is_to_be_done_about_an_earlier_run_is_one_of_three(tmp_path, pictures, looked_at):
+    target = tmp_path / "t.csv"
+    interrupted(pictures, target, looked_at, 5)
+    with pytest.raises(OptionError, match="refuse, resume, restart, not 'overwrite'"):
+        extract(pictures, target, SETTINGS, earlier="overwrite")
 
 
 def test_a_run_that_had_done_nothing_is_begun_anew(tmp_path, pictures, looked_at):
