@@ -20,6 +20,12 @@ def associate(known: Sequence[Box], found: Sequence[Box]) -> dict[int, int]:
     -------
     dict
         Number of a found box -> number of the known one; pairs below `MIN_OVERLAP` are left out.
+
+    Examples
+    --------
+    >>> known = [Box(0, 0, 50, 50), Box(200, 0, 50, 50)]
+    >>> associate(known, [Box(205, 0, 50, 50), Box(400, 0, 50, 50)])
+    {0: 1}
     """
     if not (known and found):
         return {}
@@ -33,7 +39,13 @@ def associate(known: Sequence[Box], found: Sequence[Box]) -> dict[int, int]:
 
 
 def doubles(boxes: Sequence[Box], sureness: Sequence[float]) -> set[int]:
-    """Numbers of the boxes that are of the same face as a surer one; of equals the first stays."""
+    """Numbers of the boxes that are of the same face as a surer one; of equals the first stays.
+
+    Examples
+    --------
+    >>> doubles([Box(0, 0, 50, 50), Box(5, 0, 50, 50), Box(90, 0, 50, 50)], [1.5, 2.5, 0.5])
+    {0}
+    """
     kept: list[int] = []
     order = sorted(range(len(boxes)), key=lambda number: -sureness[number])
     for number in order:

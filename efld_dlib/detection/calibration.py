@@ -30,6 +30,11 @@ class BoxCalibration:
         Shift of the centre, as a fraction of the geometric mean of the box's sides.
     scale : float
         Width over that mean.
+
+    Examples
+    --------
+    >>> BoxCalibration(0.0, 0.25, 1.5).apply(Box(10, 20, 20, 80))
+    Box(left=-10.0, top=40.0, width=60.0, height=60.0)
     """
 
     x: float
@@ -45,6 +50,11 @@ class BoxCalibration:
 
 def fit_calibration(boxes: Sequence[Box], wanted: Sequence[Box]) -> BoxCalibration:
     """The calibration that takes a detector's `boxes` to those `wanted`, by medians.
+
+    Parameters
+    ----------
+    boxes, wanted : sequence of Box
+        Of the same faces in the same order; the latter square.
 
     Raises
     ------

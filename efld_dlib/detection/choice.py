@@ -53,6 +53,11 @@ def make_detector(
         There is no such detector, it has not this option, or there is no calibration of its boxes.
     DataError
         A file of the detector is missing; a `ModelFormatError` where it is damaged.
+
+    Examples
+    --------
+    >>> make_detector("dlib", upsample=1)
+    FrontalDetector(upsample=1, threshold=0.0, min_face=None)
     """
     if views is not None and name not in OWN:
         raise OptionError(f"only {' and '.join(OWN)} have views, not '{name}'")

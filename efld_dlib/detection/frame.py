@@ -49,7 +49,13 @@ class BoxMap:
 
 
 def square_box(center_x: float, center_y: float, width: float) -> Box:
-    """The square box of that centre and width."""
+    """The square box of that centre and width, in pixels of which whole numbers are the centres.
+
+    Examples
+    --------
+    >>> square_box(50, 50, 21)
+    Box(left=40.0, top=40.0, width=21.0, height=21.0)
+    """
     half = (float(width) - 1) / 2
     return Box(float(center_x) - half, float(center_y) - half, float(width), float(width))
 

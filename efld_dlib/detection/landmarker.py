@@ -44,7 +44,8 @@ class Face:
     pose : Pose
         Yaw, pitch and roll in degrees (signs: `efld_dlib.pose`).
     confidence : float
-        How likely it is, from 0 to 1, that the landmarks are right: `confidence.confidence`.
+        How likely it is, from 0 to 1, that the landmarks are right: `confidence.confidence`. NaN
+        where nobody asked.
     """
 
     box: Box
@@ -54,7 +55,28 @@ class Face:
     confidence: float = float("nan")
 
     def features(self, chosen: Sequence[Feature] = FEATURES) -> dict[str, float]:
-        """The paper's distances, ratios and angles of this face, by name."""
+        """The paper's distances, ratios and angles of this face, by name.
+
+        Parameters
+        ----------
+        chosen : sequence of Feature
+            Such as `efld_dlib.parse_features` gives.
+
+        Returns
+        -------
+        dict of str to float
+            Distances in pixels, angles in degrees; NaN where one cannot be said.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from efld_dlib import Box, Face, Pose, parse_features
+        >>> points = np.zeros((68, 2))
+        >>> points[45] = 30, 40
+        >>> face = Face(Box(0, 0, 60, 60), 1.0, points, Pose(0, 0, 0))
+        >>> face.features(parse_features("36-45"))
+        {'d_36_45': 50.0}
+        """
         values = features(self.points, chosen)
         return dict(zip(feature_names(chosen), map(float, values), strict=True))
 
@@ -69,7 +91,7 @@ class FaceLandmarker:
     detector : Detector, optional
         What finds the boxes; by default `PoseDetector` in its fast mode.
     face_size : int
-        Width in pixels to which a face box is scaled before the predictor sees it.
+        Width in pixels to which a face box is scaled before the predictor sees it; at least 1.
     quality : {"fast", "balanced", "best"}
         How much time is spent on the landmarks, see `landmark_stage.Quality`.
     min_face : float or str, optional
@@ -82,14 +104,22 @@ class FaceLandmarker:
     ModelFormatError
         The model is missing, is no shape predictor, or gives another number of landmarks.
     OptionError
-        There is no such quality, the smallest face is out of range, or it is given beside a
-        detector.
+        There is no such quality, the face size or the smallest face is out of range, or the latter
+        is given beside a detector.
 
     Examples
     --------
+    >>> import skimage.data
     >>> from efld_dlib import FaceLandmarker
+    >>> faces = FaceLandmarker().detect(skimage.data.astronaut(), "rgb")
+    >>> len(faces), faces[0].points.shape
+    (1, (68, 2))
+    >>> faces[0].points[30].round(-1).tolist()  # the nose tip, to ten pixels
+    [220.0, 130.0]
+
+    A model and a picture of one's own:
+
     >>> faces = FaceLandmarker("build/efld.dat").detect("photo.jpg")  # doctest: +SKIP
-    >>> faces[0].points[30]  # the nose tip  # doctest: +SKIP
     """
 
     def __init__(
@@ -148,7 +178,23 @@ class FaceLandmarker:
     ) -> list[Face]:
         """The faces in boxes that the caller knows, in their order.
 
-        The boxes should be framed as dlib's frontal detector frames a face.
+        Parameters
+        ----------
+        image, color
+            As of `detect`.
+        boxes : sequence of Box
+            In pixels of the upright photograph. They should be framed as dlib's frontal detector
+            frames a face.
+
+        Returns
+        -------
+        list of Face
+            Their scores are NaN.
+
+        Raises
+        ------
+        DataError, OptionError
+            As `read_image`; also where a box is empty or not finite.
         """
         gray = to_gray(read_image(image, color))
         return [self.face_at(gray, Detection(box, float("nan"))) for box in boxes]
@@ -179,7 +225,10 @@ class FaceLandmarker:
         Raises
         ------
         DataError
-            The source is missing or damaged, or has no frame.
+            When the first frame is asked for: the source is missing or damaged, or a video without
+            a frame. Later: an array is no picture.
+        OptionError
+            `color` or `fps` is none.
 
         Examples
         --------
@@ -195,6 +244,11 @@ class FaceLandmarker:
 
         Where landmarks of a detection of our own went astray, by their confidence, `around` looks
         for the face around the place too, and the box is then where it was found.
+
+        Raises
+        ------
+        DataError
+            The box is empty or not finite.
         """
         face = self._face(gray, detection)
         if not (around and face.confidence < ASTRAY and math.isfinite(detection.yaw)):

@@ -70,7 +70,10 @@ class PoseDetector:
     Raises
     ------
     OptionError
-        There is no such mode or view, or the upsampling or the smallest face is out of range.
+        There is no such mode or view, or the upsampling or the smallest face is out of range, or
+        both are given.
+    DataError
+        A file in `folder` is missing; a `ModelFormatError` where it is damaged.
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class PoseDetector:
             seen._replace(score=found.score)
             for found in theirs
             for seen in self._located(scales, [found._replace(score=0.0)])
+            # A mean with 0, so that twice of it is what the verifier says.
             if 2 * seen.score > _LEAST_SCORE
         ]
 

@@ -42,6 +42,13 @@ class Scales:
         image : array of uint8
         step_x, step_y : float
             Pixels of the picture to one of `image`: x = (x_image + 0.5) * step_x - 0.5.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> image, step_x, step_y = Scales(np.zeros((480, 640), np.uint8)).reduced(0.25)
+        >>> image.shape, step_x, step_y
+        ((120, 160), 4.0, 4.0)
         """
         level = self._level(scale)
         source = self._half(level)

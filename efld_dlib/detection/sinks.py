@@ -26,7 +26,17 @@ class Sink(Protocol):
 
 
 def open_sink(kind: str, stream: TextIO, chosen: Sequence[Feature]) -> Sink:
-    """The sink for a format: json, jsonl or csv, with these features of each face."""
+    """The sink for a format: json, jsonl or csv, with these features of each face.
+
+    Examples
+    --------
+    >>> import sys
+    >>> sink = open_sink("jsonl", sys.stdout, [])
+    >>> sink.faces("wall.jpg", [])
+    {"file": "wall.jpg", "faces": []}
+    >>> sink.error("notes.txt", "is not a picture, or a damaged one")
+    {"file": "notes.txt", "faces": [], "error": "is not a picture, or a damaged one"}
+    """
     return _SINKS[kind](stream, chosen)
 
 
@@ -43,7 +53,15 @@ def face_as_dict(face: Face, chosen: Sequence[Feature]) -> dict[str, Any]:
 
 
 def face_columns(chosen: Sequence[Feature]) -> list[str]:
-    """Columns of a face in a table; names as OpenFace's where they mean the same."""
+    """Columns of a face in a table; names as OpenFace's where they mean the same.
+
+    Examples
+    --------
+    >>> from efld_dlib import parse_features
+    >>> columns = face_columns(parse_features("36-45"))
+    >>> columns[4:10], columns[-2:]
+    (['score', 'confidence', 'yaw', 'pitch', 'roll', 'x_0'], ['y_67', 'd_36_45'])
+    """
     return [
         *("left", "top", "width", "height", "score", "confidence", "yaw", "pitch", "roll"),
         *(f"x_{i}" for i in range(68)),

@@ -55,6 +55,13 @@ class MinFace:
         ------
         OptionError
             It is neither, or out of range.
+
+        Examples
+        --------
+        >>> MinFace.parse(120)
+        MinFace(amount=120.0, percent=False)
+        >>> MinFace.parse("10%").pixels((480, 640))
+        48.0
         """
         if isinstance(value, MinFace):
             return value
@@ -70,7 +77,7 @@ class MinFace:
         return cls(amount, text.endswith("%"))
 
     def pixels(self, shape: tuple[int, ...]) -> float:
-        """In a picture of that shape, (height, width)."""
+        """The width in pixels in a picture of that shape, (height, width)."""
         if not self.percent:
             return self.amount
         return max(LEAST_PIXELS, self.amount / 100 * min(shape[:2]))

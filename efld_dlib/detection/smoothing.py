@@ -59,6 +59,17 @@ class OneEuroFilter:
     Parameters
     ----------
     smoothing : Smoothing
+
+    Examples
+    --------
+    A point that jumps by a pixel and back is hardly moved; one that goes on moving is followed.
+
+    >>> import numpy as np
+    >>> steady = OneEuroFilter(Smoothing())
+    >>> places = [0.0, 1.0, 0.0, 60.0, 120.0, 180.0]
+    >>> moved = [steady(n / 30, np.array([[x, 0.0]]), unit=100.0) for n, x in enumerate(places)]
+    >>> [round(float(points[0, 0]), 1) for points in moved]
+    [0.0, 0.3, 0.3, 57.1, 118.3, 178.8]
     """
 
     def __init__(self, smoothing: Smoothing) -> None:

@@ -16,7 +16,15 @@ a small face."""
 
 
 def suppress(detections: Iterable[Detection]) -> list[Detection]:
-    """The surest detection of each face, the surest first."""
+    """The surest detection of each face, the surest first.
+
+    Examples
+    --------
+    >>> boxes = [Box(0, 0, 80, 80), Box(10, 5, 80, 80), Box(200, 0, 80, 80)]
+    >>> found = [Detection(box, score) for box, score in zip(boxes, [0.5, 1.5, 1.0])]
+    >>> [each.score for each in suppress(found)]
+    [1.5, 1.0]
+    """
     kept: list[Detection] = []
     for detection in sorted(detections, key=lambda each: -each.score):
         if all(not same_face(detection.box, other.box) for other in kept):

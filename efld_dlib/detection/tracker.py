@@ -134,13 +134,26 @@ class FaceTracker:
     landmarker : FaceLandmarker
     options : TrackOptions, optional
 
+    Attributes
+    ----------
+    detections : int
+        How often the detector ran.
+
     Examples
     --------
+    >>> import numpy as np
+    >>> import skimage.data
     >>> from efld_dlib import FaceLandmarker, FaceTracker
-    >>> tracker = FaceTracker(FaceLandmarker())
-    >>> for frame in frames:  # doctest: +SKIP
-    ...     for face in tracker(frame, "bgr"):
-    ...         print(face.id, face.points[30])
+    >>> tracker = FaceTracker(FaceLandmarker(quality="fast"))
+    >>> picture = skimage.data.astronaut()
+    >>> for shift in (0, 3, 6):
+    ...     for face in tracker(np.roll(picture, shift, axis=1), "rgb"):
+    ...         print(face.id, face.points.shape)
+    1 (68, 2)
+    1 (68, 2)
+    1 (68, 2)
+    >>> tracker.detections
+    1
     """
 
     def __init__(self, landmarker: FaceLandmarker, options: TrackOptions | None = None) -> None:

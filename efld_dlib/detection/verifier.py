@@ -121,5 +121,11 @@ def moved(candidate: Candidate, output: NDArray[np.floating]) -> Candidate:
 
 
 def wrapped(degrees: float) -> float:
-    """The angle in [-180, 180)."""
+    """The angle in [-180, 180).
+
+    Examples
+    --------
+    >>> wrapped(190.0), wrapped(-180.0), wrapped(180.0)
+    (-170.0, -180.0, -180.0)
+    """
     return (degrees + 180.0) % 360.0 - 180.0

@@ -202,6 +202,17 @@ def read_frames(
     source : path, URL, int or iterable of arrays
     color, fps
         Channel order and frames a second of arrays.
+
+    Raises
+    ------
+    DataError, OptionError
+        As `VideoReader` and `frame_of`; `fps` is not above 0.
+
+    Examples
+    --------
+    >>> pictures = [np.zeros((48, 64, 3), np.uint8)] * 3
+    >>> [(frame.number, frame.time, frame.gray.shape) for frame in read_frames(pictures, fps=2)]
+    [(0, 0.0, (48, 64)), (1, 0.5, (48, 64)), (2, 1.0, (48, 64))]
     """
     if isinstance(source, (str, Path, int)):
         with VideoReader(source) as reader:

@@ -121,6 +121,11 @@ def codec_of(target: Path) -> str:
     ------
     OptionError
         There is none.
+
+    Examples
+    --------
+    >>> codec_of(Path("talk.MP4"))
+    'mp4v'
     """
     suffix = target.suffix.lower()
     if suffix not in CODECS:

@@ -43,6 +43,11 @@ def choose_views(names: Sequence[str] | None) -> tuple[int, ...]:
     ------
     OptionError
         There is no such view, or none is named.
+
+    Examples
+    --------
+    >>> choose_views(["profile-left", "front"])
+    (0, 3)
     """
     known = [view.name for view in VIEWS]
     if names is None:
@@ -56,5 +61,11 @@ def choose_views(names: Sequence[str] | None) -> tuple[int, ...]:
 
 
 def split_views(text: str | None) -> list[str] | None:
-    """Names of sub-detectors out of a text with commas; None stays None."""
+    """Names of sub-detectors out of a text with commas; None stays None.
+
+    Examples
+    --------
+    >>> split_views("front, half-left")
+    ['front', 'half-left']
+    """
     return None if text is None else [name.strip() for name in text.split(",")]

@@ -50,7 +50,13 @@ class Outcome(NamedTuple):
 
 
 def shown(name: str) -> str:
-    r"""A file name as text that can be written: bytes in it that are no UTF-8 become ``\udcNN``."""
+    r"""A file name as text that can be written: bytes in it that are no UTF-8 become ``\udcNN``.
+
+    Examples
+    --------
+    >>> shown(b"caf\xc3\xa9 \xff.jpg".decode("utf-8", "surrogateescape"))
+    'café \\udcff.jpg'
+    """
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

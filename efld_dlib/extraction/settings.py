@@ -21,7 +21,7 @@ from ..models.loading import resolve_model
 
 @dataclass(frozen=True)
 class ExtractSettings:
-    """How faces are found and described.
+    """How faces are found and described; what is wrong with it, `check` and `landmarker` say.
 
     Parameters
     ----------
@@ -40,6 +40,12 @@ class ExtractSettings:
         How often the picture is doubled for the detector.
     quality : {"fast", "balanced", "best"}
         Of the landmarks.
+
+    Examples
+    --------
+    >>> settings = ExtractSettings(features="36-45,36-45/30-48", quality="fast")
+    >>> [feature.name for feature in settings.chosen]
+    ['d_36_45', 'r_36_45_30_48']
     """
 
     model: str | None = None
@@ -57,7 +63,9 @@ class ExtractSettings:
         return tuple(parse_features(self.features))
 
     def check(self) -> None:
-        """Refuse now, with an `EfldError`, what would stop every process later."""
+        """Refuse now, with an `EfldError`, features, a quality and files that are none: they would
+        stop every process later.
+        """
         require_quality(self.quality)
         parse_features(self.features)
         resolve_model(self.model)
@@ -96,7 +104,13 @@ class ExtractSettings:
 
 
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """The names of the settings in which two identities differ."""
+    """The names of the settings in which two identities differ.
+
+    Examples
+    --------
+    >>> differences({"views": None, "quality": "fast"}, {"views": None, "quality": "best"})
+    ['quality']
+    """
     return [name for name in now if then.get(name) != now[name]]
 
 

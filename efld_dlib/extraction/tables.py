@@ -40,6 +40,11 @@ def table_rows(name: str, outcome: Outcome, columns: int) -> Iterator[Row]:
     outcome : Outcome
     columns : int
         Number of columns of the table.
+
+    Examples
+    --------
+    >>> list(table_rows("wall.jpg", Outcome(0, 5120, 0, None, []), 6))
+    [['wall.jpg', 'no face', None, None, None, None]]
     """
     name = shown(name)
     nothing = [None] * (columns - len(_TEXTS))
@@ -52,7 +57,7 @@ def table_rows(name: str, outcome: Outcome, columns: int) -> Iterator[Row]:
 
 
 def table_kind(target: Path) -> str:
-    """The format that a file's suffix asks for.
+    """The format that a file's suffix asks for: one of `KINDS`.
 
     Raises
     ------
@@ -60,6 +65,11 @@ def table_kind(target: Path) -> str:
         It is none of `KINDS`.
     MissingDependencyError
         It is Parquet, and pyarrow is not installed.
+
+    Examples
+    --------
+    >>> table_kind(Path("features.CSV"))
+    'csv'
     """
     kind = target.suffix.lower().lstrip(".")
     if kind not in _WRITERS:
