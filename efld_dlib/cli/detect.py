@@ -116,7 +116,10 @@ def _detect_one(landmarker: FaceLandmarker, name: str, drawings: _Drawings | Non
             raise DataError("<stdin>", error.problem) from error
     else:
         image = read_image(name)
-    faces = landmarker.detect(image, "rgb")
+    try:
+        faces = landmarker.detect(image, "rgb")
+    except MemoryError as error:
+        raise DataError(name, "needs more memory than there is") from error
     if drawings is not None:
         drawings.write(name, image, faces)
     return faces

@@ -24,7 +24,11 @@ def list_inputs(images: tuple[str, ...]) -> list[str]:
     names: list[str] = []
     for image in images:
         path = Path(image)
-        if image == STDIN or path.is_file():
+        try:
+            there = image == STDIN or path.is_file()
+        except OSError:  # such as of a name that is too long for any file
+            there = True
+        if there:
             names.append(image)
         elif path.is_dir():
             from imutils import paths

@@ -125,5 +125,5 @@ def _load_distributed() -> ModuleType:
         return importlib.import_module("distributed")
     except ImportError as error:
         raise MissingDependencyError(
-            f"a cluster needs Dask ({error}): pip install 'efld-dlib[cluster]'"
+            f"a cluster needs Dask ({error}): pip install dask distributed"
         ) from error

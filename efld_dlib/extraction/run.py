@@ -163,6 +163,11 @@ def _begin(
 ) -> int:
     """Make the journal ready for the next outcome; the number of those that it has."""
     then = journal.begun()
+    if then is None and earlier != "restart" and next(journal.outcomes(), None) is not None:
+        raise EfldError(
+            f"{journal.path}: its first line is damaged or of another version, so that it cannot "
+            "be continued; --restart begins anew"
+        )
     done = journal.cut() if then is not None and earlier != "restart" else 0
     # A run that ended before its first picture was done leaves nothing to lose.
     if then is None or not done:

@@ -118,7 +118,7 @@ def _pyarrow(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingDependencyError(
-            f"Parquet needs pyarrow ({error}): pip install 'efld-dlib[parquet]', or let the "
+            f"Parquet needs pyarrow ({error}): pip install pyarrow, or let the "
             "output end in .csv or .jsonl"
         ) from error
 

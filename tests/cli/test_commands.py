@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from efld_dlib import __version__
+from efld_dlib import FaceLandmarker, __version__
 from efld_dlib.cli.main import cli
 from efld_dlib.datasets.imglab import read_imglab
 
@@ -155,6 +156,32 @@ def test_a_bad_picture_alone_is_one_line_and_exit_code_2(
     assert str(path) in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out.json").exists()
+
+
+def test_a_name_that_no_file_can_have_is_skipped_like_any_other(tiny_model, photo):
+    name = "a" * 5000 + ".jpg"
+    result = run("detect", name, photo, "-m", tiny_model, "--format", "jsonl", code=1)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert "File name too long" in lines[0]["error"]
+    assert "error" not in lines[1]
+
+
+def test_a_picture_that_takes_too_much_memory_is_skipped(tiny_model, photo, monkeypatch):
+    other = photo.with_name("other.png")
+    shutil.copy(photo, other)
+    detect = FaceLandmarker.detect
+    answers = iter([MemoryError(), None])
+
+    def short_of_memory(self, image, color):
+        if (error := next(answers)) is not None:
+            raise error
+        return detect(self, image, color)
+
+    monkeypatch.setattr(FaceLandmarker, "detect", short_of_memory)
+    result = run("detect", photo, other, "-m", tiny_model, "--format", "jsonl", code=1)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert lines[0]["error"] == f"{photo}: needs more memory than there is"
+    assert "error" not in lines[1]
 
 
 def test_detect_needs_no_model_of_its_own(photo, tmp_path, monkeypatch):

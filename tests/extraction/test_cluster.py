@@ -178,7 +178,7 @@ def test_a_machine_with_another_model_does_not_take_part(pictures, settings):
     assert len(outcome.faces) == 1
 
 
-def test_without_dask_the_extra_is_named(pictures, settings, tmp_path, monkeypatch):
+def test_without_dask_it_is_said_what_to_install(pictures, settings, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(MissingDependencyError, match=r"efld-dlib\[cluster\]"):
+    with pytest.raises(MissingDependencyError, match="pip install dask distributed"):
         extract(pictures, tmp_path / "t.csv", settings, cluster="tcp://127.0.0.1:9")

@@ -118,6 +118,19 @@ def test_a_run_that_had_done_nothing_is_begun_anew(tmp_path, pictures, looked_at
     assert "d_30_48" in target.read_text()
 
 
+def test_a_journal_whose_first_line_is_damaged_keeps_what_was_done(tmp_path, pictures, looked_at):
+    target = tmp_path / "t.csv"
+    interrupted(pictures, target, looked_at, 5)
+    journal = journal_path(target)
+    journal.write_bytes(journal.read_bytes().replace(b"version", b"Version", 1))
+    before = journal.read_bytes()
+    for earlier in ("refuse", "resume"):
+        with pytest.raises(EfldError, match=r"first line is damaged.*--restart"):
+            extract(pictures, target, SETTINGS, earlier=earlier)
+        assert journal.read_bytes() == before
+    assert extract(pictures, target, SETTINGS, earlier="restart").continued == 0
+
+
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
