@@ -23,7 +23,7 @@ from ..detection.frame import default_box_map
 from ..detection.prediction import framed, predict_points
 from ..errors import DataError, EfldError, Problems
 from ..images import read_image, to_gray
-from ..models.loading import load_predictor
+from ..models.loading import load_predictor, require_68_points
 from ..parallel import parallel_map, progress
 from ..pose import estimate_pose
 
@@ -72,9 +72,13 @@ def conform_records(
 
     Raises
     ------
+    ModelFormatError
+        The model cannot be used.
     DataError
         There are too few faces to tell a habit from chance.
     """
+    # Said once, and not of every picture.
+    require_68_points(load_predictor(model), model)
     look = partial(_look, model=model)
     shown = progress(
         parallel_map(look, list(records), jobs), len(records), "comparing", show_progress

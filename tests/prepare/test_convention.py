@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from efld_dlib.datasets.w300 import read_w300
-from efld_dlib.errors import DataError, Problems
+from efld_dlib.errors import DataError, ModelFormatError, Problems
 from efld_dlib.geometry import eye_distance
+from efld_dlib.models.dat import write_dat
 from efld_dlib.pose import estimate_pose
 from efld_dlib.prepare.convention import conform_records
+from tests.models.small_models import random_predictor
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,16 @@ def test_strongly_turned_faces_and_absent_landmarks_stay(records, tiny_model):
         assert np.isfinite(np.delete(points, 5, axis=0)).all()
         if abs(estimate_pose(face.points).yaw) > 31:
             np.testing.assert_allclose(points, face.points, atol=1e-6)
+
+
+def test_a_model_that_cannot_be_used_is_told_of_once(records, tmp_path):
+    write_dat(random_predictor(points=5), tmp_path / "five.dat")
+    (tmp_path / "text.dat").write_text("no model")
+    for name, problem in (("five", "predicts 5 landmarks"), ("text", "not a dlib shape predictor")):
+        problems = Problems()
+        with pytest.raises(ModelFormatError, match=f"{name}.dat: .*{problem}"):
+            conform_records(records, tmp_path / f"{name}.dat", 1, problems)
+        assert not problems.errors
 
 
 def test_a_handful_of_faces_shows_no_habit(records, tiny_model):
