@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 
 from efld_dlib.annotation import Box, FaceAnnotation, ImageRecord
-from efld_dlib.detection.detectors import Detection
+from efld_dlib.detection.detectors import Detection, FrontalDetector
 from efld_dlib.detection.frame import default_box_map
+from efld_dlib.detection.landmark_stage import LandmarkStage
 from efld_dlib.errors import DataError, Problems
 from efld_dlib.evaluation.detection.faceless import bundled_pictures, faceless_crops, textures
 from efld_dlib.evaluation.detection.measure import false_alarms, run_detectors
 from efld_dlib.evaluation.detection.table import alarm_table, recall_table, turn_table
+from efld_dlib.images import to_gray
+from efld_dlib.models.loading import load_predictor
 from efld_dlib.pose import mean_face_3d, rotation_matrix
 
 
@@ -92,11 +95,6 @@ def test_truth_turns_with_the_picture(tmp_path):
 
 
 def test_landmarks_of_found_faces_are_measured(astronaut, tmp_path, tiny_model):
-    from efld_dlib.detection.detectors import FrontalDetector
-    from efld_dlib.detection.landmark_stage import LandmarkStage
-    from efld_dlib.images import to_gray
-    from efld_dlib.models.loading import load_predictor
-
     gray, predictor = to_gray(astronaut), load_predictor(tiny_model)
     (found,) = FrontalDetector(0)(gray)
     points = LandmarkStage(predictor)(gray, found)
@@ -108,6 +106,27 @@ def test_landmarks_of_found_faces_are_measured(astronaut, tmp_path, tiny_model):
     assert face.errors["dlib"] == pytest.approx(0.12 / eyes, rel=1e-6)
     ((turn, number, share, error),) = turn_table(run, ["dlib"], "t").rows
     assert (turn, number, share) == ("0", "1", "100.0")
+    assert float(error) == pytest.approx(12 / eyes, abs=0.01)
+
+
+def test_landmarks_that_nobody_annotated_do_not_hide_the_error_of_the_others(
+    astronaut, tmp_path, tiny_model
+):
+    cv2.imwrite(str(tmp_path / "a.png"), to_gray(astronaut))
+    predictor = load_predictor(tiny_model)
+    (found,) = FrontalDetector(0)(to_gray(astronaut))
+    points = LandmarkStage(predictor)(to_gray(astronaut), found) + [0.03 * 4, 0.0]
+    eyes = np.linalg.norm(points[36] - points[45])
+    # One without its jaw, and one without an eye corner, of which there is no distance.
+    records = [
+        ImageRecord(tmp_path / "a.png", (FaceAnnotation(np.where(hidden, np.nan, points)),))
+        for hidden in (np.arange(68)[:, None] < 5, np.arange(68)[:, None] == 36)
+    ]
+    run = run_detectors({"dlib": FrontalDetector(0)}, records, predictor=predictor)
+    assert run.faces[0].errors["dlib"] == pytest.approx(0.12 / eyes, rel=1e-6)
+    assert run.faces[1].errors == {}
+    ((_, _, share, error),) = turn_table(run, ["dlib"], "t").rows
+    assert share == "100.0"
     assert float(error) == pytest.approx(12 / eyes, abs=0.01)
 
 

@@ -16,8 +16,10 @@ from efld_dlib.detection.verifier import Candidate, moved
 from efld_dlib.detection.views import VIEWS
 from efld_dlib.errors import DataError, Problems
 from efld_dlib.images import read_image, to_gray
+from efld_dlib.models.dat import write_dat
 from efld_dlib.training.detector import build, mining, network, samples, windows
 from efld_dlib.training.detector.faces import detector_faces, turned_to, upright_box
+from tests.models.small_models import random_predictor
 
 OPTIONS = build.DetectorOptions(
     windows.WindowOptions(faces=24, epsilon=0.3, seconds=2),
@@ -141,6 +143,14 @@ def test_evaluate_prints_recall_alarms_and_turns(sample, folder):
     }
     info = CliRunner().invoke(cli, ["detector", "info", "--folder", str(folder)])
     assert '"bytes"' in info.stdout
+
+
+def test_evaluate_refuses_a_predictor_of_other_landmarks(sample, tmp_path):
+    write_dat(random_predictor(points=5), tmp_path / "five.dat")
+    arguments = ["detector", "evaluate", str(sample), "--detectors", "dlib", "--no-faceless"]
+    result = CliRunner().invoke(cli, [*arguments, "-m", str(tmp_path / "five.dat")])
+    assert result.exit_code == 2
+    assert "five.dat: predicts 5 landmarks, and 68 are needed here" in result.output
 
 
 def test_train_command_says_what_it_has_no_faces_for(tmp_path):

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ...annotation import ImageRecord
+from ...annotation import FloatArray, ImageRecord
 from ...detection.detectors import Detection, Detector
 from ...detection.landmark_stage import LandmarkStage
 from ...detection.matching import match_detections
 from ...detection.places import turned_back
 from ...errors import DataError, Problems
-from ...geometry import eye_distance
 from ...images import Image, read_image, to_gray
 from ...pose import face_poses
+from ..metrics import normalised_mean_errors
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class DetectedFace:
     found : mapping of str to bool
         By detector.
     errors : mapping of str to float
-        By detector, the NME of the landmarks, by the distance of the outer eye corners.
+        By detector, the NME of the landmarks, by the distance of the outer eye corners; of those
+        that found the face, and where the annotation has both corners.
     """
 
     yaw: float
@@ -83,7 +84,7 @@ def run_detectors(
     turns : sequence of float
         Degrees by which each picture is turned clockwise.
     predictor : dlib.shape_predictor, optional
-        Predicts the landmarks of the faces found, to measure their error.
+        One of 68 landmarks. Predicts the landmarks of the faces found, to measure their error.
     problems : Problems, optional
         Takes the pictures that cannot be used; without it the first one raises.
     """
@@ -123,7 +124,9 @@ def run_detectors(
                     for name, box in hits.items():
                         hit = next((d for d in answers[name] if d.box == box), None)
                         if hit is not None:
-                            errors[name] = _error(predictor, image, hit, face.points)
+                            nme = _error(predictor, image, hit, face.points)
+                            if np.isfinite(nme):
+                                errors[name] = nme
                 span = np.ptp(face.points[face.given], axis=0) if face.given.any() else [0.0]
                 faces.append(
                     DetectedFace(
@@ -138,10 +141,9 @@ def run_detectors(
     return DetectorRun(tuple(faces), seconds, others, pictures)
 
 
-def _error(predictor: Any, image: Image, detection: Detection, truth: Any) -> float:
+def _error(predictor: Any, image: Image, detection: Detection, truth: FloatArray) -> float:
     points = LandmarkStage(predictor)(image, detection)
-    error: float = np.linalg.norm(points - truth, axis=1).mean() / eye_distance(truth)
-    return float(error)
+    return float(normalised_mean_errors(points[np.newaxis], truth[np.newaxis])[0])
 
 
 def false_alarms(
