@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dlib
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from efld_dlib.detection.frame import default_box_map
 from efld_dlib.detection.gradients import FEATURES
 from efld_dlib.detection.pose_detector import PoseDetector
 from efld_dlib.detection.verifier import Candidate, moved
+from efld_dlib.detection.verifier_file import VERIFIER_FILE, load_verifier
 from efld_dlib.detection.views import VIEWS
 from efld_dlib.errors import DataError, Problems
 from efld_dlib.images import read_image, to_gray
@@ -126,6 +129,44 @@ def test_the_network_learns_what_hangs_on_its_inputs():
     assert ((outputs[:, 0] > 0) == (targets[2500:, 0] == 1)).mean() > 0.93
     held = faces[2500:]
     assert np.abs(outputs[held, 1:] - targets[2500:][held, 1:]).mean() < 0.25
+
+
+def test_fewer_examples_than_a_batch_are_learnt_from_too():
+    inputs = np.random.default_rng(2).normal(0, 1, (40, 5)).astype(np.float32)
+    targets = np.full((40, 6), np.nan, np.float32)
+    targets[:, 0] = inputs[:, 0] > 0
+    targets[targets[:, 0] == 1, 1:] = 0
+    losses = []
+    options = network.NetworkOptions(hidden=(8,), epochs=100, decay=0.0, drop=0.0, rate=1e-2)
+    verifier = network.fit_network(
+        samples.Examples(inputs, targets), options, lambda epoch, loss: losses.append(loss)
+    )
+    assert losses[-1] < 0.2 * losses[0]
+    assert ((verifier.outputs(inputs)[:, 0] > 0) == (targets[:, 0] == 1)).mean() > 0.9
+
+
+def test_frontal_faces_alone_train_no_profile(faces):
+    frontal = [replace(face, pose=face.pose._replace(yaw=5.0)) for face in faces[:3]]
+    profile = next(view for view in VIEWS if view.name == "profile-right")
+    with pytest.raises(DataError, match=r"none looks far enough aside .* profile-right"):
+        windows.window_samples(frontal, profile, default_box_map(), windows.WindowOptions(faces=4))
+
+
+def test_pictures_that_cannot_be_read_are_passed_over(records, folder, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    pictures = [
+        mining.MinedPicture(tmp_path / "broken.jpg", ()),
+        *(mining.MinedPicture(each.path, (each.faces[0].points,)) for each in records[:2]),
+    ]
+    verifier = load_verifier(folder / VERIFIER_FILE)
+    # All that the sub-detectors take for a face, right or wrong.
+    options = replace(OPTIONS.mining, least=-1e9, surest=1e9)
+    mined = [
+        mining.mine(some, default_box_map(), folder, verifier, options, 1)
+        for some in (pictures, pictures[1:], pictures[:1])
+    ]
+    assert len(mined[0].features) == len(mined[1].features) > 0
+    assert len(mined[2].features) == 0
 
 
 def test_evaluate_prints_recall_alarms_and_turns(sample, folder):

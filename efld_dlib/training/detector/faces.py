@@ -136,14 +136,19 @@ def mirrored(face: DetectorFace) -> DetectorFace:
     return DetectorFace(image, points, pose, face.photograph, face.held_out)
 
 
+def turning(degrees: float) -> FloatArray:
+    """Matrix, shape (2, 2), that turns columns of x and y clockwise in the picture."""
+    angle = np.radians(degrees)
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
 def upright_box(points: FloatArray, frame: BoxMap, roll: float) -> Box:
     """The frame's box of a face that is turned by `roll` degrees in the picture.
 
     It is the box that the face has in the picture turned upright; its centre is given in the
     picture as it is.
     """
-    angle = np.radians(roll)
-    back = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    back = turning(-roll)
     box = frame.predict(points @ back.T)
     center = np.array(box.center) @ back
     half = (box.width - 1) / 2

@@ -26,10 +26,11 @@ from ...detection.verifier import (
     wrapped,
 )
 from ...detection.windows import load_windows
+from ...errors import DataError
 from ...images import Image, read_image, to_gray
 from ...parallel import parallel_map, progress
 from ...pose import estimate_pose
-from .faces import upright_box
+from .faces import turning, upright_box
 from .samples import Examples, no_face
 
 MAX_COVER = 0.1
@@ -88,7 +89,10 @@ def mine(
     jobs: int,
     show_progress: bool = False,
 ) -> Examples:
-    """Examples from pictures, with the sub-detectors in `folder` and an earlier verifier."""
+    """Examples from pictures, with the sub-detectors in `folder` and an earlier verifier.
+
+    Pictures that cannot be read give none.
+    """
     look = partial(_mined, frame=frame, folder=folder, verifier=verifier, options=options)
     numbered = list(enumerate(pictures))
     shown = progress(
@@ -106,7 +110,11 @@ def _mined(
 ) -> Examples:
     number, picture = numbered
     rng = np.random.default_rng([options.seed, number])
-    gray = to_gray(read_image(picture.path))
+    try:
+        gray = to_gray(read_image(picture.path))
+    except DataError:
+        # Told of when its faces were looked for.
+        return _nothing()
     windows = load_windows(folder)
     smallest = options.smallest * max(1.0, (gray.size / options.pixels) ** 0.5)
     turns = (0.0, *rng.choice(ALL_TURNS, options.turns, replace=False).tolist())
@@ -115,10 +123,10 @@ def _mined(
         for turn in turns
         for each in candidates_at(windows, gray, turn, smallest, options.threshold, options.limit)
     ]
-    rolls = [estimate_pose(points) for points in picture.points]
+    poses = [estimate_pose(points) for points in picture.points]
     faces = [
         upright_box(points, frame, pose.roll)
-        for points, pose in zip(picture.points, rolls, strict=True)
+        for points, pose in zip(picture.points, poses, strict=True)
         if np.isfinite(pose).all()
     ]
     if len(faces) < len(picture.points) or not places:
@@ -139,7 +147,7 @@ def _mined(
     if len(wrong) > options.limit:
         wrong = [wrong[i] for i in rng.choice(len(wrong), options.limit, replace=False)]
     parts = [no_face(gray, wrong)] if wrong else [_nothing()]
-    for box, pose in zip(faces, rolls, strict=True):
+    for box, pose in zip(faces, poses, strict=True):
         parts.append(_on_face(gray, places, box, pose.roll, pose.yaw))
     return Examples.joined(parts)
 
@@ -162,9 +170,7 @@ def _on_face(
         turn = wrapped(roll - place.roll)
         if place.box.overlap(box) < MIN_FACE_OVERLAP or abs(turn) > MAX_ROLL_OFF:
             continue
-        angle = np.radians(place.roll)
-        back = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        shift = back @ np.subtract(box.center, place.box.center) / place.box.width
+        shift = turning(-place.roll) @ np.subtract(box.center, place.box.center) / place.box.width
         growth = float(np.log(box.width / place.box.width))
         candidates.append(place)
         targets.append((1.0, *shift, growth, turn / ROLL_UNIT, yaw / YAW_UNIT))

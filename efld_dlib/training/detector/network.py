@@ -25,6 +25,7 @@ class NetworkOptions:
     hidden : tuple of int
         Units of the layers between features and outputs.
     epochs, batch : int
+        Times that the examples are seen, and examples of a step.
     rate : float
         Adam's step, which falls to nothing along a cosine.
     decay : float
@@ -56,6 +57,7 @@ def fit_network(
     Parameters
     ----------
     examples : Examples
+        At least one.
     options : NetworkOptions
     report : callable, optional
         Called after each epoch with its number and the mean loss.
@@ -67,13 +69,14 @@ def fit_network(
     first = [np.zeros_like(each) for each in parameters]
     second = [np.zeros_like(each) for each in parameters]
     count = len(examples.features)
-    steps_in_all = options.epochs * (count // options.batch)
+    size = min(options.batch, count)
+    steps_in_all = options.epochs * (count // size)
     step = 0
     for epoch in range(options.epochs):
         order = rng.permutation(count)
         losses = []
-        for start in range(0, count - options.batch + 1, options.batch):
-            rows = order[start : start + options.batch]
+        for start in range(0, count - size + 1, size):
+            rows = order[start : start + size]
             inputs: FeatureArray = ((examples.features[rows] - mean) * scale).astype(np.float32)
             if options.drop:
                 inputs *= rng.random(inputs.shape, dtype=np.float32) > options.drop

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from ...annotation import Box, FaceAnnotation, FloatArray, Pose
+from ...annotation import Box, FaceAnnotation, Pose
 from ...detection.frame import BoxMap, square_box
 from ...detection.gradients import FeatureArray, gradient_features
 from ...detection.verifier import OUTPUTS, ROLL_UNIT, YAW_UNIT, Candidate, picture_of
@@ -18,7 +18,7 @@ from ...parallel import parallel_map, progress
 from ...prepare.augment import degrade, occlude, tone
 from ...prepare.scatter import TYPICAL_SCATTER, BoxModel
 from ...prepare.turn import turn_face
-from .faces import MAX_YAW, DetectorFace, mirrored, turned_to, upright_box
+from .faces import MAX_YAW, DetectorFace, mirrored, turned_to, turning, upright_box
 
 MAX_FACE_OVERLAP = 0.2
 """A box that overlaps a face's by more than this is neither face nor no face."""
@@ -145,10 +145,8 @@ def _near(image: Image, box: Box, pose: Pose, count: int, rng: np.random.Generat
         turn = float(rng.uniform(-30, 30) if wide else rng.normal(0, 7))
         roll = pose.roll - turn
         width = box.width * float(np.exp(-growth))
-        # The way back to the face, in the candidate's own axes.
-        angle = np.radians(roll)
-        back = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        x, y = np.array(box.center) - back @ (shift * width)
+        # The shift is the way back to the face, in the candidate's own axes.
+        x, y = np.array(box.center) - turning(roll) @ (shift * width)
         candidates.append(Candidate(square_box(float(x), float(y), width), roll))
         row[1:] = (*shift, growth, turn / ROLL_UNIT, pose.yaw / YAW_UNIT)
     return Examples(gradient_features(picture_of(image, candidates)), targets)
@@ -176,11 +174,3 @@ def no_face(image: Image, candidates: Sequence[Candidate]) -> Examples:
     targets = np.full((len(candidates), OUTPUTS), np.nan, np.float32)
     targets[:, 0] = 0
     return Examples(gradient_features(picture_of(image, candidates)), targets)
-
-
-def rotated(points: FloatArray, degrees: float) -> FloatArray:
-    """Points turned clockwise about the origin, shape (n, 2)."""
-    angle = np.radians(degrees)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    turned: FloatArray = points @ turn.T
-    return turned

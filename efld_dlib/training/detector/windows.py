@@ -13,9 +13,13 @@ from ...backend import load_dlib
 from ...detection.frame import BoxMap
 from ...detection.views import MAX_ROLL, View
 from ...detection.windows import WINDOW
+from ...errors import DataError
 from ...files import atomic_path
 from ...images import Image, canonical_crop
 from .faces import DetectorFace, mirrored, turned_to, upright_box
+
+LEAST_YAW = 10.0
+"""Yaw in degrees up to which a face does not bear being turned to a profile, which begins at 55."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,11 @@ def window_samples(
     """Pictures of one face each, and left, top, right, bottom of its box.
 
     Faces that have the view's pose come first, as they are; others are turned to it.
+
+    Raises
+    ------
+    DataError
+        All faces look too far from the view to be turned to it.
     """
     rng = np.random.default_rng([options.seed, round(view.least) + 180])
     usable = [face for face in faces if not face.held_out]
@@ -64,8 +73,10 @@ def window_samples(
     twins = [mirrored(face) for face in order if view.least <= -face.pose.yaw < view.most]
     chosen = (own + twins)[: options.faces]
     near = sorted(order, key=lambda face: abs(abs(face.pose.yaw) - abs(middle)))
-    turnable = [face for face in near if abs(face.pose.yaw) > 10.0 or abs(middle) < 45.0]
-    while len(chosen) < options.faces:
+    turnable = [face for face in near if abs(face.pose.yaw) > LEAST_YAW or abs(middle) < 45.0]
+    if not chosen and not turnable:
+        raise DataError("<faces>", f"none looks far enough aside to train the view {view.name} on")
+    while turnable and len(chosen) < options.faces:
         for face in turnable[: options.faces - len(chosen)]:
             chosen.append(turned_to(face, rng.uniform(view.least, view.most)))
     images, boxes = [], []
