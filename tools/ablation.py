@@ -22,18 +22,18 @@ import numpy as np
 from efld_dlib.annotation import ImageRecord
 from efld_dlib.datasets.imglab import read_imglab
 from efld_dlib.datasets.merl_rav import read_merl_rav
+from efld_dlib.datasets.split import choose_photographs
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.detection.detectors import FrontalDetector
 from efld_dlib.detection.matching import match_detections
-from efld_dlib.evaluation.metrics import normalised_mean_errors
 from efld_dlib.evaluation.protocol import Evaluation, evaluate
 from efld_dlib.files import write_text
 from efld_dlib.images import read_image, to_gray
 from efld_dlib.parallel import available_cores, parallel_map
 from efld_dlib.pose import face_poses
 from efld_dlib.prepare.augment import parse_augmentation
-from efld_dlib.prepare.build import PrepareOptions, build_training_xml, choose_photographs
-from efld_dlib.prepare.rarity import Weighting, mouth_opening, pose_density
+from efld_dlib.prepare.build import PrepareOptions, build_training_xml
+from efld_dlib.prepare.rarity import OPEN_MOUTH, Weighting, mouth_opening, pose_density
 from efld_dlib.training.options import TrainingOptions
 from efld_dlib.training.trainer import train
 
@@ -163,10 +163,8 @@ def _cache(aflw: bool) -> str:
 
 
 def _errors(outcome: Evaluation) -> dict[str, list[float]]:
-    truth = np.array([result.truth for result in outcome.results])
-    predicted = np.array([result.predicted for result in outcome.results])
     return {
-        by: [round(float(e), 6) for e in normalised_mean_errors(predicted, truth, by)]
+        by: [round(float(error), 6) for error in outcome.errors_by(by)]
         for by in ("inter-ocular", "box")
     }
 
@@ -187,7 +185,7 @@ def _between(angle: int, low: float, high: float) -> Group:
 
 
 def _mouth_open(records: Sequence[ImageRecord]) -> np.ndarray:
-    return mouth_opening([record.faces[0] for record in records]) > 0.35
+    return mouth_opening([record.faces[0] for record in records]) > OPEN_MOUTH
 
 
 GROUPS: dict[str, Group] = {
@@ -307,7 +305,7 @@ def main(data: Path, work: Path, output: Path | None, samples: int, trees: int, 
     faces = read_faces(data)
     validation = _validation_sets(faces, work)
     results = work / "runs.jsonl"
-    runs = list(_finished(results))
+    runs = _finished(results)
     done = {(run["configuration"], run["seed"]) for run in runs}
     for seed in SEEDS:
         for configuration in CONFIGURATIONS:
