@@ -170,6 +170,8 @@ def build_training_xml(
     DataError
         No face is left to train on; another run is writing to `output`; or a bad picture, in a run
         without `problems`.
+    OptionError
+        A face has not 68 landmarks.
     """
     options = options or PrepareOptions()
     problems = problems if problems is not None else Problems(strict=True)
@@ -200,16 +202,16 @@ def _build(
 
     crops = folder / f"crops-{_digest(faces, counts, boxes, options)}"
     template = CropJob(
-        faces[0],
-        0,
-        (),
-        crops,
-        options.seed,
-        options.face_size,
-        options.jpeg_quality,
-        options.augmentation,
-        boxes,
-        options.framing,
+        face=faces[0],
+        index=0,
+        samples=(),
+        folder=crops,
+        seed=options.seed,
+        face_size=options.face_size,
+        jpeg_quality=options.jpeg_quality,
+        steps=options.augmentation,
+        boxes=boxes,
+        framing=options.framing,
     )
     crop_list = list(crop_jobs(faces, counts.tolist(), options.mirror, template))
     validation: list[ImageRecord] = []

@@ -61,6 +61,11 @@ def boxed_faces(
     problems : Problems
         Takes the pictures that cannot be read.
     show_progress : bool
+
+    Raises
+    ------
+    OptionError
+        A face has not 68 landmarks.
     """
     for record in records:
         for face in record.faces:

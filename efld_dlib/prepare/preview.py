@@ -33,6 +33,8 @@ def write_preview(
 ) -> None:
     """Write a sheet: a row a face; as it is, under each augmentation, under the chosen steps.
 
+    The crops are framed as `options` say.
+
     Parameters
     ----------
     records : sequence of ImageRecord
@@ -65,7 +67,16 @@ def write_preview(
     for row, face in enumerate(faces[:FACES]):
         gray = to_gray(read_image(face.path))
         job = CropJob(
-            face, row, (), Path(), options.seed, options.face_size, 95, options.augmentation, boxes
+            face=face,
+            index=row,
+            samples=(),
+            folder=Path(),
+            seed=options.seed,
+            face_size=options.face_size,
+            jpeg_quality=options.jpeg_quality,
+            steps=options.augmentation,
+            boxes=boxes,
+            framing=options.framing,
         )
         for number, (name, steps) in enumerate(columns):
             sample = Sample(number, mirror=False, augmented=bool(steps))

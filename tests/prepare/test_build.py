@@ -8,12 +8,14 @@ import pytest
 
 from efld_dlib.annotation import Box, FaceAnnotation, ImageRecord
 from efld_dlib.datasets.imglab import read_imglab
+from efld_dlib.datasets.split import choose_photographs
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.detection.frame import default_box_map
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.prepare import faces, journal
 from efld_dlib.prepare.augment import parse_augmentation
-from efld_dlib.prepare.build import PrepareOptions, build_training_xml, choose_photographs
+from efld_dlib.prepare.build import PrepareOptions, build_training_xml
+from efld_dlib.prepare.preview import write_preview
 from efld_dlib.prepare.rarity import Weighting
 from efld_dlib.prepare.samples import make_samples
 from efld_dlib.scheme import mirror_points
@@ -237,3 +239,11 @@ def test_landmarks_of_another_scheme_are_refused(tmp_path):
     record = ImageRecord(tmp_path / "x.jpg", (FaceAnnotation(np.zeros((21, 2)), scheme="21"),))
     with pytest.raises(OptionError, match="has 21 landmarks"):
         build_training_xml([record], tmp_path / "out", jobs=1)
+
+
+def test_the_preview_frames_the_crops_as_the_build_does(records, tmp_path):
+    for framing in ("detector", "start"):
+        chosen = options(framing=framing)
+        write_preview(records[:2], tmp_path / f"{framing}.png", chosen, jobs=1)
+    sheets = [cv2.imread(str(tmp_path / f"{name}.png")) for name in ("detector", "start")]
+    assert (sheets[0] != sheets[1]).any()
