@@ -12,9 +12,9 @@ import numpy as np
 from ..annotation import ImageRecord, Pose
 from ..detection.frame import default_box_map
 from ..errors import DataError, Problems
-from ..files import atomic_path
 from ..images import canonical_crop, read_image, to_gray
 from ..pose import estimate_pose
+from ..render import write_image
 from .turn import MAX_YAW_CHANGE, turn_face
 
 CONTEXT = 1.0
@@ -84,8 +84,7 @@ def _copies_of(
             image, points = turn_face(image, points, change, 0.0, max_yaw=_MAX_YAW)
             pose = Pose(pose.yaw + change, pose.pitch, pose.roll)
         target = folder / f"{number:05d}-{index}.png"
-        with atomic_path(target) as temporary:
-            cv2.imwrite(str(temporary), image)
+        write_image(target, image)
         copy = replace(face, points=points, box=None, pose=pose, occluded=None)
         copies.append(ImageRecord(target, (copy,), record.photograph))
     return copies
