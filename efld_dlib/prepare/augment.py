@@ -96,12 +96,11 @@ def occlude(
     *,
     boxes: BoxModel,
     largest: float = 0.45,
-    keep_points: bool = True,
 ) -> tuple[Image, FaceAnnotation]:
     """Cover a part of the face with a patch of another part of the picture, of noise, or plain.
 
     The patch is a turned rectangle or an ellipse whose sides are up to `largest` of the box. The
-    covered landmarks are marked as occluded; they stay as targets, unless `keep_points` is off.
+    covered landmarks are marked as occluded; they stay as targets.
     """
     box = require_box(face)
     height, width = image.shape
@@ -126,8 +125,7 @@ def occlude(
     hidden = np.zeros(len(cells), dtype=bool)
     hidden[inside] = covered[cells[inside, 1], cells[inside, 0]]
     before = np.zeros(len(cells), dtype=bool) if face.occluded is None else face.occluded
-    points = face.points if keep_points else np.where(hidden[:, None], np.nan, face.points)
-    return filled, replace(face, points=points, occluded=before | hidden)
+    return filled, replace(face, occluded=before | hidden)
 
 
 def _filling(image: Image, rng: np.random.Generator) -> Image:
