@@ -67,6 +67,8 @@ def find_faces(
     ------
     DataError
         There is no annotated face.
+    OptionError
+        The limit or the number of processes is below 1.
     """
     problems = problems if problems is not None else Problems(strict=True)
     if limit is not None and limit < 1:

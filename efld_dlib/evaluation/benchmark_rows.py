@@ -12,7 +12,7 @@ from .benchmark_faces import BenchmarkFace
 from .benchmark_load import Load, measure_size
 from .benchmark_result import FrameSize, Row
 from .benchmark_timing import Pass, median, paired_ratio
-from .metrics import normalised_mean_errors
+from .metrics import mean_given, normalised_mean_errors
 from .peers.base import ALL_68, Method
 
 
@@ -65,8 +65,8 @@ def _row(entry: Entry, first: Entry, faces: Sequence[BenchmarkFace], marks: tupl
         name=method.name,
         points=method.size,
         common=len(method.common),
-        nme=_mean(errors),
-        reference_nme=_mean(np.where(np.isfinite(errors), reference, np.nan)),
+        nme=float(mean_given(errors)),
+        reference_nme=float(mean_given(np.where(np.isfinite(errors), reference, np.nan))),
         missed=sum(points is None for points in log.points),
         faces_per_second=1 / median(log.seconds) if log.seconds else float("nan"),
         frames_per_second={size: median(rates) for size, rates in log.frames.items()},
@@ -87,11 +87,6 @@ def _errors(log: Pass, faces: Sequence[BenchmarkFace], common: tuple[int, ...]) 
         if points is not None:
             predicted[index, list(common)] = points[list(common)]
     return normalised_mean_errors(predicted, np.array([face.truth for face in faces]))
-
-
-def _mean(errors: FloatArray) -> float:
-    found = errors[np.isfinite(errors)]
-    return float(found.mean()) if len(found) else float("nan")
 
 
 def _ratios(row: Row, log: Pass, first: Row, first_log: Pass) -> dict[str, float]:

@@ -17,6 +17,7 @@ from .metrics import (
     THRESHOLDS,
     area_shares,
     mean_given,
+    normalisers,
     point_errors,
 )
 from .pose_bins import PoseFigures, pose_figures
@@ -135,6 +136,11 @@ def study(
         A key of `metrics.NORMALISERS`.
     resamples, seed
         Of the `Bootstrap`.
+
+    Raises
+    ------
+    OptionError
+        There is no such normaliser, or the number of resamples is below 0.
     """
     if by not in NORMALISERS:
         raise OptionError(f"'{by}' is no normaliser; choose {', '.join(NORMALISERS)}")
@@ -191,7 +197,6 @@ def compare(first: Evaluation, second: Evaluation, bootstrap: Bootstrap, by: str
 
 
 def _landmark_errors(evaluation: Evaluation, by: str) -> FloatArray:
-    distance = NORMALISERS[by](evaluation.truth)
-    usable = np.where(distance > 0, distance, np.nan)
-    errors = point_errors(evaluation.predicted, evaluation.truth) / usable[:, None]
+    distance = normalisers(evaluation.truth, by)
+    errors = point_errors(evaluation.predicted, evaluation.truth) / distance[:, None]
     return mean_given(errors, axis=0)

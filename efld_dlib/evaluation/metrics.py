@@ -86,6 +86,15 @@ NORMALISERS: dict[str, Callable[[FloatArray], FloatArray]] = {
 """What an error may be divided by; the 300-W challenge's own is "inter-ocular"."""
 
 
+def normalisers(truth: FloatArray, by: str) -> FloatArray:
+    """What to divide the errors of true landmarks, shape (..., 68, 2), by, in pixels, shape (...).
+
+    NaN where the landmarks do not give it, or give zero.
+    """
+    distance = NORMALISERS[by](truth)
+    return np.where(distance > 0, distance, np.nan)
+
+
 def normalised_mean_errors(
     predicted: FloatArray,
     truth: FloatArray,
@@ -112,14 +121,7 @@ def normalised_mean_errors(
     errors = point_errors(predicted, truth)
     if landmarks is not None:
         errors = errors[..., list(landmarks)]
-    given = np.isfinite(errors)
-    count = given.sum(axis=-1)
-    total = np.where(given, errors, 0.0).sum(axis=-1)
-    distance = NORMALISERS[by](truth)
-    usable = (count > 0) & (distance > 0)
-    normalised: FloatArray = np.full(total.shape, np.nan)
-    np.divide(total, count * distance, out=normalised, where=usable)
-    return normalised
+    return mean_given(errors) / normalisers(truth, by)
 
 
 def area_under_curve(errors: FloatArray, threshold: float = FAILURE_THRESHOLD) -> float:

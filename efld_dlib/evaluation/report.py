@@ -68,6 +68,11 @@ def write_report(folder: str | Path, studies: Sequence[Study]) -> Path:
     -------
     Path
         The page.
+
+    Raises
+    ------
+    DataError
+        `folder` is a file, or a picture to show cannot be read any more.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..annotation import BoolArray, Box, FaceAnnotation, FloatArray
 from ..pose import face_poses
-from .metrics import area_under_curve, failure_rate, normalised_mean_errors
+from .metrics import area_under_curve, failure_rate, mean_given, normalised_mean_errors
 
 
 @dataclass(frozen=True)
@@ -108,14 +108,23 @@ class Evaluation:
 def summarise(
     results: Sequence[FaceResult], model: str | Path | None = None, name: str = ""
 ) -> Evaluation:
-    """The figures of faces that were predicted already."""
+    """The figures of faces that were predicted already.
+
+    Parameters
+    ----------
+    results : sequence of FaceResult
+        At least one.
+    model : path, optional
+        The model's file.
+    name : str
+        What to call the model.
+    """
     errors = _marked(results)
-    measured = errors[np.isfinite(errors)]
     counted = errors[~np.isnan(errors)]
     return Evaluation(
         faces=len(results),
         missed=sum(result.predicted is None for result in results),
-        nme=float(measured.mean()) if len(measured) else float("nan"),
+        nme=float(mean_given(errors)),
         auc=area_under_curve(counted),
         failures=failure_rate(counted),
         results=tuple(results),

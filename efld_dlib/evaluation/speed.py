@@ -19,6 +19,8 @@ from ..detection.landmarker import FaceLandmarker
 from ..detection.matching import match_detections
 from ..errors import DataError, ModelFormatError, Problems
 from ..images import Image, read_image, to_gray
+from .benchmark_timing import in_turn
+from .peers.dlib_file import plain_points
 from .tables import Table, number
 
 Pipeline = Callable[[Image], list[Box]]
@@ -55,7 +57,13 @@ class SpeedRun:
 
 
 def dlib_pipeline(predictor: Path, upsample: Upsample) -> Pipeline:
-    """The frontal detector of dlib and a predictor file, as a script of dlib's users has it."""
+    """The frontal detector of dlib and a predictor file, as a script of dlib's users has it.
+
+    Raises
+    ------
+    ModelFormatError
+        dlib cannot read the file.
+    """
     dlib = load_dlib()
     detector = FrontalDetector(upsample)
     try:
@@ -67,9 +75,7 @@ def dlib_pipeline(predictor: Path, upsample: Upsample) -> Pipeline:
         gray = to_gray(image)
         boxes = [found.box for found in detector(gray)]
         for box in boxes:
-            corners = (box.left, box.top, box.right, box.bottom)
-            parts = shape(gray, dlib.rectangle(*(round(value) for value in corners))).parts()
-            np.array([(part.x, part.y) for part in parts])
+            plain_points(shape, dlib.rectangle, gray, box)
         return boxes
 
     return run
@@ -86,7 +92,7 @@ def own_pipeline(
 def fitted(image: Image, faces: Sequence[FaceAnnotation], size: tuple[int, int] | None) -> Frame:
     """A picture scaled to fit into a frame of (width, height) pixels, black around it.
 
-    Without a size it stays as it is.
+    Without a size it stays as it is. The faces' landmarks go along, their boxes do not.
     """
     if size is None:
         return Frame(image, tuple(faces))
@@ -134,9 +140,8 @@ def run_speed(pipelines: Mapping[str, Pipeline], frames: Iterable[Frame]) -> Spe
             # What is loaded or made at the first call is not to be measured.
             for name in names:
                 pipelines[name](frame.image)
-        start = turn % len(names)
         faces += len(frame.faces)
-        for name in (*names[start:], *names[:start]):
+        for name in in_turn(names, turn):
             began = time.perf_counter()
             boxes = pipelines[name](frame.image)
             seconds[WITH if frame.faces else WITHOUT][name].append(time.perf_counter() - began)

@@ -40,6 +40,11 @@ class Bootstrap:
         The same seed gives the same intervals.
     confidence : float
         Share of the sets' figures between the two ends.
+
+    Raises
+    ------
+    OptionError
+        The number of sets is below 0, or the confidence not between 0 and 1.
     """
 
     def __init__(

@@ -55,7 +55,6 @@ def video_table(result: VideoBenchmark, reference: str, data: str) -> Table:
 
 def _row(log: VideoFigures, against: VideoFigures) -> tuple[str, ...]:
     errors = np.concatenate(log.errors)
-    found = bool(np.isfinite(errors).any())
     return (
         log.name,
         number(_rate(log.seconds), 0),
@@ -63,7 +62,7 @@ def _row(log: VideoFigures, against: VideoFigures) -> tuple[str, ...]:
         number(_rate(log.processor), 0),
         number(_rate(log.processor_decoding), 0),
         number(paired_ratio(against.seconds, log.seconds)),
-        number(100 * float(mean_given(errors))) if found else number(float("nan")),
+        number(100 * float(mean_given(errors))),
         number(nme_ratio(log.errors, against.errors), 3),
         str(int(np.isnan(errors).sum())),
         number(float(mean_given(np.array(log.jitters)))),

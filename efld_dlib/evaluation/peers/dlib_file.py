@@ -16,9 +16,9 @@ from ...errors import ModelFormatError
 from ...images import Image
 from ...models.compact import is_efld
 from ...models.loading import load_predictor, predictor_size, require_68_points
+from ..known_models import STOCK_BYTES
 from .base import ALL_68, BoxRunner, Method, Picture, Runner, among_68
 
-STOCK_BYTES = 99_693_937
 # dlib-models' README: both were trained on "the ibug 300-W dataset", of which dlib's archive
 # holds the test faces too.
 STOCK_NAMES = ("shape_predictor_68_face_landmarks.dat", "shape_predictor_68_face_landmarks_GTX.dat")
