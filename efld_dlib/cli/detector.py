@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import OptionError, Problems
+from ..errors import DataError, OptionError, Problems
 from .detector_speed import speed
 from .detector_train import train
 from .options import (
@@ -142,9 +142,8 @@ def evaluate(
         records = _held_out(records, held_out, seed)
     records = records[::every]
     chosen = _detectors(detectors, min_score, folder)
-    predictor = None
+    predictor = None if model is None else load_predictor(model)
     if model is not None:
-        predictor = load_predictor(model)
         require_68_points(predictor, model)
     title = ", ".join(map(str, sources))
     angles = [0.0] if turns is None else np.arange(-90, 90 + turns / 2, turns).tolist()
@@ -206,7 +205,6 @@ def _echo_alarms(
 
 def _parts(records: Sequence[ImageRecord]) -> list[Image]:
     from ..detection.detectors import FrontalDetector
-    from ..errors import DataError
     from ..evaluation.detection.faceless import faceless_crops
     from ..images import read_image, to_gray
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import subprocess
@@ -16,20 +17,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
 
-import numpy as np
-
 from ..annotation import ImageRecord
 from ..backend import load_dlib
-from ..datasets.imglab import read_imglab
-from ..errors import DataError, TrainingError
+from ..errors import TrainingError
 from ..evaluation.protocol import evaluate
-from ..files import atomic_path, is_file, write_json
+from ..files import atomic_path, write_json
 from ..models.dat import dat_bytes, read_dat
 from ..models.slim import slim
 from ..parallel import available_cores
-from ..scheme import part_name
 from .memory import available_memory, training_memory
 from .options import TrainingOptions
+from .records import read_records, read_training_records
 from .refit import RefitOptions, refit_leaves
 
 _REMAINING = re.compile(r"Time remaining: ([0-9.e+-]+) (second|minute|hour)")
@@ -56,7 +54,8 @@ class TrainingResult:
     faces : int
         Faces trained on, copies counted.
     train_nme, validation_nme : float or None
-        Error on each part, as fractions of the inter-ocular distance; None without such a part.
+        Error on each part, as fractions of the inter-ocular distance; None without such a part, or
+        where none of its faces has both outer eye corners.
     """
 
     model: Path
@@ -107,6 +106,7 @@ def train(
     jobs : int, optional
         Processes for the measurements; by default one a core.
     on_progress : callable, optional
+        Called with the fraction of dlib's training that is done.
 
     Returns
     -------
@@ -123,8 +123,8 @@ def train(
     options = options or TrainingOptions()
     # The report says with how many threads, since without that the run cannot be repeated exactly.
     options = replace(options, num_threads=options.num_threads or available_cores())
-    records = _checked_records(xml)
-    held_out = _checked_records(Path(validation)) if validation is not None else None
+    records = read_training_records(xml)
+    held_out = read_records(Path(validation)) if validation is not None else None
     faces = sum(face.copies for record in records for face in record.faces)
     if not force:
         _check_memory(records, faces, options)
@@ -136,10 +136,8 @@ def train(
     seconds = time.monotonic() - started
     written = output.stat()
 
-    train_nme = evaluate(output, records, boxes="file", jobs=jobs).nme if measure else None
-    validation_nme = (
-        evaluate(output, held_out, boxes="file", jobs=jobs).nme if held_out is not None else None
-    )
+    train_nme = _nme(output, records, jobs) if measure else None
+    validation_nme = _nme(output, held_out, jobs) if held_out is not None else None
     result = TrainingResult(
         model=output,
         report=output.with_suffix(".json"),
@@ -155,6 +153,11 @@ def train(
     finishing = {"refit": None if refit is None else asdict(refit), "slim": slim_file}
     write_json(result.report, {**_report(result, xml, options, preset), **finishing})
     return result
+
+
+def _nme(model: Path, records: list[ImageRecord], jobs: int | None) -> float | None:
+    nme = evaluate(model, records, boxes="file", jobs=jobs).nme
+    return nme if math.isfinite(nme) else None
 
 
 def _improve(
@@ -190,35 +193,6 @@ def _report(
             "python": sys.version.split()[0],
         },
     }
-
-
-def _checked_records(xml: Path) -> list[ImageRecord]:
-    """The records of `xml`, after making sure that dlib will find what it needs."""
-    records = [record for record in read_imglab(xml) if record.faces]
-    if not records:
-        raise DataError(xml, "has no face in it")
-    for record in records:
-        if _dlib_cannot_open(record.photograph):
-            raise DataError(
-                xml,
-                f"names a picture that dlib cannot open, for the characters in it: "
-                f"{record.photograph} (rename it, or let 'efld-dlib prepare' make crops)",
-            )
-        if not is_file(record.path):
-            raise DataError(xml, f"names a picture that is not there: {record.path}")
-        if not all(face.given.any() for face in record.faces):
-            raise DataError(xml, f"has a face without landmarks in {record.path}")
-    given = np.any([face.given for record in records for face in record.faces], axis=0)
-    if not given.all():
-        # dlib would train a predictor of fewer landmarks, and count them otherwise.
-        names = ", ".join(part_name(int(index)) for index in np.flatnonzero(~given))
-        raise DataError(xml, f"has no face with landmark {names}")
-    return records
-
-
-def _dlib_cannot_open(name: str) -> bool:
-    """Whether a name needs an XML entity, which dlib's parser does not decode in attributes."""
-    return any(character in name for character in "&<>") or ("'" in name and '"' in name)
 
 
 def _check_memory(records: list[ImageRecord], faces: int, options: TrainingOptions) -> None:

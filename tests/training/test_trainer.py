@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import dlib
 import numpy as np
 import pytest
 
-from efld_dlib.datasets.imglab import read_imglab
+from efld_dlib.datasets.imglab import read_imglab, write_imglab
 from efld_dlib.errors import DataError, TrainingError
 from efld_dlib.evaluation.protocol import evaluate
 from efld_dlib.training import trainer
@@ -120,6 +121,24 @@ def test_a_landmark_that_no_face_has_is_refused(training_data, tmp_path):
     xml.write_text("\n".join(lines))
     with pytest.raises(DataError, match="no face with landmark 07"):
         trainer.train(xml, tmp_path / "m.dat", QUICK)
+
+
+def test_faces_to_measure_on_may_lack_landmarks(training_data, tmp_path):
+    record = next(read_imglab(training_data / "validation.xml"))
+    (face,) = record.faces
+    for name, landmark in (("jaw", 7), ("eye", 36)):
+        points = np.where(np.arange(68)[:, None] == landmark, np.nan, face.points)
+        lacking = replace(record, faces=(replace(face, points=points),))
+        xml, model = tmp_path / f"{name}.xml", tmp_path / f"{name}.dat"
+        write_imglab(xml, [lacking])
+        result = trainer.train(
+            training_data / "train.xml", model, QUICK, xml, measure=False, jobs=1
+        )
+        # Without an eye corner there is no distance to measure by; null, since JSON has no NaN.
+        assert (result.validation_nme is None) == (name == "eye")
+        text = model.with_suffix(".json").read_text()
+        report = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} in JSON"))
+        assert report["nme"] == {"train": None, "validation": result.validation_nme}
 
 
 def test_dlibs_own_refusal_is_passed_on(training_data, tmp_path):
