@@ -54,12 +54,20 @@ def make(target: Path) -> None:
 
 def main() -> None:
     """Make the environment named on the command line, whole or not at all."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: make_venv.py FOLDER")
     target = Path(sys.argv[1])
+    # What was there before and is no environment is not this program's to remove.
+    ours = not target.exists() or (target / "pyvenv.cfg").is_file()
     try:
         make(target)
-    except (OSError, ValueError, subprocess.CalledProcessError) as error:
-        shutil.rmtree(target, ignore_errors=True)
-        sys.exit(f"{error}\n{ADVICE}")
+    except BaseException as error:
+        # Ctrl-C too: half an environment would be taken for a whole one the next time.
+        if ours:
+            shutil.rmtree(target, ignore_errors=True)
+        if isinstance(error, (OSError, ValueError, subprocess.CalledProcessError)):
+            sys.exit(f"{error}\n{ADVICE}")
+        raise
 
 
 if __name__ == "__main__":
