@@ -217,3 +217,9 @@ def test_dlib_finds_the_near_frontal_faces(sample):
             found.append(any(box.contains(middle) for box in detector(gray, 0)))
     assert len(found) >= 6
     assert np.mean(found) >= 0.8
+
+
+def test_another_programs_readme_is_left_alone(tmp_path):
+    (tmp_path / "README.txt").write_bytes("grüße".encode("latin-1"))
+    with pytest.raises(DataError, match="holds no sample"):
+        make_sample(tmp_path, PLAN)

@@ -94,13 +94,13 @@ def feature_lines() -> dict[str, FloatArray]:
     """The features' outlines on the chart, closed ones in one turn."""
     p = head_surface().reference
     lines: dict[str, FloatArray] = {}
-    for side, (outer, lid, lower) in {
-        "left": ([36, 37, 38, 39], [36, 37, 38, 39], [39, 40, 41, 36]),
-        "right": ([42, 43, 44, 45], [42, 43, 44, 45], [45, 46, 47, 42]),
+    for side, (upper, lower) in {
+        "left": ([36, 37, 38, 39], [39, 40, 41, 36]),
+        "right": ([42, 43, 44, 45], [45, 46, 47, 42]),
     }.items():
-        lines[f"{side} upper lid"] = smooth_line(p[lid])
+        lines[f"{side} upper lid"] = smooth_line(p[upper])
         lines[f"{side} lower lid"] = smooth_line(p[lower])
-        lines[f"{side} eye"] = np.concatenate([smooth_line(p[outer]), smooth_line(p[lower])])
+        lines[f"{side} eye"] = np.concatenate([smooth_line(p[upper]), smooth_line(p[lower])])
     lines["left brow"], lines["right brow"] = smooth_line(p[17:22]), smooth_line(p[22:27])
     upper_out, lower_out = smooth_line(p[48:55]), smooth_line(p[[54, 55, 56, 57, 58, 59, 48]])
     upper_in, lower_in = smooth_line(p[60:65]), smooth_line(p[[64, 65, 66, 67, 60]])

@@ -84,7 +84,7 @@ class _Task:
 def is_complete(folder: Path, plan: Plan) -> bool:
     """Whether `folder` already holds the sample of `plan`."""
     readme = folder / README
-    if not readme.is_file() or readme.read_text("utf-8") != plan.readme():
+    if not readme.is_file() or readme.read_text("utf-8", "replace") != plan.readme():
         return False
     wanted = [folder / f"{file}{suffix}" for file in plan.files() for suffix in (".jpg", ".pts")]
     return all(path.is_file() for path in [*wanted, folder / POSES])

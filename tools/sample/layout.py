@@ -80,14 +80,6 @@ def jaw_shares() -> FloatArray:
     return np.concatenate([shares, _both_halves()[:, 3], np.zeros(len(_skull()))])
 
 
-def mirror_of_controls() -> np.ndarray:
-    """Index of each control point's mirror partner, shape (n,)."""
-    controls = mean_controls()
-    mirrored = controls * (-1.0, 1.0, 1.0)
-    distances = np.linalg.norm(mirrored[:, np.newaxis] - controls, axis=2)
-    return distances.argmin(axis=1)
-
-
 def _landmarks() -> FloatArray:
     points = np.zeros((68, 3))
     for index, (x, y, forward) in _HALF_LANDMARKS.items():

@@ -188,7 +188,7 @@ def _paint_hair(chart: Chart, rng: np.random.Generator, look: Look) -> None:
     blend(chart, colour.astype(np.float32), mask)
 
 
-def swatch(rng: np.random.Generator, colour: Colour, rough: float, rows: int = 24) -> Chart:
+def swatch(rng: np.random.Generator, colour: Colour, rough: float, rows: int) -> Chart:
     """A strip as wide as the chart in one colour, for parts without a chart of their own."""
     noise = rng.normal(0, rough, (rows // 4, CHART_SIZE[0] // 3)).astype(np.float32)
     strip = np.float32(colour) + cv2.resize(noise, (CHART_SIZE[0], rows))[..., np.newaxis]
