@@ -39,6 +39,8 @@ def main(root: Path, detectors: tuple[str, ...], every: int) -> None:
             "yunet": lambda file=file: YunetDetector(file),
             "dlib-cnn": lambda file=file: DlibCnnDetector(file),
         }
+        if name not in makers:
+            raise click.UsageError(f"there is no detector '{name}'; choose {', '.join(makers)}")
         detector, dlibs, boxes, wanted = makers[name](), FrontalDetector(), [], []
         for record in list(read_w300(root))[::every]:
             gray = to_gray(read_image(record.path))

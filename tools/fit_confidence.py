@@ -34,6 +34,7 @@ from efld_dlib.images import read_image, to_gray
 from efld_dlib.pose import estimate_pose
 from efld_dlib.prepare.scatter import apply_deviation
 
+TARGET = Path(__file__).resolve().parent.parent / "efld_dlib" / "data" / CONFIDENCE_FILE
 SHIFTS = (0.0, 0.08, 0.16, 0.24)
 
 
@@ -60,9 +61,8 @@ def main(data: Path, seed: int) -> None:
     weights = line.coef_[0] / scaler.scale_
     bias = float(line.intercept_[0] - weights @ scaler.mean_)
     rounded = {name: round(float(value), 5) for name, value in zip(EVIDENCE, weights, strict=True)}
-    target = Path("efld_dlib/data") / CONFIDENCE_FILE
-    write_json(target, {"weights": rounded, "bias": round(bias, 5)})
-    print(f"{target}: {rounded}, bias {bias:.3f}")
+    write_json(TARGET, {"weights": rounded, "bias": round(bias, 5)})
+    print(f"{TARGET.name}: {rounded}, bias {bias:.3f}")
 
 
 def _runs(records: list[ImageRecord], rng: np.random.Generator) -> tuple[np.ndarray, ...]:
