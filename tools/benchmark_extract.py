@@ -10,7 +10,6 @@ of its workers is read at intervals.
 from __future__ import annotations
 
 import itertools
-import os
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 import click
 
 from efld_dlib.extraction.journal import journal_path
+from tools.processes import children, resident
 
 _SAMPLES = 10
 _MEGABYTE = 1 << 20
@@ -117,9 +117,11 @@ def watch(folder: Path, work: Path, jobs: int, quality: str) -> None:
             wanted = count * sample // (_SAMPLES + 1)
             while (done := lines(journal_path(target))) < wanted and process.poll() is None:
                 time.sleep(0.2)
-            workers = [rss for pid in children(process.pid) if (rss := resident(pid)) > 50]
-            seen.append((resident(process.pid), max(workers, default=0.0)))
-            shown = ", ".join(f"{rss:.0f}" for rss in workers)
+            sizes = [resident(pid) / _MEGABYTE for pid in children(process.pid)]
+            # Python's own helpers, which load nothing of ours, are small.
+            workers = [size for size in sizes if size > 50]
+            seen.append((resident(process.pid) / _MEGABYTE, max(workers, default=0.0)))
+            shown = ", ".join(f"{size:.0f}" for size in workers)
             print(f"{done:13}  {seen[-1][0]:10.0f}  {shown}")
         finish(process)
     finally:
@@ -139,24 +141,6 @@ def lines(journal: Path) -> int:
         return max(0, journal.read_bytes().count(b"\n") - 1)
     except FileNotFoundError:
         return 0
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process has started."""
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except FileNotFoundError:
-        return []
-    return [int(child) for child in text.split()]
-
-
-def resident(pid: int) -> float:
-    """Resident memory of a process, in MB."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / _MEGABYTE
 
 
 if __name__ == "__main__":

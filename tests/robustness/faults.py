@@ -25,6 +25,7 @@ import numpy as np
 
 from efld_dlib.datasets.imglab import read_imglab
 from tools.make_sample import make_sample
+from tools.processes import in_session
 from tools.sample.folder import Plan
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
@@ -250,23 +251,11 @@ def _digests(work: Path, names: Sequence[str]) -> dict[str, str]:
 def _left_behind(session: int) -> list[int]:
     """Processes of a session that are there after a moment of grace."""
     for _ in range(60):
-        left = [pid for pid in _pids() if _session(pid) == session]
+        left = in_session(session)
         if not left:
             return []
         time.sleep(0.1)
     return left
-
-
-def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def _session(pid: int) -> int:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return -1
-    return -1 if fields[0] == "Z" else int(fields[3])
 
 
 def draw_moments(count: int, rng: np.random.Generator) -> list[tuple[float, signal.Signals]]:

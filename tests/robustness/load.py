@@ -25,19 +25,12 @@ from efld_dlib import FaceLandmarker
 from efld_dlib.annotation import Box, FaceAnnotation, ImageRecord
 from efld_dlib.datasets.imglab import write_imglab
 from efld_dlib.detection.pose_detector import PoseDetector
+from efld_dlib.pose import mean_face_3d
+from tools.processes import in_session, resident
 
 from .samples import encoded, small_picture
 
 _PROJECT = Path(__file__).resolve().parents[2]
-
-
-def resident(pid: int | str = "self") -> int:
-    """Bytes of memory that a process has now; 0 where it is gone."""
-    try:
-        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
-    except (OSError, IndexError):
-        return 0
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def pictures() -> list[bytes]:
@@ -76,22 +69,9 @@ def peak_of(arguments: Sequence[str], folder: Path) -> tuple[int, float, int]:
         )
         peak = 0
         while child.poll() is None:
-            peak = max(peak, sum(map(resident, _family(child.pid))))
+            peak = max(peak, sum(map(resident, in_session(child.pid))))
             time.sleep(0.05)
     return child.returncode, time.monotonic() - started, peak
-
-
-def _family(session: int) -> list[str]:
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[3]) == session:
-                found.append(name)
-    return found
 
 
 def large_xml(folder: Path, faces: int, of_a_picture: int = 50) -> Path:
@@ -111,8 +91,6 @@ def large_xml(folder: Path, faces: int, of_a_picture: int = 50) -> Path:
 def _records(
     folder: Path, count: int, faces: int, of_a_picture: int, rng: np.random.Generator
 ) -> Iterator[ImageRecord]:
-    from efld_dlib.pose import mean_face_3d
-
     shape = mean_face_3d()[:, :2]
     shape = 20 + 60 * (shape - shape.min(axis=0)) / np.ptp(shape, axis=0).max()
     for number in range(count):
