@@ -45,7 +45,13 @@ class Pass:
 
 
 def in_turn(items: Sequence[Item], turn: int) -> list[Item]:
-    """`items`, begun at another one in each turn."""
+    """`items`, begun at another one in each turn.
+
+    Examples
+    --------
+    >>> [in_turn("abc", turn) for turn in range(2)]
+    [['a', 'b', 'c'], ['b', 'c', 'a']]
+    """
     start = turn % len(items)
     return [*items[start:], *items[:start]]
 

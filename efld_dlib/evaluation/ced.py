@@ -35,6 +35,12 @@ def ced_curve(errors: FloatArray, limit: float = LIMIT) -> tuple[FloatArray, Flo
     -------
     error, share : array, shape (steps,)
         The share of faces with at most that error, from error 0 to `limit`.
+
+    Examples
+    --------
+    >>> error, share = ced_curve(np.array([0.05, 0.02, np.inf, 0.2]), limit=0.1)
+    >>> error.tolist(), share.tolist()
+    ([0.0, 0.02, 0.05, 0.1], [0.0, 0.25, 0.5, 0.5])
     """
     counted = errors[~np.isnan(errors)]
     reached = np.sort(counted[counted <= limit])

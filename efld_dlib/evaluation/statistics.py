@@ -45,6 +45,13 @@ class Bootstrap:
     ------
     OptionError
         The number of sets is below 0, or the confidence not between 0 and 1.
+
+    Examples
+    --------
+    >>> errors = np.linspace(0.01, 0.09, 200)
+    >>> value, low, high = Bootstrap(len(errors)).mean(errors)
+    >>> print(f"{value:.3f} [{low:.3f}, {high:.3f}]")
+    0.050 [0.047, 0.053]
     """
 
     def __init__(

@@ -36,7 +36,15 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def with_interval(figure: Figure, digits: int = 2, factor: float = 1.0) -> str:
-    """A figure with its interval: ``4.03 [3.85, 4.22]``; without one, the value alone."""
+    """A figure with its interval; without one, the value alone.
+
+    Examples
+    --------
+    >>> with_interval(Figure(0.0403, 0.0385, 0.0422), factor=100)
+    '4.03 [3.85, 4.22]'
+    >>> with_interval(Figure(4.03))
+    '4.03'
+    """
     text = number(factor * figure.value, digits)
     if not math.isfinite(figure.low):
         return text
@@ -49,7 +57,17 @@ def percent(figure: Figure, interval: bool = True, digits: int = 2) -> str:
 
 
 def as_text(table: Table) -> str:
-    """For a terminal: columns as wide as they must be, numbers to the right."""
+    """For a terminal: columns as wide as they must be, numbers to the right.
+
+    Examples
+    --------
+    >>> print(as_text(Table("Error", ("model", "NME %"), (("small", "5.1"), ("large", "4.25")))))
+    Error
+    model  NME %
+    -----  -----
+    small    5.1
+    large   4.25
+    """
     lines = [table.header, *table.rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(table.header))]
 

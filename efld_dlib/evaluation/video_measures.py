@@ -35,6 +35,13 @@ def jitter(points: FloatArray) -> float:
     -------
     float
         Root mean square distance over frames and landmarks, in pixels; NaN where nothing is found.
+
+    Examples
+    --------
+    A landmark that hops two pixels to and fro is always one away from its mean place:
+
+    >>> jitter(np.array([[[10.0, 5.0]], [[12.0, 5.0]], [[10.0, 5.0]], [[12.0, 5.0]]]))
+    1.0
     """
     center = mean_given(points, axis=0)
     squares = mean_given(((points - center) ** 2).sum(axis=2).ravel())
@@ -53,6 +60,13 @@ def lag(path: FloatArray, truth: FloatArray) -> float:
     -------
     float
         To a twentieth of a frame, at most 5; negative = early. NaN where too little is found.
+
+    Examples
+    --------
+    >>> angle = np.linspace(0, 6, 60)
+    >>> truth = 100 * np.column_stack([np.cos(angle), np.sin(angle)])
+    >>> round(lag(np.roll(truth, 2, axis=0), truth), 2)
+    2.0
     """
     times = np.arange(len(truth), dtype=np.float64)
     margin = int(_LARGEST)

@@ -231,6 +231,15 @@ def parse_augmentation(text: str) -> tuple[Step, ...]:
     ------
     OptionError
         A name is unknown, or a probability is not between 0 and 1.
+
+    Examples
+    --------
+    The order is that in which they are applied, whatever is said.
+
+    >>> for step in parse_augmentation("occlude:0.3,rotate"):
+    ...     print(step)
+    Step(name='rotate', probability=1.0)
+    Step(name='occlude', probability=0.3)
     """
     if text in PRESETS:
         return PRESETS[text]

@@ -80,6 +80,15 @@ def pose_density(poses: FloatArray, at: FloatArray | None = None) -> FloatArray:
     -------
     array, shape (m,)
         Mean weight of a Gaussian of `DENSITY_BANDWIDTH` about each pose; NaN for a NaN row.
+
+    Examples
+    --------
+    Nine frontal faces and one that looks far aside, of which the mirror image looks as far:
+
+    >>> poses = np.zeros((10, 3))
+    >>> poses[9, 0] = 60.0
+    >>> pose_density(poses, np.array([[0.0, 0, 0], [60, 0, 0], [-60, 0, 0]])).round(3).tolist()
+    [0.9, 0.05, 0.05]
     """
     at = poses if at is None else at
     known = poses[np.isfinite(poses).all(axis=1)]
@@ -237,11 +246,23 @@ def copies_for_weights(weights: FloatArray, rng: np.random.Generator) -> NDArray
     Returns
     -------
     array of int, shape (n,)
+
+    Examples
+    --------
+    >>> copies = copies_for_weights(np.full(100, 1.5), np.random.default_rng(1))
+    >>> sorted(set(copies.tolist())), int(copies.sum())
+    ([1, 2], 150)
     """
     edges = np.floor(np.concatenate([[0.0], np.cumsum(weights)]) + rng.random())
     return cast(NDArray[np.int64], np.diff(edges).astype(np.int64))
 
 
 def effective_sample_size(weights: FloatArray) -> float:
-    """Number of equally weighted faces that would tell as much: (sum w)^2 / sum w^2 (Kish)."""
+    """Number of equally weighted faces that would tell as much: (sum w)^2 / sum w^2 (Kish).
+
+    Examples
+    --------
+    >>> effective_sample_size(np.array([1.0, 1.0, 2.0]))
+    2.6666666666666665
+    """
     return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0

@@ -91,6 +91,14 @@ def plan_samples(count: int, mirror: bool, augmented: bool) -> tuple[Sample, ...
 
     The first is the face as it is; further ones are augmented, and mirrored by turns. Without
     augmentation and mirror images they are repeated.
+
+    Examples
+    --------
+    >>> for sample in plan_samples(3, mirror=True, augmented=True):
+    ...     print(sample)
+    Sample(number=0, mirror=False, augmented=False)
+    Sample(number=1, mirror=True, augmented=True)
+    Sample(number=2, mirror=False, augmented=True)
     """
     return tuple(
         Sample(number, mirror and number % 2 == 1, augmented and number > 0)

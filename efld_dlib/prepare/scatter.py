@@ -44,13 +44,27 @@ class BoxModel:
 
 
 def deviation_of(box: Box, expected: Box) -> FloatArray:
-    """Shift in x and y over the expected width, and logarithm of the ratio of the widths."""
+    """Shift in x and y over the expected width, and logarithm of the ratio of the widths.
+
+    Examples
+    --------
+    >>> from efld_dlib.annotation import Box
+    >>> deviation_of(Box(30, 10, 100, 100), Box(10, 10, 100, 100)).tolist()
+    [0.2, 0.0, 0.0]
+    """
     shift = np.subtract(box.center, expected.center) / expected.width
     return np.array([*shift, np.log(box.width / expected.width)])
 
 
 def apply_deviation(expected: Box, deviation: FloatArray) -> Box:
-    """The box that deviates so from the expected one; the inverse of `deviation_of`."""
+    """The box that deviates so from the expected one; the inverse of `deviation_of`.
+
+    Examples
+    --------
+    >>> from efld_dlib.annotation import Box
+    >>> apply_deviation(Box(10, 10, 100, 100), np.array([0.2, 0.0, 0.0]))
+    Box(left=30.0, top=10.0, width=100.0, height=100.0)
+    """
     x, y = expected.center
     dx, dy, log_ratio = deviation
     return square_box(

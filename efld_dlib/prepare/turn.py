@@ -105,6 +105,13 @@ def turn_range(
     tuple of two pairs of float
         Least and greatest change of yaw, and of pitch, in degrees. A face that already looks
         aside is turned only further: the picture does not show its other side.
+
+    Examples
+    --------
+    >>> turn_range(Pose(yaw=0.0, pitch=0.0, roll=0.0))
+    ((-45.0, 45.0), (-30.0, 30.0))
+    >>> turn_range(Pose(yaw=40.0, pitch=0.0, roll=0.0))
+    ((0.0, 20.0), (-30.0, 30.0))
     """
     aside = abs(pose.yaw) > MAX_YAW_TO_TURN_BACK
     least = 0.0 if aside and pose.yaw > 0 else min(0.0, -max_yaw - pose.yaw)

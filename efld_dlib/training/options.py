@@ -44,6 +44,11 @@ class TrainingOptions:
     num_threads : int
         Threads to train with; 0 = one a core. With another number dlib adds up in another order,
         so that the model differs in its last digits.
+
+    Raises
+    ------
+    OptionError
+        A value is out of its range.
     """
 
     cascade_depth: int = 10
@@ -166,14 +171,36 @@ DEFAULT_PRESET = "standard"
 
 
 def find_preset(name: str) -> Preset:
-    """The preset `name`; an `OptionError` lists the names where there is none."""
+    """The preset `name`.
+
+    Raises
+    ------
+    OptionError
+        There is no such preset; the message lists the names.
+
+    Examples
+    --------
+    >>> find_preset("nano").purpose
+    '2.1 MB as a plain .dat'
+    """
     if name not in PRESETS:
         raise OptionError(f"there is no preset '{name}'; choose from {', '.join(PRESETS)}")
     return PRESETS[name]
 
 
 def preset_options(name: str) -> TrainingOptions:
-    """Dlib's options of the preset `name`; else as `find_preset`."""
+    """Dlib's options of the preset `name`.
+
+    Raises
+    ------
+    OptionError
+        There is no such preset.
+
+    Examples
+    --------
+    >>> preset_options("standard").num_trees_per_cascade_level
+    200
+    """
     return find_preset(name).options
 
 
@@ -184,6 +211,12 @@ def change_options(options: TrainingOptions, assignments: Iterable[str]) -> Trai
     ------
     OptionError
         A name is unknown, or a value is not of the option's kind or out of its range.
+
+    Examples
+    --------
+    >>> options = change_options(preset_options("small"), ["nu=0.05", "cascade_depth=15"])
+    >>> options.nu, options.cascade_depth, options.num_trees_per_cascade_level
+    (0.05, 15, 80)
     """
     kinds = {field.name: type(field.default) for field in fields(TrainingOptions)}
     changes: dict[str, Any] = {}

@@ -40,6 +40,12 @@ class RefitOptions:
         How often the predictor is run, about: each face once, then from boxes beside its own, but
         none more often than `MOST_RUNS_OF_A_FACE`.
     seed : int
+        Of the chance by which those boxes lie beside.
+
+    Raises
+    ------
+    OptionError
+        A value is out of its range.
     """
 
     ridge: float = 0.15
