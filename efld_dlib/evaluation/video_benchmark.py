@@ -14,7 +14,7 @@ from ..annotation import FloatArray, ImageRecord
 from ..detection.landmarker import FaceLandmarker
 from ..detection.video import Frame, VideoReader, frame_of
 from ..detection.video_output import open_video
-from ..errors import DataError, Problems
+from ..errors import DataError, OptionError, Problems
 from ..parallel import progress
 from .benchmark_timing import in_turn
 from .machine import one_thread
@@ -108,7 +108,11 @@ def run_video_benchmark(
     ------
     DataError
         There is no photograph to make a clip of.
+    OptionError
+        The seed is negative.
     """
+    if seed < 0:
+        raise OptionError(f"the seed must not be negative, as {seed} is")
     rng = np.random.default_rng(seed)
     figures = [VideoFigures(method.name) for method in methods]
     made = _Clips(usable_records(records, rng), landmarker, clips, frames, rng, problems)

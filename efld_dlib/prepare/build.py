@@ -168,8 +168,8 @@ def build_training_xml(
     Raises
     ------
     DataError
-        No face is left to train on; another run is writing to `output`; or a bad picture, in a run
-        without `problems`.
+        No face is left to train on; all are held out; another run is writing to `output`; or a bad
+        picture, in a run without `problems`.
     OptionError
         A face has not 68 landmarks.
     """
@@ -192,11 +192,11 @@ def _build(
     faces, box_report, boxes = boxed_faces(
         list(records), detections or folder / CACHE, jobs, problems, show_progress
     )
-    if not faces:
-        raise DataError(folder, "no usable face to train on was given")
     rng = np.random.default_rng(options.seed)
     held_out = choose_photographs([face.photograph for face in faces], options.validation, rng)
     is_held_out = np.array([face.photograph in held_out for face in faces])
+    if is_held_out.all():
+        raise DataError(folder, "no usable face to train on was given that is not held out")
     weights = _weights(faces, is_held_out, options)
     counts = _sample_counts(weights, is_held_out, options, rng)
 

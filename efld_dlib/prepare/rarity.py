@@ -49,6 +49,11 @@ class Weighting:
         Exponent of the rarity: 0 weights nothing, 1 evens the density out entirely.
     cap : float
         Largest weight; the smallest is 1.
+
+    Raises
+    ------
+    OptionError
+        There is no such kind, or a number is out of its range.
     """
 
     kind: str = "pose-density"

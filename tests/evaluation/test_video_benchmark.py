@@ -6,7 +6,7 @@ from efld_dlib import Box, FaceAnnotation, FaceLandmarker, ImageRecord
 from efld_dlib.cli.main import cli
 from efld_dlib.datasets.pts import write_pts
 from efld_dlib.datasets.w300 import read_w300
-from efld_dlib.errors import DataError, Problems
+from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.evaluation.video_benchmark import VideoFigures, run_video_benchmark
 from efld_dlib.evaluation.video_clips import REST, make_clip, usable_records
 from efld_dlib.evaluation.video_measures import jitter, lag, nearest_face
@@ -149,3 +149,8 @@ def test_the_command_prints_its_table(record, tmp_path):
     assert "1 clips of 75 frames, 640 x 480" in result.stdout
     assert str(tmp_path) not in result.stdout
     assert target.read_text().startswith("### Landmarks in video")
+
+
+def test_a_seed_that_numpy_does_not_take_is_refused(record):
+    with pytest.raises(OptionError, match="seed must not be negative"):
+        run_video_benchmark([], [], FaceLandmarker(), [record], seed=-1)

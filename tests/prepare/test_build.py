@@ -247,3 +247,10 @@ def test_the_preview_frames_the_crops_as_the_build_does(records, tmp_path):
         write_preview(records[:2], tmp_path / f"{framing}.png", chosen, jobs=1)
     sheets = [cv2.imread(str(tmp_path / f"{name}.png")) for name in ("detector", "start")]
     assert (sheets[0] != sheets[1]).any()
+
+
+def test_all_photographs_held_out_leave_nothing_to_train_on(records, tmp_path):
+    with pytest.raises(DataError, match="no usable face to train on was given that is not held"):
+        build_training_xml(records[:1], tmp_path / "out", options(validation=0.9), jobs=1)
+    with pytest.raises(DataError, match="no usable face to train on"):
+        build_training_xml([], tmp_path / "out", options(), jobs=1)

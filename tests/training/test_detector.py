@@ -17,7 +17,7 @@ from efld_dlib.detection.pose_detector import PoseDetector
 from efld_dlib.detection.verifier import Candidate, moved
 from efld_dlib.detection.verifier_file import VERIFIER_FILE, load_verifier
 from efld_dlib.detection.views import VIEWS
-from efld_dlib.errors import DataError, Problems
+from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.images import read_image, to_gray
 from efld_dlib.models.dat import write_dat
 from efld_dlib.training.detector import build, mining, network, samples, windows
@@ -186,12 +186,27 @@ def test_evaluate_prints_recall_alarms_and_turns(sample, folder):
     assert '"bytes"' in info.stdout
 
 
-def test_evaluate_refuses_a_predictor_of_other_landmarks(sample, tmp_path):
-    write_dat(random_predictor(points=5), tmp_path / "five.dat")
-    arguments = ["detector", "evaluate", str(sample), "--detectors", "dlib", "--no-faceless"]
-    result = CliRunner().invoke(cli, [*arguments, "-m", str(tmp_path / "five.dat")])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--detectors", "dlib", "-m", "five.dat"), "predicts 5 landmarks, and 68 are needed here"),
+        (("--detectors", " , "), "there is no detector to measure"),
+    ],
+)
+def test_evaluate_refuses_what_it_cannot_measure(options, said, sample, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_dat(random_predictor(points=5), "five.dat")
+    result = CliRunner().invoke(
+        cli, ["detector", "evaluate", str(sample), "--every", "9", *options]
+    )
     assert result.exit_code == 2
-    assert "five.dat: predicts 5 landmarks, and 68 are needed here" in result.output
+    assert said in result.output
+
+
+@pytest.mark.parametrize("wrong", [{"seed": -1}, {"rounds": -1}, {"validation": 1.0}])
+def test_options_out_of_range_are_refused(wrong):
+    with pytest.raises(OptionError, match=next(iter(wrong))):
+        build.DetectorOptions(**wrong)
 
 
 def test_train_command_says_what_it_has_no_faces_for(tmp_path):

@@ -14,8 +14,9 @@ from ...detection.detectors import Detection, Detector
 from ...detection.landmark_stage import LandmarkStage
 from ...detection.matching import match_detections
 from ...detection.places import turned_back
-from ...errors import DataError, Problems
+from ...errors import DataError, OptionError, Problems
 from ...images import Image, read_image, to_gray
+from ...models.loading import require_68_points
 from ...pose import face_poses
 from ..metrics import normalised_mean_errors
 
@@ -87,7 +88,18 @@ def run_detectors(
         One of 68 landmarks. Predicts the landmarks of the faces found, to measure their error.
     problems : Problems, optional
         Takes the pictures that cannot be used; without it the first one raises.
+
+    Raises
+    ------
+    OptionError
+        There is no detector.
+    ModelFormatError
+        The predictor is of other landmarks.
     """
+    if not detectors:
+        raise OptionError("there is no detector to measure")
+    if predictor is not None:
+        require_68_points(predictor, "<predictor>")
     problems = problems if problems is not None else Problems(strict=True)
     faces: list[DetectedFace] = []
     seconds = dict.fromkeys(detectors, 0.0)

@@ -17,7 +17,7 @@ from ...detection.verifier import Verifier
 from ...detection.verifier_file import VERIFIER_FILE, load_verifier, save_verifier
 from ...detection.views import VIEWS, View
 from ...detection.windows import SUFFIX
-from ...errors import DataError, Problems
+from ...errors import DataError, OptionError, Problems
 from ...files import write_json, write_text
 from ...parallel import parallel_map, resolve_jobs
 from .faces import DetectorFace, detector_faces
@@ -48,6 +48,11 @@ class DetectorOptions:
     validation : float
         Fraction of the photographs that is held out, the same as by `prepare`.
     seed : int
+
+    Raises
+    ------
+    OptionError
+        A number is out of its range.
     """
 
     windows: WindowOptions = field(default_factory=WindowOptions)
@@ -57,6 +62,13 @@ class DetectorOptions:
     rounds: int = 2
     validation: float = 0.1
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.validation < 1:
+            raise OptionError(f"validation must be from 0 to below 1, not {self.validation}")
+        for name in ("rounds", "seed"):
+            if getattr(self, name) < 0:
+                raise OptionError(f"{name} must not be negative, as {getattr(self, name)} is")
 
 
 def train_detector(
@@ -155,7 +167,13 @@ def _fit(
 
 
 def describe_detector(folder: Path) -> dict[str, object]:
-    """What lies in a detector's folder: files with their bytes, and how it was trained."""
+    """What lies in a detector's folder: files with their bytes, and how it was trained.
+
+    Raises
+    ------
+    DataError
+        A file of a detector is missing, or its report cannot be read.
+    """
     names = [*(f"{view.name}{SUFFIX}" for view in VIEWS), VERIFIER_FILE]
     files = {name: (folder / name).stat().st_size for name in names if (folder / name).is_file()}
     missing = [name for name in names if name not in files]
