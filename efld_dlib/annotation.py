@@ -35,6 +35,14 @@ class Box(NamedTuple):
     """An upright rectangle in pixels; it may reach over the edge of the picture.
 
     `right` and `bottom` follow dlib: the last pixel that still belongs to the box.
+
+    Examples
+    --------
+    >>> box = Box(left=10, top=20, width=100, height=50)
+    >>> box.right, box.bottom, box.center
+    (109, 69, (59.5, 44.5))
+    >>> box.overlap(Box(60, 20, 100, 50))
+    0.3333333333333333
     """
 
     left: float
@@ -65,7 +73,18 @@ class Box(NamedTuple):
 
     @classmethod
     def around(cls, points: FloatArray) -> Box:
-        """The tight box of the points that are given (rows without NaN), shape (n, 2)."""
+        """The tight box of the points that are given (rows without NaN), shape (n, 2).
+
+        Examples
+        --------
+        >>> Box.around(np.array([[3.0, 8.0], [np.nan, np.nan], [12.0, 4.0]]))
+        Box(left=3.0, top=4.0, width=10.0, height=5.0)
+
+        Raises
+        ------
+        ValueError
+            None of the points is given.
+        """
         given = points[annotated(points)]
         if not len(given):
             raise ValueError("no point is given")

@@ -118,6 +118,16 @@ def distance(points: ArrayLike, i: int, j: int) -> Values:
     ------
     ValueError
         When `points` has another shape; so do all functions of this module.
+
+    Examples
+    --------
+    >>> points = np.full((68, 2), np.nan)
+    >>> points[36], points[45] = (10, 20), (40, 60)
+    >>> float(distance(points, 36, 45))
+    50.0
+    >>> faces = np.stack([points, 2 * points])
+    >>> distance(faces, 36, 45).tolist()
+    [50.0, 100.0]
     """
     return mean_length(as_faces(points), [line(i, j)])
 
@@ -136,6 +146,13 @@ def ratio(points: ArrayLike, i: int, j: int, k: int, l: int) -> Values:  # noqa:
     -------
     float64 or array, shape (...)
         Without unit; NaN where landmarks k and l coincide.
+
+    Examples
+    --------
+    >>> points = np.zeros((68, 2))
+    >>> points[45], points[48] = (60, 0), (0, 40)
+    >>> float(ratio(points, 36, 45, 30, 48))
+    1.5
     """
     return line_ratio(as_faces(points), [line(i, j)], [line(k, l)])
 
@@ -182,6 +199,13 @@ def angle(points: ArrayLike, i: int, j: int) -> Values:
         Degrees in (-180, 180], 0 along the picture's x axis. y points down, so a positive angle is
         clockwise as one sees it: 90 is straight down, and the line of the eyes of a frontal face
         has the angle of its roll. NaN where the landmarks coincide.
+
+    Examples
+    --------
+    >>> points = np.zeros((68, 2))
+    >>> points[45], points[8] = (50, 0), (0, 50)
+    >>> float(angle(points, 36, 45)), float(angle(points, 27, 8))
+    (0.0, 90.0)
     """
     return line_angle(as_faces(points), line(i, j))
 

@@ -161,6 +161,15 @@ def mirror_points(
     array, shape (n, 2)
         x becomes ``width - 1 - x``, and each landmark takes its partner's place; doing it twice
         gives the points back.
+
+    Examples
+    --------
+    The left eye's outer corner becomes the right one's:
+
+    >>> points = np.zeros((68, 2))
+    >>> points[LEFT_EYE_OUTER] = 30, 40
+    >>> mirror_points(points, width=100)[RIGHT_EYE_OUTER].tolist()
+    [69.0, 40.0]
     """
     mirrored: NDArray[np.float64] = points[list(SCHEMES[scheme].mirror)].copy()
     mirrored[:, 0] = width - 1 - mirrored[:, 0]

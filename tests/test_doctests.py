@@ -1,0 +1,36 @@
+"""The examples in the docstrings do what they show."""
+
+import doctest
+import pkgutil
+from importlib import import_module
+
+import pytest
+
+import efld_dlib
+
+MODULES = [
+    found.name
+    for found in pkgutil.walk_packages(efld_dlib.__path__, "efld_dlib.")
+    if not found.name.endswith("__main__")
+]
+
+
+def examples(name):
+    found = doctest.DocTestFinder(exclude_empty=True).find(import_module(name))
+    return [each for each in found if each.examples]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of_a_module_hold(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    told = []
+    for each in examples(name):
+        runner.run(each, out=told.append)
+    assert not told, "".join(told)
+
+
+def test_the_public_names_have_examples():
+    # Those of data preparation and training need files or minutes, and are shown in the README.
+    shown = {each.name.rpartition(".")[2] for name in MODULES for each in examples(name)}
+    assert shown >= {"FaceLandmarker", "features", "estimate_pose", "Box", "parse_features"}
