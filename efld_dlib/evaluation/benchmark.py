@@ -67,7 +67,8 @@ def benchmark(
     DataError
         There is no annotated face.
     OptionError
-        There is no method, two have one name, or a name in `trained_on_test` is of none.
+        There is no method, two have one name, a name in `trained_on_test` is of none, or the
+        limit is below 1.
     EfldError
         No method could be loaded, or one failed on a face.
     """

@@ -83,6 +83,11 @@ def run_first(method: Method, picture: Picture, box: Box) -> None:
     """Load a method and let it answer; whatever goes wrong in it becomes a `LoadError`.
 
     Foreign packages raise what they like, and one of them ends the program.
+
+    Raises
+    ------
+    LoadError
+        Its message is the first line of what went wrong.
     """
     try:
         method.load().landmarks(picture, box)

@@ -115,7 +115,10 @@ def fitted(image: Image, faces: Sequence[FaceAnnotation], size: tuple[int, int] 
 def frames_of(
     records: Iterable[ImageRecord], size: tuple[int, int] | None, problems: Problems
 ) -> Iterable[Frame]:
-    """The annotated pictures as frames; those that cannot be read are told to `problems`."""
+    """The annotated pictures as frames of (width, height) pixels, or as they are without a size.
+
+    Those that cannot be read are told to `problems`.
+    """
     for record in records:
         try:
             image = read_image(record.path)

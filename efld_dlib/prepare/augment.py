@@ -1,9 +1,10 @@
 """Augmentations: what may be done to a training face so that it stays an honest one.
 
-Each is a small function of a crop, its annotation and a random generator that gives a new crop and
-annotation: rotation, box scatter, occlusion, out-of-plane turning and the photometric ones. Mirror
-images are made by the build itself. Crops are gray, wider than the final ones, so that turned and
-shifted faces keep real surroundings.
+Each is a small function of a crop, its annotation, a random generator and how the detector frames
+faces (`BoxModel`) that gives a new crop and annotation, and leaves those given as they are:
+rotation, box scatter, occlusion, out-of-plane turning and the photometric ones. Mirror images are
+made by the build itself. Crops are gray, uint8 of shape (height, width), and wider than the final
+ones, so that turned and shifted faces keep real surroundings; the annotation is in their pixels.
 """
 
 from __future__ import annotations
@@ -22,11 +23,9 @@ from ..pose import estimate_pose
 from .scatter import BoxModel
 from .turn import turn_face
 
-Transform = Callable[[Image, FaceAnnotation, np.random.Generator], tuple[Image, FaceAnnotation]]
-
 
 def require_box(face: FaceAnnotation) -> Box:
-    """The face's box, which every face on its way to a crop has."""
+    """The face's box, which every face on its way to a crop has; else a `ValueError`."""
     if face.box is None:
         raise ValueError("the face has no box")
     return face.box
@@ -81,6 +80,7 @@ def turn(
     pose = estimate_pose(face.points)
     if not np.isfinite(pose).all() or abs(pose.yaw) >= limit:
         return image, face
+    # Of a face that looks about ahead both sides are to be seen.
     outward = np.sign(pose.yaw) if abs(pose.yaw) > 5 else rng.choice([-1.0, 1.0])
     room = min(yaw, limit - abs(pose.yaw))
     change_yaw, change_pitch = outward * rng.uniform(0, room), rng.uniform(-pitch, pitch)

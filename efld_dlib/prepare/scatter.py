@@ -75,7 +75,18 @@ def apply_deviation(expected: Box, deviation: FloatArray) -> Box:
 def fit_box_model(
     frame: BoxMap, points: Sequence[FloatArray], boxes: Sequence[Box], least: int = 50
 ) -> BoxModel:
-    """The model of matched faces; with fewer than `least` of them, `TYPICAL_SCATTER`."""
+    """The model of matched faces.
+
+    Parameters
+    ----------
+    frame : BoxMap
+    points : sequence of array, shape (n, 2)
+        Landmarks of the matched faces.
+    boxes : sequence of Box
+        The detector's box of each.
+    least : int
+        With fewer faces the scatter is `TYPICAL_SCATTER`.
+    """
     if len(boxes) < least:
         return BoxModel(frame, TYPICAL_SCATTER)
     deviations = [

@@ -27,6 +27,11 @@ def training_memory(records: list[ImageRecord], faces: int, options: TrainingOpt
     faces : int
         Faces, copies counted.
     options : TrainingOptions
+
+    Raises
+    ------
+    DataError
+        The first picture cannot be read.
     """
     landmarks = len(records[0].faces[0].points)
     # dlib loads every picture as 8-bit gray.

@@ -146,6 +146,16 @@ def face_square(
 ) -> tuple[Image, tuple[int, int], int]:
     """The face as the network wants it, black where the picture ends.
 
+    Parameters
+    ----------
+    rgb : array, shape (height, width, 3)
+    box : Box
+        The face in it.
+    margin : float
+        Side of the square in the picture, as a multiple of the box's larger side.
+    side : int
+        Side of the result in pixels.
+
     Returns
     -------
     array, shape (side, side, 3)

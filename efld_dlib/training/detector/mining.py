@@ -60,6 +60,7 @@ class MiningOptions:
         Score of the earlier verifier from which a place is worth learning.
     surest : float
         Score from which a place is taken for a face that nobody annotated.
+    seed : int
     """
 
     turns: int = 4
@@ -91,7 +92,20 @@ def mine(
 ) -> Examples:
     """Examples from pictures, with the sub-detectors in `folder` and an earlier verifier.
 
-    Pictures that cannot be read give none.
+    Parameters
+    ----------
+    pictures : sequence of MinedPicture
+        One that cannot be read gives none, nor one with a face whose pose is not known.
+    frame : BoxMap
+        The framing of the faces' boxes.
+    folder : Path
+        The detector's.
+    verifier : Verifier
+        Whose mistakes are looked for.
+    options : MiningOptions
+    jobs : int
+        Number of processes; it does not change the result.
+    show_progress : bool
     """
     look = partial(_mined, frame=frame, folder=folder, verifier=verifier, options=options)
     numbered = list(enumerate(pictures))

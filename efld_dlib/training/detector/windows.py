@@ -41,6 +41,7 @@ class WindowOptions:
         6 cells it costs more recall than it saves time.
     seconds : float
         Longest time of dlib's trainer.
+    seed : int
     """
 
     window: int = WINDOW
@@ -59,6 +60,15 @@ def window_samples(
     """Pictures of one face each, and left, top, right, bottom of its box.
 
     Faces that have the view's pose come first, as they are; others are turned to it.
+
+    Parameters
+    ----------
+    faces : sequence of DetectorFace
+        Those held out are left alone.
+    view : View
+    frame : BoxMap
+        The framing of the boxes.
+    options : WindowOptions
 
     Raises
     ------
@@ -107,7 +117,7 @@ def train_windows(
     output: Path,
     options: WindowOptions,
 ) -> Path:
-    """Train one sub-detector and write it to `output`, as dlib does."""
+    """Train one sub-detector and write it to `output`, as dlib does; else as `window_samples`."""
     dlib = load_dlib()
     images, boxes = window_samples(faces, view, frame, options)
     rectangles = [[dlib.rectangle(*(round(value) for value in box))] for box in boxes]
