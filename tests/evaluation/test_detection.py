@@ -13,13 +13,15 @@ from efld_dlib.annotation import Box, FaceAnnotation, ImageRecord
 from efld_dlib.detection.detectors import Detection, FrontalDetector
 from efld_dlib.detection.frame import default_box_map
 from efld_dlib.detection.landmark_stage import LandmarkStage
-from efld_dlib.errors import DataError, Problems
+from efld_dlib.errors import DataError, ModelFormatError, OptionError, Problems
 from efld_dlib.evaluation.detection.faceless import bundled_pictures, faceless_crops, textures
 from efld_dlib.evaluation.detection.measure import false_alarms, run_detectors
 from efld_dlib.evaluation.detection.table import alarm_table, recall_table, turn_table
 from efld_dlib.images import to_gray
+from efld_dlib.models.dat import write_dat
 from efld_dlib.models.loading import load_predictor
 from efld_dlib.pose import mean_face_3d, rotation_matrix
+from tests.models.small_models import random_predictor
 
 
 def landmarks(yaw=0.0, roll=0.0, size=60.0, center=(150.0, 150.0)):
@@ -128,6 +130,15 @@ def test_landmarks_that_nobody_annotated_do_not_hide_the_error_of_the_others(
     ((_, _, share, error),) = turn_table(run, ["dlib"], "t").rows
     assert share == "100.0"
     assert float(error) == pytest.approx(12 / eyes, abs=0.01)
+
+
+def test_what_cannot_be_measured_is_refused(records, tmp_path):
+    write_dat(random_predictor(points=5), tmp_path / "five.dat")
+    predictor = load_predictor(tmp_path / "five.dat")
+    with pytest.raises(ModelFormatError, match="predicts 5 landmarks, and 68 are needed"):
+        run_detectors({"none": nowhere}, records, predictor=predictor)
+    with pytest.raises(OptionError, match="no detector"):
+        run_detectors({}, records)
 
 
 def test_an_unreadable_picture_is_reported_and_skipped(records, tmp_path):
