@@ -132,7 +132,7 @@ def evaluate(
     from ..evaluation.detection.measure import run_detectors
     from ..evaluation.detection.table import recall_table, turn_table
     from ..evaluation.tables import as_markdown
-    from ..models.loading import load_predictor
+    from ..models.loading import load_predictor, require_68_points
     from ..prepare.copies import face_copies
 
     cv2.setNumThreads(1)
@@ -143,6 +143,8 @@ def evaluate(
     records = records[::every]
     chosen = _detectors(detectors, min_score, folder)
     predictor = None if model is None else load_predictor(model)
+    if model is not None:
+        require_68_points(predictor, model)
     title = ", ".join(map(str, sources))
     angles = [0.0] if turns is None else np.arange(-90, 90 + turns / 2, turns).tolist()
     with TemporaryDirectory() as made:

@@ -113,6 +113,11 @@ def open_records(
         raise OptionError(f"'{name}' in {source} is no data set; there are {', '.join(DATASETS)}")
     dataset = DATASETS[name]
     options = {"subset": subset} if dataset.takes("subset") else {}
+    if options:
+        from ..datasets.w300 import missing_parts
+
+        for part in missing_parts(path, subset):
+            warn(f"{path} has no {part.folder}: {part.official} faces of '{subset}' are missing")
     return dataset.records(path, "68", problems, counts, **options)
 
 

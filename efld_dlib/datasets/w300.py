@@ -93,6 +93,13 @@ def subset_folders(root: str | Path, subset: str = "train") -> list[tuple[Path, 
     )
 
 
+def missing_parts(root: str | Path, subset: str) -> tuple[Part, ...]:
+    """Parts of a known subset that a 300-W tree lacks; none where it has none of them at all."""
+    parts = SUBSETS.get(subset, ())
+    missing = tuple(part for part in parts if not (Path(root) / part.folder).is_dir())
+    return missing if len(missing) < len(parts) else ()
+
+
 def read_w300(
     root: str | Path,
     subset: str = "train",

@@ -77,7 +77,8 @@ def write_rarity_report(
     for angle in ANGLES:
         before = binned(angle, poses, np.ones(len(faces)))
         after = binned(angle, poses, counts.astype(np.float64))
-        name = angle if angle == "pitch" else f"|{angle}|"
+        # A bare stroke would end the table's cell.
+        name = angle if angle == "pitch" else f"\\|{angle}\\|"
         edges = BINS[angle]
         for i, (faces_in, samples_in) in enumerate(zip(before, after, strict=True)):
             rows.append((f"{name} {edges[i]:g} to {edges[i + 1]:g}", faces_in, samples_in))

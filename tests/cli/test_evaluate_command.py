@@ -86,6 +86,13 @@ def test_named_readers_are_data_too(tiny_model, sample):
     assert f"300w:{sample} (helen/testset): 10 faces" in result.stdout
 
 
+def test_a_subset_of_which_a_folder_is_missing_is_said(tiny_model, sample):
+    result = run(tiny_model, sample, "--subset", "test-common", "--resamples", 0)
+    assert f"{sample} has no lfpw/testset: 224 faces of 'test-common' are missing" in result.stderr
+    result = run(tiny_model, sample, "--subset", "helen/testset", "--resamples", 0)
+    assert "missing" not in result.stderr
+
+
 def test_the_same_seed_prints_the_same(tiny_model, crops):
     one, two, other = (
         run(tiny_model, crops, "--boxes", "file", "-j", jobs, "--seed", seed).stdout
