@@ -84,14 +84,11 @@ def estimate_pose(points: ArrayLike) -> Pose:
 
     Examples
     --------
-    The mean face as it is, turned by 10 degrees in the picture:
+    The mean face, lying on its side in the picture:
 
-    >>> front = mean_face_3d()[:, :2]
-    >>> turn = np.deg2rad(10)
-    >>> rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    >>> pose = estimate_pose(front @ rotation.T)
+    >>> pose = estimate_pose(mean_face_3d()[:, :2] @ [[0, 1], [-1, 0]])
     >>> print(f"yaw {abs(pose.yaw):.1f}, pitch {abs(pose.pitch):.1f}, roll {pose.roll:.1f}")
-    yaw 0.0, pitch 0.0, roll 10.0
+    yaw 0.0, pitch 0.0, roll 90.0
     """
     poses = estimate_poses(np.asarray(points, dtype=np.float64)[np.newaxis])
     return Pose(*(float(value) for value in poses[0]))

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -24,12 +25,10 @@ from .pictures import Pictures, aflw_photograph, files_below, find_picture, requ
 from .pts import read_rows
 from .reading import FolderCount, read_each
 
-HIDDEN = ("keep", "drop")
-
 
 def read_merl_rav(
     root: str | Path,
-    hidden: str = "keep",
+    hidden: Literal["keep", "drop"] = "keep",
     problems: Problems | None = None,
     counts: list[FolderCount] | None = None,
     pictures: str | Path | None = None,

@@ -144,7 +144,6 @@ class FaceLandmarker:
         else:
             name = "<predictor>"
         require_68_points(model, name)
-        self.model_name = name
         self.predictor = model
         self.detector: Detector = (
             detector if detector is not None else PoseDetector(min_face=min_face)

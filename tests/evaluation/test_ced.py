@@ -45,6 +45,6 @@ def test_what_cannot_be_drawn_is_said_beforehand(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"ced\.txt: ends in none of \.png"):
         require_plotting(tmp_path / "ced.txt")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'efld-dlib\[plot\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install matplotlib"):
         plot_ced(tmp_path / "ced.png", [a_study()])
     assert not list(tmp_path.iterdir())

@@ -75,8 +75,8 @@ def test_an_unknown_suffix_is_refused(tmp_path):
         table_kind(tmp_path / "t.xlsx")
 
 
-def test_without_pyarrow_the_extra_is_named_before_the_work(tmp_path, monkeypatch):
+def test_without_pyarrow_it_is_said_what_to_install_before_the_work(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(MissingDependencyError, match=r"efld-dlib\[parquet\]"):
+    with pytest.raises(MissingDependencyError, match=r"pip install pyarrow"):
         extract(["a.jpg"], tmp_path / "t.parquet")
     assert not list(tmp_path.iterdir())
