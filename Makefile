@@ -62,7 +62,7 @@ setup: $(READY) ## make .venv and install everything into it
 $(READY): pyproject.toml tools/make_venv.py tools/install.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	    { echo "Python 3.10 or later is needed; say PYTHON=python3.x"; exit 1; }
-	@test -x $(RUN)/python || $(PYTHON) tools/make_venv.py $(VENV)
+	@$(RUN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) tools/make_venv.py $(VENV)
 	@echo "Installing into $(VENV) (dlib: $(DLIB) unless one is there) ..."
 	@$(RUN)/python tools/install.py $(DLIB)
 	@touch $@

@@ -21,9 +21,10 @@ def printable(text: str) -> str:
     """`text` as one line of bounded length in which nothing steers a terminal."""
     # What is cut first is what is too long for a word, so that the sentence about it stays.
     text = _LONG_WORD.sub(lambda word: f"{word[0][:300]}...{word[0][-180:]}", text)
+    text = _UNSAFE.sub(lambda sign: ascii(sign[0])[1:-1], text)
     if len(text) > LONGEST_MESSAGE:
         text = f"{text[: LONGEST_MESSAGE - 300]} ... {text[-295:]}"
-    return _UNSAFE.sub(lambda sign: ascii(sign[0])[1:-1], text)
+    return text
 
 
 class EfldError(Exception):

@@ -85,3 +85,8 @@ def test_a_message_is_one_line_of_bounded_length_that_steers_no_terminal():
     many = str(OptionError("x" * 1000 + " is not known; there are " + "some, " * 1000))
     assert "x is not known; there are some" in many
     assert len(many) <= errors.LONGEST_MESSAGE + 5
+
+
+def test_a_message_is_of_bounded_length_whatever_is_in_it():
+    for text in ("x" * 10_000, "a b " * 10_000, "\0 " * 10_000, "\0" * 10_000):
+        assert len(str(DataError("f.mat", text))) <= errors.LONGEST_MESSAGE
