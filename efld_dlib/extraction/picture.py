@@ -52,12 +52,14 @@ class Outcome(NamedTuple):
 def shown(name: str) -> str:
     r"""A file name as text that can be written: bytes in it that are no UTF-8 become ``\udcNN``.
 
+    A zero byte, which Python 3.10 writes into no CSV, becomes ``\x00``.
+
     Examples
     --------
     >>> shown(b"caf\xc3\xa9 \xff.jpg".decode("utf-8", "surrogateescape"))
     'café \\udcff.jpg'
     """
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+    return name.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
 def file_state(path: str) -> tuple[int, int]:
