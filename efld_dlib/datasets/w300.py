@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..annotation import Box, FaceAnnotation, ImageRecord
 from ..errors import DataError, OptionError, Problems
-from .pictures import files_below, find_picture
+from .pictures import files_below, find_picture, require_folder
 from .pts import read_pts
 from .reading import FolderCount, read_each
 from .w300_boxes import boxes_folder, read_boxes
@@ -70,9 +70,7 @@ def subset_folders(root: str | Path, subset: str = "train") -> list[tuple[Path, 
     OptionError
         `subset` is neither a known name nor a folder below `root`.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise DataError(root, "is not a folder")
+    root = require_folder(root)
     if subset in SUBSETS:
         present: list[tuple[Path, int | None]] = [
             (root / part.folder, part.official)
@@ -86,8 +84,9 @@ def subset_folders(root: str | Path, subset: str = "train") -> list[tuple[Path, 
         wanted = ", ".join(part.folder for part in SUBSETS[subset])
         raise DataError(root, f"has none of the folders of subset '{subset}' ({wanted})")
     official = {part.folder: part.official for part in PARTS}
-    if (root / subset).is_dir():
-        return [(root / subset, official.get(Path(subset).as_posix()))]
+    folder = root / subset  # an absolute `subset` would take the place of `root`
+    if folder.is_dir() and folder.is_relative_to(root):
+        return [(folder, official.get(Path(subset).as_posix()))]
     raise OptionError(
         f"'{subset}' is neither a subset ({', '.join(SUBSETS)}) nor a folder below {root}"
     )
@@ -130,17 +129,17 @@ def read_w300(
     ------
     DataError
         A `.pts` file is wrong, or its picture is missing, in a run without `problems`; `boxes_mat`
-        is not a folder of such files.
+        is not a folder of such files. And what `subset_folders` raises.
     """
     root = Path(root)
     folders = subset_folders(root, subset)
     boxes = boxes_folder(root, boxes_mat)
     for folder, official in folders:
-        placed = read_boxes(boxes, _name(folder, root)) if boxes is not None else {}
+        name = _name(folder, root)
+        placed = read_boxes(boxes, name) if boxes is not None else {}
         read_one = partial(_read_face, root, numbered=_numbers_faces(folder), boxes=placed)
         files = files_below(folder, ".pts")
         note = "" if boxes is None else f"{len(placed)} official boxes"
-        name = _name(folder, root)
         yield from read_each(files, read_one, problems, counts, name, official, note)
 
 
@@ -161,4 +160,6 @@ def _numbers_faces(folder: Path) -> bool:
 
 
 def _name(folder: Path, root: Path) -> str:
-    return folder.relative_to(root).as_posix() if folder != root else folder.name
+    if folder != root:
+        return folder.relative_to(root).as_posix()
+    return folder.name or folder.resolve().name  # "." has no name

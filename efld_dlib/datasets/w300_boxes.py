@@ -16,6 +16,7 @@ import numpy as np
 from ..annotation import Box
 from ..errors import DataError
 from .mat import MatFile
+from .pictures import require_folder
 from .reading import box_of_corners
 
 USUAL_FOLDERS = ("Bounding Boxes", "bounding_boxes", "Bounding_Boxes")
@@ -30,9 +31,7 @@ def boxes_folder(root: Path, given: str | Path | None = None) -> Path | None:
         `given` is not a folder.
     """
     if given is not None:
-        if not Path(given).is_dir():
-            raise DataError(given, "is not a folder")
-        return Path(given)
+        return require_folder(given)
     return next((root / name for name in USUAL_FOLDERS if (root / name).is_dir()), None)
 
 

@@ -267,3 +267,18 @@ def test_the_real_test_set(data_root):
         inner = record.faces[0].points[17:]
         assert (inner >= 0).all()
         assert (inner < (width, height)).all()
+
+
+def test_an_absolute_folder_elsewhere_is_no_subset(tree, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    with pytest.raises(OptionError, match="nor a folder below"):
+        list(read_w300(tree, str(elsewhere)))
+    assert len(list(read_w300(tree, str(tree / "afw")))) == 2
+
+
+def test_the_folder_one_stands_in_has_its_name(tmp_path, monkeypatch):
+    add_face(tmp_path / "faces", "a")
+    monkeypatch.chdir(tmp_path / "faces")
+    counts = []
+    list(read_w300(".", counts=counts))
+    assert str(counts[0]) == "faces: 1 faces"
