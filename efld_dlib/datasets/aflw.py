@@ -117,7 +117,7 @@ def _points(row: FaceRow, database: Database) -> FloatArray:
                 f"face {row.face_id}: feature {feature!r} at ({x!r}, {y!r}) is not one of "
                 f"1 to {len(NAMES_21)} with two coordinates",
             )
-        points[feature - 1] = place if place != [-1.0, -1.0] else np.nan
+        points[int(feature) - 1] = place if place != [-1.0, -1.0] else np.nan
     return points
 
 

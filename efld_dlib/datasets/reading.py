@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,9 +104,10 @@ def merged(records: Iterable[ImageRecord]) -> Iterator[ImageRecord]:
 
 
 def usable_box(left: float, top: float, width: float, height: float) -> Box | None:
-    """The box, or None where it has no size or is not of finite numbers."""
-    if not all(map(math.isfinite, (left, top, width, height))) or width < 1 or height < 1:
-        return None
+    """The box, or None where it has no size, or numbers beyond `FARTHEST` or not finite."""
+    numbers = (left, top, width, height)
+    if not all(abs(number) <= FARTHEST for number in numbers) or width < 1 or height < 1:
+        return None  # NaN is not below anything
     return Box(float(left), float(top), float(width), float(height))
 
 

@@ -290,3 +290,18 @@ def test_a_program_in_place_of_a_table_is_not_run(aflw, table):
     aflw.run(f"DROP TABLE faces; {table}")
     with pytest.raises(DataError, match="no such table: faces"):
         aflw.read()
+
+
+def test_a_landmark_numbered_in_a_column_without_a_type(aflw):
+    aflw.run(
+        "DROP TABLE featurecoords; "
+        "CREATE TABLE featurecoords (face_id, feature_id FLOAT, x, y, annot_type_id)"
+    )
+    aflw.face(1, points_at(10, 20))
+    np.testing.assert_array_equal(aflw.read()[0].faces[0].points, points_at(10, 20))
+
+
+def test_a_rectangle_of_damaged_numbers_is_passed_over(aflw):
+    aflw.face(1, points_at(10, 20))
+    aflw.insert("facerect", (1, 0, 0, 10**12, 10**12, 1), (1, 5, 6, 70, 80, 1))
+    assert aflw.read()[0].faces[0].box == Box(5, 6, 70, 80)
