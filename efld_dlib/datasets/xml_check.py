@@ -14,7 +14,7 @@ from ..backend import load_dlib
 from ..errors import DataError, OptionError
 from ..parallel import parallel_map, progress, resolve_jobs
 from ..scheme import SCHEMES
-from .xml_faces import FaceEntry, check_face, index_ranges
+from .xml_faces import FaceEntry, check_face, index_ranges, part_number
 from .xml_findings import CheckReport, Finding
 from .xml_pictures import picture_state
 from .xml_stream import Element, XmlStream, stated_scheme
@@ -170,7 +170,7 @@ class _Check:
         if not names:
             self._complain("no-face", line, "has no face to train on")
             return
-        numbers = {int(name) for name in names if name.isascii() and name.isdigit()}
+        numbers = {part_number(name) for name in names}
         size = SCHEMES[self._scheme].size
         absent = [i for i in range(size) if i not in numbers]
         if absent:

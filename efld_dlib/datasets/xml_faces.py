@@ -32,6 +32,7 @@ count as swapped; in a profile a pair stands at one place, and may be a little o
 # What dlib takes, and is within a C long everywhere. It also takes 0x1f; other readers do not.
 _WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_DIGITS = re.compile(r"[0-9]+")
 _NUMBERS = ("angle", "age", "pose", "detection_score")
 _SWITCHES = ("difficult", "truncated", "occluded", "ignore")
 
@@ -121,14 +122,14 @@ def _check_names(names: list[str], scheme: str, line: int, complain: Complain) -
     size = SCHEMES[scheme].size
     known = {part_name(i) for i in range(size)}
     odd = [name for name in names if name not in known]
-    padded = [name for name in odd if name.isascii() and name.isdigit() and int(name) < size]
+    padded = [name for name in odd if (number := part_number(name)) is not None and number < size]
     if padded:
         first = padded[0]
         complain(
             "part-name",
             line,
             f"dlib sorts part names as strings: {listing(padded)} must have two digits "
-            f"({part_name(int(first))!r} for {first[:40]!r})",
+            f"({part_name(part_number(first) or 0)!r} for {first[:40]!r})",
         )
     unknown = [name for name in odd if name not in padded]
     if unknown:
@@ -137,6 +138,13 @@ def _check_names(names: list[str], scheme: str, line: int, complain: Complain) -
             line,
             f"unknown part {listing(unknown)}; {scheme} points are 00 to {part_name(size - 1)}",
         )
+
+
+def part_number(name: str) -> int | None:
+    """The number that a part's name is, with or without leading zeros, or None."""
+    digits = name.lstrip("0")
+    # Python makes no number of thousands of digits.
+    return int(digits or "0") if _DIGITS.fullmatch(name) and len(digits) < 10 else None
 
 
 def listing(names: Sequence[str], most: int = 5) -> str:

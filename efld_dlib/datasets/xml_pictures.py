@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,8 @@ def picture_state(path: Path) -> PictureState:
     if problem := too_large(data):
         return PictureState(kind="picture-damaged", problem=problem)
     try:
-        height, width = load_dlib().load_grayscale_image(str(path)).shape
+        # As bytes, since a name that is not UTF-8 cannot be passed as text.
+        height, width = load_dlib().load_grayscale_image(os.fsencode(path)).shape
     except RuntimeError as error:
         if not data.startswith(_READABLE):
             return PictureState(kind="picture-format", problem="is no picture that dlib knows")
@@ -98,7 +100,7 @@ def exif_orientation(data: bytes) -> int:
         for entry in range(first + 2, first + 2 + 12 * count, 12):
             tag, value = struct.unpack_from(order + "H6xH", tiff, entry)
             if tag == _ORIENTATION:
-                return int(value)
+                return int(value) if value in range(1, 9) else 0
     except struct.error:
         return 0
     return 0

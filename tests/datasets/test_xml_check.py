@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
+import sys
 
 import cv2
 import numpy as np
@@ -14,6 +16,7 @@ from efld_dlib.backend import load_dlib
 from efld_dlib.datasets.xml_check import check_imglab
 from efld_dlib.datasets.xml_faces import geometry_problems, index_ranges, swapped_groups
 from efld_dlib.datasets.xml_findings import KINDS, by_kind, differing_parts
+from efld_dlib.datasets.xml_pictures import exif_orientation
 from efld_dlib.errors import OptionError
 from efld_dlib.pose import mean_face_3d, rotation_matrix
 from efld_dlib.scheme import mirror_points, part_name
@@ -321,3 +324,31 @@ def test_geometry_of_few_landmarks_is_judged_by_what_there_is():
 
 def test_index_ranges():
     assert index_ranges([0, 1, 2, 5, 7, 8]) == "00-02, 05, 07-08"
+
+
+def test_a_part_named_by_thousands_of_digits(write):
+    long = "9" * 5000
+    text = GOOD.replace("name='67'", f"name='{long}'")
+    kinds = check_imglab(write(text), jobs=1).kinds
+    assert set(kinds) == {"part-name", "part-absent"}
+    (finding,) = [f for f in check_imglab(write(text), jobs=1).findings if f.kind == "part-name"]
+    assert "unknown part '9999" in str(finding.error)
+    padded = check_imglab(write(GOOD.replace("name='05'", f"name='{'0' * 5000}5'")), jobs=1)
+    assert set(padded.kinds) == {"part-name"}
+    assert "('05' for '0000" in str(padded.findings[0].error)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are UTF-8 there")
+def test_a_picture_whose_name_is_not_utf_8(write, tmp_path):
+    source = write(
+        GOOD.replace("UTF-8", "ISO-8859-1").replace("a.png", "\xe9.png").encode("latin-1")
+    )
+    os.rename(tmp_path / "a.png", os.fsencode(tmp_path) + b"/\xe9.png")
+    assert not check_imglab(source, jobs=1).findings
+
+
+@pytest.mark.parametrize(("stated", "found"), [(1, 1), (8, 8), (9, 0), (65535, 0)])
+def test_orientations_that_exif_does_not_know_turn_nothing(stated, found):
+    entry = struct.pack("<HHIHH", 0x0112, 3, 1, stated, 0)
+    data = b"\xff\xd8\xff\xe1  Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + entry
+    assert exif_orientation(data) == found
