@@ -22,6 +22,7 @@ from ..annotation import Box, FaceAnnotation, FloatArray, ImageRecord
 from ..errors import DataError, Problems
 from ..files import atomic_path, require_regular, write_text
 from ..scheme import SCHEMES, part_name
+from .xml_stream import require_scheme
 
 STYLESHEET_NAME = "image_metadata_stylesheet.xsl"
 
@@ -51,6 +52,8 @@ figcaption { font: 12px sans-serif; }
 # Control characters, halves of surrogate pairs and non-characters, which XML cannot hold; line
 # breaks and tabs, which it can, do not survive in an attribute.
 NOT_IN_XML = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+_NOT_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 # What dlib takes for a coordinate. The length keeps it within a C long everywhere.
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,9}")
@@ -89,11 +92,7 @@ def write_imglab(
     with atomic_path(target) as temporary:
         folder = target.parent.resolve()
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write("<?xml version='1.0' encoding='UTF-8'?>\n")
-            file.write(f"<?xml-stylesheet type='text/xsl' href='{STYLESHEET_NAME}'?>\n")
-            file.write("<dataset>\n")
-            file.write(f"<name>{escape(name)}</name>\n<comment>{escape(comment)}</comment>\n")
-            file.write("<images>\n")
+            file.write(head(name, comment))
             for record in records:
                 file.write(f"  <image file={_path_attribute(record.path, folder)}>\n")
                 for face in record.faces:
@@ -103,6 +102,16 @@ def write_imglab(
             file.write("</images>\n</dataset>\n")
     write_text(target.parent / STYLESHEET_NAME, STYLESHEET)
     return boxes
+
+
+def head(name: str, comment: str) -> str:
+    """A document down to its first picture; what XML cannot hold becomes a question mark."""
+    title, remark = (escape(_NOT_IN_TEXT.sub("?", text)) for text in (name, comment))
+    return (
+        "<?xml version='1.0' encoding='UTF-8'?>\n"
+        f"<?xml-stylesheet type='text/xsl' href='{STYLESHEET_NAME}'?>\n"
+        f"<dataset>\n<name>{title}</name>\n<comment>{remark}</comment>\n<images>\n"
+    )
 
 
 def _path_attribute(path: Path, folder: Path) -> str:
@@ -155,8 +164,11 @@ def read_imglab(
     ------
     DataError
         The file is missing, is not such XML, or has a wrong entry; names the line.
+    OptionError
+        There is no such scheme.
     """
     source = Path(source)
+    require_scheme(scheme)
     problems = problems if problems is not None else Problems(strict=True)
     try:
         require_regular(source)
@@ -220,7 +232,10 @@ def _record(element: etree._Element, source: Path, scheme: str) -> ImageRecord:
     for box in element.iterchildren("box"):
         if box.get("ignore") in ("1", "true"):
             continue
-        key = etree.tostring(box, method="c14n", with_tail=False)
+        try:
+            key = etree.tostring(box, method="c14n", with_tail=False)
+        except etree.C14NError as error:
+            raise DataError(source, f"<box> has no usual form ({error})", _line(box)) from error
         if key in seen:
             face = faces[seen[key]]
             faces[seen[key]] = FaceAnnotation(
@@ -236,8 +251,8 @@ def _restore_name(element: etree._Element) -> None:
     """Dlib declares ISO-8859-1 whatever it writes, and takes a name's bytes as they stand."""
     try:
         element.set("file", element.get("file", "").encode("latin-1").decode("utf-8"))
-    except UnicodeError:
-        return  # the name is Latin-1 indeed
+    except ValueError:
+        return  # the name is Latin-1 indeed, or lxml takes no such signs
 
 
 def _face(element: etree._Element, source: Path, scheme: str) -> FaceAnnotation:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..annotation import ImageRecord
 from ..errors import DataError, Problems
-from ..files import is_file, require_regular
+from ..files import is_file
 from .imglab import read_imglab
 from .reading import FolderCount
-
-_SCHEME = re.compile(rb"<comment>[^<]*\bscheme (\d+)")
+from .xml_stream import named_scheme
 
 
 def scheme_comment(scheme: str) -> str:
@@ -51,7 +49,7 @@ def read_imglab_checked(
     """
     source = Path(source)
     problems = problems if problems is not None else Problems(strict=True)
-    stated = stated_scheme(source)
+    stated = named_scheme(source)
     if stated not in (None, scheme):
         raise DataError(source, f"has landmarks of scheme {stated}, not {scheme}")
     found = 0
@@ -63,14 +61,3 @@ def read_imglab_checked(
             yield record
     if counts is not None:
         counts.append(FolderCount(source.name, found, None))
-
-
-def stated_scheme(source: Path) -> str | None:
-    """The scheme that an XML's comment names, or None."""
-    try:
-        require_regular(source)
-        with source.open("rb") as file:
-            match = _SCHEME.search(file.read(4096))
-    except OSError:
-        return None  # the reader says what is wrong
-    return match.group(1).decode() if match else None

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from ..annotation import Box
 from ..backend import load_dlib
-from ..errors import DataError, OptionError
+from ..errors import DataError
 from ..parallel import parallel_map, progress, resolve_jobs
 from ..scheme import SCHEMES
 from .xml_faces import FaceEntry, check_face, index_ranges, part_number
 from .xml_findings import CheckReport, Finding
 from .xml_pictures import picture_state
-from .xml_stream import Element, XmlStream, stated_scheme
+from .xml_stream import Element, XmlStream, require_scheme, stated_scheme
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ def check_imglab(
         There is no such scheme.
     """
     scheme = scheme or stated_scheme(source)
-    if scheme not in SCHEMES:
-        raise OptionError(f"there is no scheme '{scheme}'; choose {', '.join(SCHEMES)}")
+    require_scheme(scheme)
     run = _Check(Path(source), scheme)
     run.read(show_progress)
     if run.report.fatal is None:

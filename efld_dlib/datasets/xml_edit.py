@@ -20,7 +20,7 @@ import numpy as np
 
 from ..errors import DataError, OptionError
 from ..files import atomic_path, write_text
-from .imglab import NOT_IN_XML, STYLESHEET, STYLESHEET_NAME
+from .imglab import NOT_IN_XML, STYLESHEET, STYLESHEET_NAME, head
 from .split import choose_photographs, photograph_of
 from .xml_stream import Element, XmlStream, stated_scheme
 
@@ -63,10 +63,7 @@ class _Writer:
         self._folder = target.parent.resolve()
         self._target = target
         self.pictures = self.boxes = 0
-        file.write("<?xml version='1.0' encoding='UTF-8'?>\n")
-        file.write(f"<?xml-stylesheet type='text/xsl' href='{STYLESHEET_NAME}'?>\n")
-        file.write(f"<dataset>\n<name>{escape(name)}</name>\n")
-        file.write(f"<comment>{escape(comment)}</comment>\n<images>\n")
+        file.write(head(name, comment))
 
     def image(self, path: Path, attributes: dict[str, str], boxes: Sequence[str]) -> None:
         others = {key: value for key, value in attributes.items() if key != "file"}
@@ -175,8 +172,8 @@ def merge_imglab(sources: Iterable[str | Path], target: str | Path) -> MergeRepo
                     known.append(box)
         names.append(stream.name or source.name)
         comments += [stream.comment] if stream.comment else []
-    head = ", ".join(dict.fromkeys(names)), "; ".join(dict.fromkeys(comments))
-    with _writing(target, *head) as writer:
+    name, comment = ", ".join(dict.fromkeys(names)), "; ".join(dict.fromkeys(comments))
+    with _writing(target, name, comment) as writer:
         for path, (attributes, kept) in pictures.items():
             writer.image(path, attributes, kept)
         written = writer.close()

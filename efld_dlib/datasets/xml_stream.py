@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
-from ..errors import DataError
+from ..errors import DataError, OptionError
 from ..files import require_regular
+from ..scheme import SCHEMES
 
 Report = Callable[[str, int, str], None]
 """Takes what is odd in a file: a kind of `xml_check.KINDS`, the line, and what is wrong."""
@@ -214,11 +215,25 @@ class XmlStream:
 
 
 def stated_scheme(source: str | Path) -> str:
-    """The scheme that the file's comment names, as `efld-dlib xml` writes it; else "68"."""
+    """The scheme that the file's comment names, as `efld-dlib xml` writes it; else "68".
+
+    It may be none of `efld_dlib.scheme.SCHEMES`.
+    """
+    return named_scheme(source) or "68"
+
+
+def named_scheme(source: str | Path) -> str | None:
+    """As `stated_scheme`, or None where the comment names no scheme."""
     stream = XmlStream(source, lambda kind, line, problem: None)
     try:
         next(stream.images(), None)
     except DataError:
-        return "68"  # whoever reads the file to its end will say what is wrong with it
+        return None  # whoever reads the file to its end will say what is wrong with it
     match = _SCHEME.search(stream.comment)
-    return match[1] if match else "68"
+    return match[1] if match else None
+
+
+def require_scheme(scheme: str) -> None:
+    """Refuse a scheme that there is not, with an `OptionError` that names those there are."""
+    if scheme not in SCHEMES:
+        raise OptionError(f"there is no scheme '{scheme}'; choose {', '.join(SCHEMES)}")

@@ -15,7 +15,7 @@ from lxml import etree
 
 from efld_dlib.annotation import Box, FaceAnnotation, ImageRecord
 from efld_dlib.datasets.imglab import STYLESHEET_NAME, read_imglab, write_imglab
-from efld_dlib.errors import DataError, Problems
+from efld_dlib.errors import DataError, OptionError, Problems
 
 # A grid of 68 points inside of BOX.
 GRID = np.array([[6 + 2 * (i % 10), 7 + 3 * (i // 10)] for i in range(68)], dtype=float)
@@ -471,3 +471,34 @@ def test_memory_stays_flat_for_20000_faces(tmp_path):
     # In kilobytes; the records would take 37 MB, the parsed XML 93 MB.
     assert for_writing < 5_000
     assert for_reading < 5_000
+
+
+def raw_document(attributes="", head="", file="a.png"):
+    box = f"<box top='1' left='2' width='30' height='40'{attributes}>"
+    text = f"{head}<dataset><images><image file='{file}'>{box}</box></image></images></dataset>"
+    return text.encode("latin-1")
+
+
+def test_a_box_that_has_no_canonical_form(tmp_path):
+    (tmp_path / "a.xml").write_bytes(raw_document(" xmlns:a='relative'"))
+    with pytest.raises(DataError, match=r"line 1: <box> has no usual form"):
+        list(read_imglab(tmp_path / "a.xml"))
+
+
+def test_a_latin_name_that_is_no_name_in_utf_8(tmp_path):
+    head = "<?xml version='1.0' encoding='ISO-8859-1'?>"
+    name = "\xef\xbf\xbe.png"
+    (tmp_path / "a.xml").write_bytes(raw_document(head=head, file=name))
+    assert [record.path.name for record in read_imglab(tmp_path / "a.xml")] == [name]
+
+
+def test_an_unknown_scheme_is_refused(tmp_path):
+    (tmp_path / "a.xml").write_bytes(raw_document())
+    with pytest.raises(OptionError, match="there is no scheme '99'; choose 68"):
+        list(read_imglab(tmp_path / "a.xml", "99"))
+
+
+def test_head_lines_with_what_xml_cannot_hold(tmp_path):
+    write_imglab(tmp_path / "a.xml", [], name="a\x01\udcff<", comment="two\nlines")
+    root = etree.parse(tmp_path / "a.xml").getroot()
+    assert (root.findtext("name"), root.findtext("comment")) == ("a??<", "two\nlines")

@@ -153,3 +153,10 @@ def test_choice_does_not_hang_on_the_order():
     chosen = choose_photographs(names, 0.1, np.random.default_rng(3))
     assert len(chosen) == 5
     assert chosen == choose_photographs([*reversed(names), "7"], 0.1, np.random.default_rng(3))
+
+
+def test_a_file_named_by_what_xml_cannot_hold(tmp_path):
+    source = write(tmp_path / "a\x01.xml", [("x.jpg", BOX.format(1))], head="")
+    merge_imglab([source], tmp_path / "b.xml")
+    assert "<name>a?.xml</name>" in (tmp_path / "b.xml").read_text()
+    assert len(list(read_imglab(tmp_path / "b.xml"))) == 1
