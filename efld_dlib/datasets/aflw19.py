@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..annotation import BoolArray, FaceAnnotation, FloatArray, ImageRecord
 from ..errors import DataError, OptionError, Problems
 from .mat import MatFile
-from .pictures import Pictures, aflw_photograph, aflw_pictures, files_below, require_folder
+from .pictures import Pictures, aflw_photograph, aflw_pictures, file_below, require_folder
 from .reading import FolderCount, box_of_corners, merged, read_each
 
 FILE = "AFLWinfo_release.mat"
@@ -68,10 +68,7 @@ def read_aflw19(
     root = require_folder(root)
     if subset not in OFFICIAL:
         raise OptionError(f"'{subset}' is no subset of AFLW-19 ({', '.join(OFFICIAL)})")
-    path = next((path for path in files_below(root, FILE.lower()) if path.name == FILE), None)
-    if path is None:
-        raise DataError(root, f"has no {FILE}")
-    table = _Table.read(path)
+    table = _Table.read(file_below(root, FILE))
     read_one = partial(_read_face, table=table, pictures=aflw_pictures(root, pictures))
     faces = (int(index) for index in table.members(subset))
     yield from merged(

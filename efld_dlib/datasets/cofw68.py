@@ -24,7 +24,7 @@ from ..annotation import Box, FaceAnnotation, ImageRecord
 from ..errors import DataError, Problems
 from ..images import IMAGE_SUFFIXES
 from .mat import MatFile
-from .pictures import files_below, require_folder
+from .pictures import file_below, files_below, require_folder
 from .reading import FolderCount, read_each, usable_box
 
 OFFICIAL = 507
@@ -91,10 +91,7 @@ def _numbered_pictures(folder: Path) -> dict[int, Path]:
 
 
 def _read_boxes(root: Path) -> list[Box | None]:
-    path = next((path for path in files_below(root, BOXES) if path.name == BOXES), None)
-    if path is None:
-        raise DataError(root, f"has no {BOXES}")
-    rows = MatFile(path).numbers("bboxes", (None, 4))
+    rows = MatFile(file_below(root, BOXES)).numbers("bboxes", (None, 4))
     return [usable_box(left - 1, top - 1, width, height) for left, top, width, height in rows]
 
 

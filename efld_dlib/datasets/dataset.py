@@ -70,6 +70,7 @@ class DataSet:
 
     @property
     def default_scheme(self) -> str:
+        """The scheme that is read when none is named."""
         return self.schemes[0]
 
     def records(
@@ -91,7 +92,11 @@ class DataSet:
         problems, counts
             As in `reading.read_each`.
         **options
-            Values of `options`.
+            Values of `options`; of others, the reader raises a `TypeError`.
+
+        Returns
+        -------
+        iterator of ImageRecord
 
         Raises
         ------

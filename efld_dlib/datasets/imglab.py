@@ -53,6 +53,7 @@ figcaption { font: 12px sans-serif; }
 # breaks and tabs, which it can, do not survive in an attribute.
 NOT_IN_XML = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
+# Text may break its lines.
 _NOT_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 # What dlib takes for a coordinate. The length keeps it within a C long everywhere.

@@ -12,10 +12,13 @@ from math import prod
 from typing import Literal
 
 _HEADER = 128
+# Types of elements, by their numbers in the format's description.
 _MATRIX, _COMPRESSED = 14, 15
 _NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 9, 12, 13))
 _TEXT = _NUMBERS | {16, 17, 18}
+# Levels of cells and structs in each other; the data sets read here have two or three.
 _MAX_DEPTH = 20
+# Bytes that one element may unpack to; AFLW-19's largest variable has 7 million.
 _LARGEST = 512 << 20
 
 # Of an array: its flags (with the class in the lowest byte), dimensions and name.

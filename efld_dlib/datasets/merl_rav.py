@@ -88,6 +88,14 @@ def decode_visibility(rows: FloatArray) -> tuple[FloatArray, BoolArray]:
         NaN where the face itself hides a landmark.
     occluded : array of bool, shape (n,)
         Hidden by the face or by something else.
+
+    Examples
+    --------
+    Seen, hidden by something, and hidden by the face itself:
+
+    >>> points, occluded = decode_visibility(np.array([[10.0, 21], [-30, -41], [-1, -1]]))
+    >>> points.tolist(), occluded.tolist()
+    ([[9.0, 20.0], [29.0, 40.0], [nan, nan]], [False, True, True])
     """
     away = (rows == -1.0).all(axis=1)
     # For one minus sign: by how much the landmark would lie outside if it is seen, and if hidden.

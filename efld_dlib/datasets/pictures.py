@@ -45,8 +45,23 @@ def _glob_escape(name: str) -> str:
 
 
 def files_below(folder: Path, suffix: str) -> list[Path]:
-    """Files below `folder` whose names end in `suffix`, in any case, sorted."""
+    """Files below `folder` whose names end in `suffix`, in any case of letters, sorted."""
+    suffix = suffix.lower()
     return sorted(path for path in folder.rglob("*") if path.name.lower().endswith(suffix))
+
+
+def file_below(folder: Path, name: str) -> Path:
+    """The first file called `name` in `folder` or further down.
+
+    Raises
+    ------
+    DataError
+        There is none.
+    """
+    found = next((path for path in files_below(folder, name) if path.name == name), None)
+    if found is None:
+        raise DataError(folder, f"has no {name}, neither itself nor further down")
+    return found
 
 
 def require_folder(folder: str | Path) -> Path:

@@ -33,7 +33,8 @@ def read_pts(path: str | Path, n_points: int = 68) -> FloatArray:
     Raises
     ------
     DataError
-        The file is missing, is not text, or holds another number of points; names the line.
+        The file is missing, is not text, holds another number of points, or one that is not two
+        finite numbers; names the line.
     """
     return read_rows(path, n_points) - 1.0
 
@@ -74,6 +75,19 @@ def _lines(path: str | Path) -> list[str]:
 
 
 def write_pts(path: str | Path, points: FloatArray) -> None:
-    """Write landmarks, shape (n, 2) in pixels counted from 0, as `.pts` counted from 1."""
+    """Write landmarks as `.pts`, which counts from 1.
+
+    Parameters
+    ----------
+    path : path
+        The new file.
+    points : array, shape (n, 2)
+        In pixels counted from 0, all of them given: the format has nothing for one that is not.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
     rows = "".join(f"{x:.6f} {y:.6f}\n" for x, y in points + 1.0)
     write_text(path, f"version: 1\nn_points: {len(points)}\n{{\n{rows}}}\n")

@@ -23,6 +23,11 @@ class FolderCount:
     """What was found in one folder or list: faces read, and the official number if there is one.
 
     `note` says what else a user should know of them.
+
+    Examples
+    --------
+    >>> print(FolderCount("ibug", found=134, official=135, note="1 box"))
+    ibug: 134 faces of the official 135; 1 box
     """
 
     folder: str

@@ -39,6 +39,13 @@ def photograph_of(file: str) -> str:
     -------
     str
         Crops are told from each other by name alone, all other pictures also by their folder.
+
+    Examples
+    --------
+    >>> photograph_of("crops/000012-134212_1-mirror.jpg")
+    '134212'
+    >>> photograph_of("afw/134212_2.jpg")
+    'afw/134212'
     """
     path = PurePosixPath(file)
     crop = _CROP.fullmatch(path.stem)

@@ -18,7 +18,7 @@ from ..annotation import FaceAnnotation, ImageRecord
 from ..errors import DataError, OptionError, Problems
 from ..files import require_regular
 from ..scheme_maps import convert_face
-from .pictures import Pictures, files_below, require_folder
+from .pictures import Pictures, file_below, require_folder
 from .reading import FolderCount, box_of_corners, merged, read_each
 
 OFFICIAL = {"train": 7500, "test": 2500}
@@ -67,7 +67,7 @@ def read_wflw(
     root = require_folder(root)
     if subset not in OFFICIAL:
         raise OptionError(f"'{subset}' is no subset of WFLW ({', '.join(OFFICIAL)})")
-    path = _list(root, f"list_98pt_rect_attr_{subset}.txt")
+    path = file_below(root, f"list_98pt_rect_attr_{subset}.txt")
     images = (
         Pictures(root / "WFLW_images", root)
         if pictures is None
@@ -77,13 +77,6 @@ def read_wflw(
     yield from merged(
         read_each(_lines(path), read_one, problems, counts, f"WFLW {subset}", OFFICIAL[subset])
     )
-
-
-def _list(root: Path, name: str) -> Path:
-    found = [path for path in files_below(root, name) if path.name == name]
-    if not found:
-        raise DataError(root, f"has no {name}, neither itself nor further down")
-    return found[0]
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -105,7 +98,9 @@ def _read_face(
     words = text.strip().split(maxsplit=_NUMBERS + len(ATTRIBUTES))
     if len(words) != _NUMBERS + len(ATTRIBUTES) + 1:
         raise DataError(
-            path, f"expected {_NUMBERS + 6} numbers and a name, found {len(words)} words", line
+            path,
+            f"expected {_NUMBERS + len(ATTRIBUTES)} numbers and a name, found {len(words)} words",
+            line,
         )
     try:
         numbers = np.array([float(word) for word in words[:_NUMBERS]])

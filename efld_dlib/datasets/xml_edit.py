@@ -134,6 +134,7 @@ def merge_imglab(sources: Iterable[str | Path], target: str | Path) -> MergeRepo
     Parameters
     ----------
     sources : iterable of path
+        All are read before `target` is written.
     target : path
         May be one of the sources.
 

@@ -14,7 +14,7 @@ from ..scheme import SCHEMES, part_name
 from .xml_stream import Element
 
 Complain = Callable[[str, int, str], None]
-"""Takes a kind of `xml_check.KINDS`, a line, and what is wrong with the face."""
+"""Takes a kind of `xml_findings.KINDS`, a line, and what is wrong with the face."""
 
 PART_FAR = 1.0
 """How far outside its box a landmark may lie, in sides of the box. (dlib warns from 100.)"""
@@ -154,7 +154,13 @@ def listing(names: Sequence[str], most: int = 5) -> str:
 
 
 def index_ranges(indices: Sequence[int]) -> str:
-    """Sorted part numbers in short: ``00-16, 30``."""
+    """Sorted part numbers in short.
+
+    Examples
+    --------
+    >>> index_ranges([0, 1, 2, 30])
+    '00-02, 30'
+    """
     runs = [list(run) for _, run in groupby(enumerate(indices), lambda pair: pair[1] - pair[0])]
     ends = [(run[0][1], run[-1][1]) for run in runs]
     return ", ".join(part_name(a) if a == b else f"{part_name(a)}-{part_name(b)}" for a, b in ends)
@@ -181,6 +187,7 @@ def geometry_problems(points: FloatArray, box: Box, scheme: str = "68") -> list[
     Returns
     -------
     list of (kind, problem)
+        The kinds are those of `xml_findings.KINDS`.
     """
     given = points[annotated(points)]
     side = max(box.width, box.height)
@@ -226,6 +233,17 @@ def swapped_groups(points: FloatArray, scheme: str = "68") -> list[str]:
 
     In a picture, eyes, brows and mouth of an upright face run from its left to its right, and so
     they do, turned along, in a face lying on its side or its head.
+
+    Parameters
+    ----------
+    points : array, shape (n, 2)
+        Pixels of the picture; NaN = not annotated.
+    scheme : str
+
+    Returns
+    -------
+    list of str
+        Of "eyes", "brows" and "mouth".
     """
     groups = SCHEMES[scheme].groups
     middle = {name: _middle(points, group) for name, group in groups.items()}

@@ -47,6 +47,7 @@ class Finding:
 
     @property
     def line(self) -> int:
+        """Line in the file, counted from 1; 0 where it is not known."""
         return self.error.line or 0
 
 

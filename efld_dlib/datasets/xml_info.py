@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..annotation import Box, FloatArray, ImageRecord
+from ..annotation import Box, FloatArray, ImageRecord, annotated
 from ..parallel import parallel_map, progress, resolve_jobs
 from ..pose import estimate_poses
 from ..scheme import SCHEMES
 from .xml_faces import index_ranges
 from .xml_pictures import PictureState, picture_state
 
-# Upper bounds of the bins in degrees; one more bin at each end takes the rest.
+# Edges of the bins in degrees; one more bin at each end takes the rest.
 POSE_BINS = {
     "yaw": tuple(range(-90, 91, 15)),
     "pitch": tuple(range(-60, 61, 10)),
@@ -37,7 +37,14 @@ class Statistics:
 
     @classmethod
     def of(cls, values: FloatArray) -> Statistics:
-        """Statistics of the finite ones of `values`."""
+        """Statistics of the finite ones of `values`, shape (n,).
+
+        Examples
+        --------
+        >>> sample = Statistics.of(np.array([1.0, 2.0, 6.0, np.nan]))
+        >>> sample.minimum, sample.median, sample.maximum, sample.mean
+        (1.0, 2.0, 6.0, 3.0)
+        """
         values = values[np.isfinite(values)]
         if not len(values):
             return cls(*[float("nan")] * 5)
@@ -47,7 +54,13 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Bin:
-    """A bin of a histogram; `low` or `high` is None at an open end."""
+    """A bin of a histogram, from `low` to below `high`; one is None at an open end.
+
+    Examples
+    --------
+    >>> Bin(-15, 0, count=8).label, Bin(90, None, count=1).label
+    ('-15 to 0', '90 and more')
+    """
 
     low: int | None
     high: int | None
@@ -55,6 +68,7 @@ class Bin:
 
     @property
     def label(self) -> str:
+        """The bin in words."""
         if self.low is None:
             return f"below {self.high}"
         return f"{self.low} and more" if self.high is None else f"{self.low} to {self.high}"
@@ -70,6 +84,8 @@ class XmlInfo:
         Entries, and those of them without a face.
     faces, boxes : int
         Different faces, and boxes with their copies.
+    scheme : str
+        Which landmarks the faces have.
     full_faces : int
         Faces that have all landmarks.
     lacking : dict of str to int
@@ -111,14 +127,31 @@ def describe(
     jobs: int | None = None,
     show_progress: bool = False,
 ) -> XmlInfo:
-    """Count and measure what records hold; `pictures` opens each to see whether boxes lie in it."""
+    """Count and measure what records hold.
+
+    Parameters
+    ----------
+    records : iterable of ImageRecord
+    scheme : str
+        That of their landmarks.
+    pictures : bool
+        Open each picture to see whether its boxes lie in it.
+    jobs : int, optional
+        Processes to read pictures with; by default one a core.
+    show_progress : bool
+        Progress bar on stderr.
+
+    Returns
+    -------
+    XmlInfo
+    """
     kept = list(progress(records, None, "entries", show_progress))
     faces = [face for record in kept for face in record.faces]
     info = XmlInfo(len(kept), sum(not record.faces for record in kept), len(faces), scheme=scheme)
     info.boxes = sum(face.copies for face in faces)
     size = SCHEMES[scheme].size
     points = np.array([face.points for face in faces]).reshape(-1, size, 2)
-    given = np.isfinite(points).all(axis=2)
+    given = annotated(points)
     info.full_faces = int(given.all(axis=1).sum())
     absent = (~given).sum(axis=0)
     info.lacking = {index_ranges([int(i)]): int(absent[i]) for i in np.flatnonzero(absent)}

@@ -37,7 +37,7 @@ class PictureState:
     width, height : int
         Pixels as dlib reads it; 0 where it cannot.
     kind, problem : str
-        A kind of `xml_check.KINDS` and what is wrong; empty where nothing is.
+        A kind of `xml_findings.KINDS` and what is wrong; empty where nothing is.
     """
 
     width: int = 0
