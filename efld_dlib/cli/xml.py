@@ -124,7 +124,7 @@ def _convert(
 
     title = f"{dataset.title} {options.get('subset', '')}".strip()
     comment = scheme_comment(scheme or dataset.default_scheme)
-    boxes = write_imglab(output, chain([first], records), title, comment)
+    boxes = write_imglab(output, chain([first], records), title, comment, problems)
     for count in counts:
         click.echo(str(count), err=True)
     click.echo(f"{output}: {boxes} faces", err=True)

@@ -64,7 +64,11 @@ _LAST_LINE = 65535
 
 
 def write_imglab(
-    target: str | Path, records: Iterable[ImageRecord], name: str = "efld_dlib", comment: str = ""
+    target: str | Path,
+    records: Iterable[ImageRecord],
+    name: str = "efld_dlib",
+    comment: str = "",
+    problems: Problems | None = None,
 ) -> int:
     """Write annotated pictures as dlib XML, with the stylesheet beside it.
 
@@ -77,6 +81,8 @@ def write_imglab(
         A face without a box gets the tight box of its landmarks. Coordinates are rounded.
     name, comment : str
         Head lines of the document.
+    problems : Problems, optional
+        Takes the pictures that cannot be written; without it the first one raises.
 
     Returns
     -------
@@ -86,20 +92,22 @@ def write_imglab(
     Raises
     ------
     DataError
-        A face has neither box nor landmarks, or a path has characters that XML cannot hold.
+        A face has neither box nor landmarks, or a path has characters that XML cannot hold, in a
+        run without `problems`.
     """
     target = Path(target)
+    problems = problems if problems is not None else Problems(strict=True)
     boxes = 0
     with atomic_path(target) as temporary:
         folder = target.parent.resolve()
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             file.write(head(name, comment))
             for record in records:
-                file.write(f"  <image file={_path_attribute(record.path, folder)}>\n")
-                for face in record.faces:
-                    file.write(_face_element(face, record.path) * face.copies)
-                    boxes += face.copies
-                file.write("  </image>\n")
+                with problems.skipping():
+                    picture = _path_attribute(record.path, folder)
+                    faces = [_face_element(f, record.path) * f.copies for f in record.faces]
+                    file.write(f"  <image file={picture}>\n{''.join(faces)}  </image>\n")
+                    boxes += sum(face.copies for face in record.faces)
             file.write("</images>\n</dataset>\n")
     write_text(target.parent / STYLESHEET_NAME, STYLESHEET)
     return boxes

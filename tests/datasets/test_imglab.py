@@ -502,3 +502,18 @@ def test_head_lines_with_what_xml_cannot_hold(tmp_path):
     write_imglab(tmp_path / "a.xml", [], name="a\x01\udcff<", comment="two\nlines")
     root = etree.parse(tmp_path / "a.xml").getroot()
     assert (root.findtext("name"), root.findtext("comment")) == ("a??<", "two\nlines")
+
+
+def test_a_picture_that_cannot_be_written_is_left_out(tmp_path):
+    face = FaceAnnotation(GRID, BOX, copies=2)
+    good = ImageRecord(tmp_path / "good.png", (face,))
+    nothing = FaceAnnotation(np.full((68, 2), np.nan))
+    wrong = [
+        ImageRecord(tmp_path / "bell\x07.png", (face,)),
+        ImageRecord(tmp_path / "half.png", (face, nothing)),
+    ]
+    problems = Problems()
+    assert write_imglab(tmp_path / "a.xml", [*wrong, good], problems=problems) == 2
+    assert len(problems) == 2
+    (record,) = read_imglab(tmp_path / "a.xml")
+    assert record.path == good.path
