@@ -56,6 +56,7 @@ def check_imglab(
     Returns
     -------
     CheckReport
+        Its `fatal` says why a file could not be read to its end; that is not raised.
 
     Raises
     ------
@@ -104,7 +105,7 @@ class _Check:
         shown = name or "a picture without a name"
         for key in ("width", "height"):
             value = image.attributes.get(key, "0")
-            if not value.isdigit():
+            if not (value.isascii() and value.isdigit()):
                 problem = f"{key} of {shown} is {value[:40]!r}, not a whole number"
                 self._complain("attribute", image.line, problem)
         boxes = list(image.each("box"))

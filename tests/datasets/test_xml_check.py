@@ -352,3 +352,8 @@ def test_orientations_that_exif_does_not_know_turn_nothing(stated, found):
     entry = struct.pack("<HHIHH", 0x0112, 3, 1, stated, 0)
     data = b"\xff\xd8\xff\xe1  Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + entry
     assert exif_orientation(data) == found
+
+
+def test_a_superscript_is_no_size_of_a_picture(write):
+    text = GOOD.replace("<image file", "<image width='240' height='\u00b2' file")
+    assert check_imglab(write(text), jobs=1).kinds == {"attribute": 1}
