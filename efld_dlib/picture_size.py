@@ -14,7 +14,8 @@ MAX_PIXELS = 1 << 27
 
 Size = tuple[int, int]
 
-_NETPBM = re.compile(rb"P[1-6]((?:\s+|#[^\n]*\n)+)(\d{1,9})(?:\s+|#[^\n]*\n)+(\d{1,9})")
+# One space at a time: a repeated run of them takes ages where no number follows.
+_NETPBM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})")
 # Start-of-frame segments of a JPEG; the gaps are tables.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE = frozenset((0x01, *range(0xD0, 0xD9)))
@@ -92,6 +93,8 @@ def _frames(data: bytes) -> Iterator[Size]:
 
 
 def _webp(data: bytes) -> Size | None:
+    if data[8:12] != b"WEBP":  # sound and video begin with RIFF too
+        return None
     kind = data[12:16]
     if kind == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
@@ -118,7 +121,7 @@ def _tiff(data: bytes) -> Size | None:
 
 def _netpbm(data: bytes) -> Size | None:
     match = _NETPBM.match(data)
-    return (int(match[2]), int(match[3])) if match else None
+    return (int(match[1]), int(match[2])) if match else None
 
 
 _FORMATS: tuple[tuple[bytes, Callable[[bytes], Size | None]], ...] = (

@@ -84,3 +84,14 @@ def test_a_bomb_is_refused_by_all_that_read_pictures(tmp_path):
 def test_the_limit_itself_is_allowed():
     assert too_large(huge_png(MAX_PIXELS // 8192, 8192)) is None
     assert too_large(huge_png(MAX_PIXELS // 8192 + 1, 8192)) is not None
+
+
+def test_spaces_without_end_are_read_at_once():
+    # Each more doubled the time; a second would do for all of them together.
+    assert stated_size(b"P5" + b" " * 5000 + b"x") is None
+    assert stated_size(b"P5 7" + b"\n" * 5000 + b"x") is None
+    assert stated_size(b"P6 # a comment, 9 9\n\n  #\n 7\t8 255\n") == (7, 8)
+
+
+def test_a_sound_file_states_no_size():
+    assert stated_size(b"RIFF\x24\x00\x00\x00WAVEfmt " + b"\xff" * 20) is None
