@@ -8,6 +8,7 @@ from typing import cast
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .annotation import Box, FloatArray, Pose, annotated
 from .errors import DataError
@@ -21,6 +22,8 @@ BOX_COLOUR: Colour = (255, 190, 40)
 
 # Sub-pixel drawing: OpenCV takes coordinates in units of 1/2**SHIFT pixel.
 _SHIFT = 4
+# Further from the picture than this, in pixels, OpenCV's coordinates overflow.
+_FAR = 1e8
 
 
 def draw_face(
@@ -40,6 +43,7 @@ def draw_face(
     points : array, shape (n, 2)
         Landmarks in pixels; NaN ones are left out.
     box : Box, optional
+        Left out where it is not finite.
     pose : Pose, optional
         Written above the box, in degrees.
     colour : tuple of int
@@ -47,10 +51,17 @@ def draw_face(
     name : str
         Written before the pose.
     """
-    given = points[annotated(points)]
+    given = _near(points[annotated(points)])
     extent = float(np.ptp(given, axis=0).max()) if len(given) else 0.0
+    if box is not None and not np.isfinite(box).all():
+        box = None
     if box is not None:
+        left, top, right, bottom = _near((box.left, box.top, box.right, box.bottom)).tolist()
+        box = Box(left, top, right - left + 1, bottom - top + 1)
         extent = box.width
+    # Lines and letters of a face that is larger than the picture would cover it.
+    extent = min(extent, max(image.shape[:2]))
+    if box is not None:
         corner = (round(box.left), round(box.top))
         opposite = (round(box.right), round(box.bottom))
         cv2.rectangle(image, corner, opposite, BOX_COLOUR, max(1, round(extent / 200)), cv2.LINE_AA)
@@ -62,12 +73,16 @@ def draw_face(
     if pose is not None and np.isfinite(pose).all():
         words.append(f"yaw {pose.yaw:.0f} pitch {pose.pitch:.0f} roll {pose.roll:.0f}")
     if box is not None and words:
-        _caption(image, box, " ".join(words))
+        _caption(image, box, " ".join(words), extent)
 
 
-def _caption(image: Image, box: Box, text: str) -> None:
+def _near(coordinates: ArrayLike) -> FloatArray:
+    return np.clip(np.asarray(coordinates, dtype=np.float64), -_FAR, _FAR)
+
+
+def _caption(image: Image, box: Box, text: str, extent: float) -> None:
     """Write `text` on a dark strip over the upper edge of `box`."""
-    scale = max(0.35, box.width / 420)
+    scale = max(0.35, extent / 420)
     (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
     left, bottom = round(box.left), max(height + below, round(box.top) - 1)
     cv2.rectangle(image, (left, bottom - height - below), (left + width, bottom), (0, 0, 0), -1)
@@ -88,7 +103,8 @@ def write_image(target: str | Path, image: Image) -> None:
     Raises
     ------
     DataError
-        The suffix names no format that OpenCV writes, or the file cannot be written.
+        The suffix names no format that OpenCV writes, the format holds no picture of this size,
+        or the file cannot be written.
     """
     pixels = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     try:
@@ -96,7 +112,11 @@ def write_image(target: str | Path, image: Image) -> None:
     except cv2.error:
         good = False
     if not good:
-        raise DataError(target, "cannot be written: its suffix names no picture format")
+        problem = "its suffix names no picture format"
+        if cv2.haveImageWriter(f"picture{Path(target).suffix}"):
+            height, width = image.shape[:2]
+            problem = f"its format holds no picture of {width} x {height} pixels"
+        raise DataError(target, f"cannot be written: {problem}")
     with atomic_path(target) as temporary:
         temporary.write_bytes(data.tobytes())
 

@@ -45,6 +45,11 @@ def face_tile(image: Image, face: FaceAnnotation, size: int = 180) -> Image:
         In pixels of the picture, with a box or a landmark.
     size : int
         Side of the tile, in its own pixels.
+
+    Returns
+    -------
+    array of uint8, shape (size, size, 3)
+        RGB.
     """
     boxes = [
         box for box in (face.box, Box.around(face.points) if face.given.any() else None) if box
@@ -55,8 +60,10 @@ def face_tile(image: Image, face: FaceAnnotation, size: int = 180) -> Image:
     scale = size / side
     shift = (size - 1) / 2 - scale * np.array([(left + right) / 2, (top + bottom) / 2])
     matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    # Averaging over a pixel of the tile first keeps large photographs from sparkling.
-    smooth = cv2.blur(image, (round(1 / scale),) * 2) if scale < 0.5 else image
+    # Averaging over a pixel of the tile first keeps large photographs from sparkling; one that is
+    # larger than the photograph would take minutes.
+    step = min(round(1 / scale), max(image.shape[:2]))
+    smooth = cv2.blur(image, (step, step)) if scale < 0.5 else image
     tile = to_rgb(cast(Image, cv2.warpAffine(smooth, matrix, (size, size))))
     box = face.box and Box(
         *(scale * np.array(face.box[:2]) + shift), *(scale * np.array(face.box[2:]))
@@ -99,14 +106,14 @@ def write_sheet(
 
 
 def require_sheet_suffix(target: Path) -> None:
-    """Fail early where `write_sheet` would fail late."""
+    """Fail early, with a `DataError`, where `write_sheet` would fail late."""
     suffix = target.suffix.lower()
     if suffix not in HTML_SUFFIXES and not (suffix and cv2.haveImageWriter(f"sheet{suffix}")):
         raise DataError(target, "ends neither in .html nor in the suffix of a picture (.png, .jpg)")
 
 
 def _figure(tile: Image, caption: str) -> str:
-    good, data = cv2.imencode(".jpg", cv2.cvtColor(tile, cv2.COLOR_RGB2BGR))
+    good, data = cv2.imencode(".jpg", cv2.cvtColor(to_rgb(tile), cv2.COLOR_RGB2BGR))
     assert good
     text = base64.b64encode(data.tobytes()).decode("ascii")
     height, width = tile.shape[:2]

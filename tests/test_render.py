@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box, Pose
+from efld_dlib.annotation import Box, FaceAnnotation, Pose
 from efld_dlib.errors import DataError
 from efld_dlib.images import read_image
 from efld_dlib.render import BOX_COLOUR, POINT_COLOUR, draw_face, to_rgb, write_image
+from efld_dlib.sheet import face_tile, write_sheet
 
 NOTHING = np.full((68, 2), np.nan)
 
@@ -130,3 +131,37 @@ def test_a_failed_write_is_a_data_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
         write_image(tmp_path / "file" / "out.png", canvas())
+
+
+@pytest.mark.parametrize("far", [3e8, 1e12, -1e300])
+def test_a_face_that_reaches_far_out_of_the_picture(far):
+    image = canvas()
+    draw_face(image, points_at((30, 40), (far, 80)))
+    assert changed(image).any()
+    draw_face(image, NOTHING, Box(far, 30, 60, 50), Pose(1, 2, 3))
+    # Lines and letters stay as thin as in a face that fills the picture.
+    image = canvas()
+    draw_face(image, NOTHING, Box(10, 30, abs(far), abs(far)), Pose(1, 2, 3))
+    assert near(image[80, 10], BOX_COLOUR)
+    assert not changed(image)[60:, 15:].any()
+
+
+def test_a_box_that_is_not_finite_is_left_out():
+    image = canvas()
+    draw_face(image, NOTHING, Box(np.nan, 30, 60, 50), Pose(1, 2, 3))
+    assert not changed(image).any()
+
+
+def test_a_picture_too_high_for_its_format(tmp_path):
+    with pytest.raises(DataError, match="its format holds no picture of 8 x 70000 pixels"):
+        write_image(tmp_path / "high.jpg", np.zeros((70_000, 8), np.uint8))
+
+
+def test_a_tile_of_a_face_much_larger_than_its_picture():
+    face = FaceAnnotation(points_at((80, 60)), Box(-1e9, -1e9, 2e9, 2e9))
+    assert face_tile(canvas(), face, 50).shape == (50, 50, 3)
+
+
+def test_a_page_of_gray_tiles(tmp_path):
+    write_sheet(tmp_path / "page.html", [np.full((20, 30), 90, np.uint8)], ["gray"])
+    assert '<img width="30" height="20"' in (tmp_path / "page.html").read_text()
