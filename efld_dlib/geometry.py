@@ -35,8 +35,8 @@ _SIZE = SCHEMES["68"].size
 def line(start: int | tuple[int, ...], end: int | tuple[int, ...]) -> Line:
     """Line between two landmarks, or between the means of several."""
     return (
-        (start,) if isinstance(start, int) else start,
-        (end,) if isinstance(end, int) else end,
+        start if isinstance(start, tuple) else (start,),
+        end if isinstance(end, tuple) else (end,),
     )
 
 
@@ -117,7 +117,7 @@ def distance(points: ArrayLike, i: int, j: int) -> Values:
     Raises
     ------
     ValueError
-        When `points` has another shape; so do all functions of this module.
+        When `points` has another shape; so do all functions here that take points.
 
     Examples
     --------
@@ -225,5 +225,12 @@ def angle_between(points: ArrayLike, i: int, j: int, k: int, l: int) -> Values: 
     float64 or array, shape (...)
         Degrees in [0, 180], without a sign: 0 for the same direction, 180 for opposite ones. NaN
         where one of the pairs coincides.
+
+    Examples
+    --------
+    >>> points = np.zeros((68, 2))
+    >>> points[45], points[8] = (50, 0), (0, 50)
+    >>> float(angle_between(points, 36, 45, 27, 8))
+    90.0
     """
     return lines_angle(as_faces(points), line(i, j), line(k, l))

@@ -39,7 +39,8 @@ def read_image(source: ImageSource, color: ColorOrder | None = None) -> Image:
     ----------
     source : path, bytes or array
         A file, the bytes of one, or pixels of shape (height, width), (height, width, 1), (…, 3) or
-        (…, 4). Arrays are 8- or 16-bit whole numbers, or floats between 0 and 1.
+        (…, 4). Arrays are unsigned whole numbers of 8 or 16 bit, floats between 0 and 1,
+        or truth values.
     color : {"rgb", "bgr", "gray"}, optional
         Order of an array's channels; it cannot be guessed, so it is required for arrays of more
         than one channel. dlib, scikit-image and Pillow give RGB, OpenCV gives BGR. A fourth
@@ -104,7 +105,7 @@ def _from_array(pixels: NDArray[np.generic], color: ColorOrder | None) -> Image:
 def _eight_bit(pixels: NDArray[np.generic]) -> Image:
     if pixels.dtype == np.uint8:
         return np.ascontiguousarray(pixels.astype(np.uint8, copy=False))
-    if pixels.dtype == np.uint16:
+    if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:  # of either byte order
         return (pixels.astype(np.uint32) // 257).astype(np.uint8)
     if pixels.dtype == np.bool_:
         return pixels.astype(np.uint8) * np.uint8(255)
@@ -113,7 +114,9 @@ def _eight_bit(pixels: NDArray[np.generic]) -> Image:
         if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
             raise DataError("<array>", "float pixels must lie between 0 and 1")
         return np.rint(values * 255).astype(np.uint8)
-    raise DataError("<array>", f"pixels of type {pixels.dtype} are not 8 bit, 16 bit or float")
+    raise DataError(
+        "<array>", f"pixels of type {pixels.dtype} are not unsigned 8 bit, 16 bit or float"
+    )
 
 
 def to_gray(image: Image) -> Image:

@@ -223,3 +223,11 @@ def test_bad_text_is_refused_and_quoted(text, named):
 def test_the_error_says_what_is_allowed():
     with pytest.raises(OptionError, match=r"36-45/30-48.*angle:36-45.*eye_distance"):
         parse_features("nose")
+
+
+def test_landmarks_may_be_numbers_of_numpy():
+    points = np.zeros((68, 2))
+    points[45] = 30, 40
+    i, j = np.array([36, 45])
+    assert geometry.distance(points, i, j) == 50
+    assert geometry.ratio(points, i, j, 8, 45) == 1

@@ -344,3 +344,9 @@ def test_a_crop_turned_back_by_the_roll_shows_the_face_upright():
     np.testing.assert_allclose(turned.to_photograph(turned.from_photograph(there)), there)
     with pytest.raises(DataError, match="not an angle"):
         canonical_crop(upright, box, 41, roll=np.nan)
+
+
+def test_sixteen_bit_arrays_of_either_byte_order():
+    pixels = np.array([[0, 257, 65535]])
+    for order in ("<u2", ">u2"):
+        assert read_image(pixels.astype(order)).tolist() == [[0, 1, 255]]
