@@ -38,9 +38,13 @@ def require_regular(path: str | Path, pipes: bool = False) -> None:
     Raises
     ------
     OSError
-        It is missing, a folder, a device, or a pipe; with a text to print.
+        It is missing, a folder, a device, or a pipe, or no file can have such a name; with a text
+        to print.
     """
-    mode = os.stat(path).st_mode
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError:  # a zero byte, or a surrogate that stands for no byte
+        raise OSError(errno.EINVAL, "its name is none that a file can have") from None
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(mode) and not (pipes and stat.S_ISFIFO(mode)):
@@ -177,9 +181,13 @@ def exclusive(folder: str | Path) -> Iterator[None]:
 
 
 def write_text(target: str | Path, text: str) -> None:
-    """Write `text` as UTF-8, whole or not at all."""
+    """Write `text` as UTF-8, whole or not at all.
+
+    Bytes of a file's name that are no text are written as JSON escapes them, so that JSON gives the
+    same name.
+    """
     with atomic_path(target) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(target: str | Path, value: Any) -> None:

@@ -186,3 +186,17 @@ def test_no_name_is_an_error_to_ask_for(tmp_path):
     assert is_file(__file__)
     assert not is_file(tmp_path / ("a" * 5000))
     assert not is_file("a\0b")
+
+
+def test_a_name_that_is_no_text_is_written_all_the_same(tmp_path):
+    name = os.fsdecode(b"a\xff\xc3\xa9.png")
+    write_json(tmp_path / "out.json", {"file": name, "more": "é"})
+    assert json.loads((tmp_path / "out.json").read_text("utf-8")) == {"file": name, "more": "é"}
+    write_text(tmp_path / "out.md", name)
+    assert (tmp_path / "out.md").read_text("utf-8") == "a\\udcffé.png"
+
+
+@pytest.mark.parametrize("name", ["a\0.png", "a\ud800.png"], ids=["zero byte", "surrogate"])
+def test_a_name_that_no_file_can_have(name):
+    with pytest.raises(OSError, match="none that a file can have"):
+        read_bytes(name)
