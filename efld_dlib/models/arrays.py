@@ -96,7 +96,7 @@ def unpack_arrays(
     leaves = trees * (splits + 1)
 
     def integers(
-        name: str, *shape: int, lowest: int = -MANTISSA, below: int = MANTISSA
+        name: str, *shape: int, lowest: int = 1 - MANTISSA, below: int = MANTISSA
     ) -> NDArray[np.signedinteger[Any]]:
         values = unpack_integers(parts[name], math.prod(shape), name)
         if values.min() < lowest or values.max() >= below:

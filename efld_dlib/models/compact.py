@@ -54,7 +54,8 @@ def is_efld(data: bytes) -> bool:
 def efld_roles(data: bytes, source: str | Path = "<bytes>") -> list[str]:
     """The roles of the predictors in an `.efld` file's bytes; errors as of `parse_efld`."""
     entries = split(data, source).header.get("predictors")
-    if not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
+    listed = isinstance(entries, list) and all(isinstance(each, dict) for each in entries)
+    if not listed or not entries:
         raise ModelFormatError(source, "has a header without predictors")
     return [str(entry.get("role")) for entry in entries]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backend import load_dlib
 from ..errors import ModelFormatError
-from ..files import read_bytes
+from ..files import is_file, read_bytes
 from ..scheme import SCHEMES
 from .compact import efld_roles, is_efld, parse_efld
 from .dat import parse_dat
@@ -35,7 +35,7 @@ def resolve_model(path: str | Path | None = None) -> Path:
     """
     if path is None:
         return DEFAULT_MODEL
-    if not Path(path).is_file():
+    if not is_file(path):
         raise ModelFormatError(path, "there is no such model file")
     return Path(path)
 

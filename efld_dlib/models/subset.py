@@ -12,7 +12,7 @@ from ..errors import OptionError
 from ..scheme import SCHEMES
 from .predictor import Predictor
 
-_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+_RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
 def parse_points(text: str, size: int) -> list[int]:
@@ -29,7 +29,14 @@ def parse_points(text: str, size: int) -> list[int]:
     Raises
     ------
     OptionError
-        Something in `text` is neither, or there is no such landmark.
+        Something in `text` is none of these, or there is no such landmark.
+
+    Examples
+    --------
+    >>> parse_points("36-38,30", 68)
+    [30, 36, 37, 38]
+    >>> len(parse_points("eyes,mouth", 68))
+    32
     """
     groups = next((s.groups for s in SCHEMES.values() if s.size == size), {})
     chosen: set[int] = set()

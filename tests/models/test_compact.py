@@ -297,3 +297,12 @@ def test_the_search_keeps_to_the_size_and_the_error(whole):
 def test_the_expansion_of_an_expansion_is_itself(whole, reached):
     once = quantise(whole, 3e-4, reached).predictor()
     assert parse_dat(dat_bytes(once)) == once
+
+
+def test_a_threshold_too_large_for_three_bytes_is_refused():
+    quantised = quantise(random_predictor(), 1e-3)
+    thresholds = quantised.thresholds.copy()
+    thresholds[0, 0, 0] = -(1 << 24)
+    data = efld_bytes({"a": replace(quantised, thresholds=thresholds)}, {})
+    with pytest.raises(ModelFormatError, match="thresholds has a number outside -16777215"):
+        parse_efld(data)

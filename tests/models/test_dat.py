@@ -246,3 +246,8 @@ def test_a_pixel_whose_landmark_goes_stays_where_it_was():
     for wrong in ([], [1, 1], [4], [-1]):
         with pytest.raises(OptionError, match="landmarks to keep"):
             select_points(whole, wrong)
+
+
+def test_a_landmark_of_thousands_of_digits():
+    with pytest.raises(OptionError, match="is no landmark"):
+        parse_points("1" * 5000, 68)

@@ -4,8 +4,14 @@ import pytest
 
 from efld_dlib import FaceLandmarker, backend
 from efld_dlib.errors import MissingDependencyError, ModelFormatError
+from efld_dlib.models.container import join
 from efld_dlib.models.information import describe
-from efld_dlib.models.loading import load_predictor, predictor_size, resolve_model
+from efld_dlib.models.loading import (
+    load_predictor,
+    load_refined,
+    predictor_size,
+    resolve_model,
+)
 
 
 def test_gives_the_plain_dlib_predictor(tiny_model):
@@ -62,3 +68,17 @@ def test_a_missing_dlib_is_said_with_both_ways_to_get_it(monkeypatch):
     monkeypatch.setattr(backend.importlib, "import_module", absent)
     with pytest.raises(MissingDependencyError, match=r"pip install dlib-bin.*pip install dlib'"):
         backend.load_dlib()
+
+
+@pytest.mark.parametrize("name", ["m" * 5000, "m\0.dat"], ids=["too long", "zero byte"])
+def test_a_name_that_no_file_can_have(name):
+    with pytest.raises(ModelFormatError, match="there is no such model file"):
+        load_predictor(name)
+
+
+def test_a_compact_file_without_predictors(tmp_path):
+    path = tmp_path / "empty.efld"
+    path.write_bytes(join({"metadata": {}, "predictors": []}, b""))
+    for load in (load_predictor, load_refined, describe):
+        with pytest.raises(ModelFormatError, match="has a header without"):
+            load(path)
