@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from .errors import OutputError
+from .errors import DataError, OutputError
 
 try:
     import fcntl
@@ -64,6 +64,14 @@ def read_bytes(path: str | Path, pipes: bool = False) -> bytes:
             else:
                 return bytes(data)
     raise OSError(errno.EFBIG, f"larger than {MAX_BYTES >> 30} GB")
+
+
+def read_input(path: str | Path, error: type[DataError] = DataError, pipes: bool = False) -> bytes:
+    """As `read_bytes`; what goes wrong is an `error` that names the file."""
+    try:
+        return read_bytes(path, pipes)
+    except OSError as problem:
+        raise error(path, f"cannot be read ({problem.strerror})") from problem
 
 
 def is_file(path: str | Path) -> bool:

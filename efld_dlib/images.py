@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .annotation import Box, FloatArray
 from .errors import DataError, OptionError
-from .files import read_bytes
+from .files import read_input
 from .picture_size import too_large
 
 Image = NDArray[np.uint8]
@@ -62,11 +62,7 @@ def read_image(source: ImageSource, color: ColorOrder | None = None) -> Image:
         return _from_array(source, color)
     if isinstance(source, bytes):
         return _decode(source, "<bytes>")
-    try:
-        data = read_bytes(source, pipes=True)
-    except OSError as error:
-        raise DataError(source, f"cannot be read ({error.strerror})") from error
-    return _decode(data, source)
+    return _decode(read_input(source, pipes=True), source)
 
 
 def _decode(data: bytes, name: str | Path) -> Image:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelFormatError, OptionError
-from ..files import atomic_path, read_bytes
+from ..files import atomic_path, read_input
 from .arrays import pack_arrays, unpack_arrays
 from .container import MAGIC, Content, join, split
 from .predictor import Predictor
@@ -106,11 +106,7 @@ def read_efld(path: str | Path) -> CompactModel:
     ModelFormatError
         The file cannot be read, is damaged, or of a later version.
     """
-    try:
-        data = read_bytes(path)
-    except OSError as error:
-        raise ModelFormatError(path, f"cannot be read ({error.strerror})") from error
-    return parse_efld(data, path)
+    return parse_efld(read_input(path, ModelFormatError), path)
 
 
 def parse_efld(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelFormatError
-from ..files import atomic_path, read_bytes
+from ..files import atomic_path, read_input
 from .predictor import Float32Array, Predictor, check_predictor
 from .varint import Integers, VarintError, decode, encode
 
@@ -31,11 +31,7 @@ def read_dat(path: str | Path) -> Predictor:
     ModelFormatError
         The file cannot be read, is damaged, or its trees are not all of one size.
     """
-    try:
-        data = read_bytes(path)
-    except OSError as error:
-        raise ModelFormatError(path, f"cannot be read ({error.strerror})") from error
-    return parse_dat(data, path)
+    return parse_dat(read_input(path, ModelFormatError), path)
 
 
 def parse_dat(data: bytes, source: str | Path = "<bytes>") -> Predictor:

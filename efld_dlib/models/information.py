@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelFormatError
-from ..files import read_bytes
+from ..files import read_input
 from .compact import is_efld, parse_efld
 from .dat import dat_bytes, float_bytes, parse_dat
 from .predictor import Predictor
@@ -29,10 +29,7 @@ def describe(path: str | Path) -> dict[str, Any]:
     ModelFormatError
         The file cannot be read, or is damaged.
     """
-    try:
-        data = read_bytes(path)
-    except OSError as error:
-        raise ModelFormatError(path, f"cannot be read ({error.strerror})") from error
+    data = read_input(path, ModelFormatError)
     metadata: dict[str, Any] = {}
     if is_efld(data):
         model = parse_efld(data, path)

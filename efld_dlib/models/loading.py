@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backend import load_dlib
 from ..errors import ModelFormatError
-from ..files import is_file, read_bytes
+from ..files import is_file, read_input
 from ..scheme import SCHEMES
 from .compact import efld_roles, is_efld, parse_efld
 from .dat import parse_dat
@@ -64,7 +64,7 @@ def load_predictor(path: str | Path | None = None, role: str | None = None) -> A
         The file has no predictor of that role.
     """
     model = resolve_model(path)
-    return predictor_from_bytes(_content(model), model, role)
+    return predictor_from_bytes(read_input(model, ModelFormatError), model, role)
 
 
 def predictor_from_bytes(data: bytes, source: str | Path, role: str | None = None) -> Any:
@@ -99,7 +99,7 @@ def load_refined(path: str | Path | None = None, cascades: int | None = None) ->
         Only so many first cascades of one of role `REFINED`: less exact, and faster.
     """
     model = resolve_model(path)
-    data = _content(model)
+    data = read_input(model, ModelFormatError)
     if not (is_efld(data) and REFINED in efld_roles(data, model)):
         return predictor_from_bytes(data, model)
     quantised = _quantised(data, model, REFINED)
@@ -114,15 +114,8 @@ def _quantised(data: bytes, source: str | Path, role: str | None) -> Quantised:
 def load_arrays(path: str | Path, role: str | None = None) -> Predictor:
     """The shape predictor in a `.dat` or `.efld` file, as arrays; else as `load_predictor`."""
     model = resolve_model(path)
-    data = _content(model)
+    data = read_input(model, ModelFormatError)
     return parse_efld(data, model).predictor(role) if is_efld(data) else parse_dat(data, model)
-
-
-def _content(model: Path) -> bytes:
-    try:
-        return read_bytes(model)
-    except OSError as error:
-        raise ModelFormatError(model, f"cannot be read ({error.strerror})") from error
 
 
 def predictor_size(predictor: Any) -> int:
