@@ -27,7 +27,6 @@ from numpy.typing import ArrayLike
 from .annotation import BoolArray, FaceAnnotation, FloatArray, Pose
 
 MEAN_FACE_FILE = "mean_face_3d.csv"
-NO_POSE = Pose(float("nan"), float("nan"), float("nan"))
 
 # The jaw is left out: in a turned face, 300-W's jaw follows the visible outline and not the same
 # places of the head. With points predicted on AFLW2000-3D (|yaw| < 60), fitting it as well raised
@@ -40,6 +39,8 @@ MIN_POINTS = 6
 MIN_DEPTH = 0.15
 # The fitted axes of a face are of about equal length; points nearer to a line than this are none.
 MIN_AXIS_RATIO = 0.2
+# Points that coincide leave a map of rounding errors, all smaller than this.
+LEAST_MAP = 1e-9
 
 
 def mean_face_3d() -> FloatArray:
@@ -157,12 +158,8 @@ def _affine_maps(points: FloatArray, face: FloatArray) -> tuple[FloatArray, Bool
     given: BoolArray = np.asarray(np.isfinite(points).all(axis=2))
     count = np.asarray(given.sum(axis=1))
     weight = given / np.maximum(count, 1)[:, np.newaxis]
-    flat = np.where(given[..., np.newaxis], points, 0.0)
-    size = np.abs(flat).max(axis=(1, 2))
-    # Unit size keeps the products finite for coordinates of any size.
-    flat = flat / np.where(size > 0, size, 1.0)[:, np.newaxis, np.newaxis]
-
-    flat = flat - np.einsum("nk,nkd->nd", weight, flat)[:, np.newaxis]
+    flat = _at_unit_size(np.where(given[..., np.newaxis], points, 0.0))
+    flat -= np.einsum("nk,nkd->nd", weight, flat)[:, np.newaxis]
     solid = face - np.einsum("nk,kc->nc", weight, face)[:, np.newaxis]
     solid = solid * given[..., np.newaxis]
     spread = np.matmul(solid.transpose(0, 2, 1), solid)
@@ -173,9 +170,14 @@ def _affine_maps(points: FloatArray, face: FloatArray) -> tuple[FloatArray, Bool
     )
     spread[~determined] = np.eye(3)
     maps = np.linalg.solve(spread, shared).transpose(0, 2, 1)
-    # Points that coincide leave nothing but rounding errors.
-    determined &= np.abs(maps).max(axis=(1, 2)) > 1e-9
+    determined &= np.abs(maps).max(axis=(1, 2)) > LEAST_MAP
     return maps, determined
+
+
+def _at_unit_size(points: FloatArray) -> FloatArray:
+    """Keeps the products finite for coordinates of any size."""
+    size = np.abs(points).max(axis=(1, 2))
+    return np.asarray(points / np.where(size > 0, size, 1.0)[:, np.newaxis, np.newaxis])
 
 
 def _mean_face_maps(points: FloatArray) -> tuple[FloatArray, BoolArray]:
@@ -189,12 +191,10 @@ def _mean_face_maps(points: FloatArray) -> tuple[FloatArray, BoolArray]:
 
 
 def _affine_maps_of_complete(points: FloatArray) -> tuple[FloatArray, BoolArray]:
-    size = np.abs(points).max(axis=(1, 2))
-    flat = points / np.where(size > 0, size, 1.0)[:, np.newaxis, np.newaxis]
+    flat = _at_unit_size(points)
     flat -= flat.mean(axis=1, keepdims=True)
     maps = flat.transpose(0, 2, 1) @ _mean_face_solver()
-    determined: BoolArray = np.abs(maps).max(axis=(1, 2)) > 1e-9
-    return maps, determined
+    return maps, np.asarray(np.abs(maps).max(axis=(1, 2)) > LEAST_MAP)
 
 
 @lru_cache(maxsize=1)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from efld_dlib import FaceLandmarker
-from efld_dlib.annotation import Box
+from efld_dlib.annotation import Box, Pose
 from efld_dlib.detection.confidence import confidence
 from efld_dlib.images import to_gray
-from efld_dlib.pose import NO_POSE, estimate_pose
+from efld_dlib.pose import estimate_pose
 
 BOX = Box(179, 83, 88, 88)
 
@@ -36,7 +36,8 @@ def test_landmarks_that_went_astray_are_not(astronaut, face, astray):
 
 
 def test_landmarks_that_make_up_no_face_have_none(astronaut):
-    assert confidence(to_gray(astronaut), np.zeros((68, 2)), NO_POSE) == 0.0
+    unknown = Pose(np.nan, np.nan, np.nan)
+    assert confidence(to_gray(astronaut), np.zeros((68, 2)), unknown) == 0.0
 
 
 def test_a_box_without_a_face_gives_landmarks_without_confidence(astronaut):

@@ -16,7 +16,7 @@ from ...detection.frame import BoxMap
 from ...errors import DataError, OptionError, Problems
 from ...images import Image, canonical_crop, read_image, to_gray
 from ...parallel import parallel_map, progress
-from ...pose import face_poses
+from ...pose import face_poses, mirror_pose
 from ...prepare.faces import TrainingFace, boxed_faces
 from ...prepare.turn import MAX_YAW_CHANGE, turn_face
 from ...scheme import mirror_points
@@ -132,8 +132,7 @@ def mirrored(face: DetectorFace) -> DetectorFace:
     """The face's mirror image."""
     image = np.ascontiguousarray(face.image[:, ::-1])
     points = mirror_points(face.points, image.shape[1])
-    pose = Pose(-face.pose.yaw, face.pose.pitch, -face.pose.roll)
-    return DetectorFace(image, points, pose, face.photograph, face.held_out)
+    return DetectorFace(image, points, mirror_pose(face.pose), face.photograph, face.held_out)
 
 
 def turning(degrees: float) -> FloatArray:
