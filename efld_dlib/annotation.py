@@ -52,14 +52,17 @@ class Box(NamedTuple):
 
     @property
     def right(self) -> float:
+        """X of the last column that belongs to the box."""
         return self.left + self.width - 1
 
     @property
     def bottom(self) -> float:
+        """Y of the last row that belongs to the box."""
         return self.top + self.height - 1
 
     @property
     def center(self) -> tuple[float, float]:
+        """X and y of the middle, which is that of the first and the last pixel."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
     def overlap(self, other: Box) -> float:
@@ -75,15 +78,15 @@ class Box(NamedTuple):
     def around(cls, points: FloatArray) -> Box:
         """The tight box of the points that are given (rows without NaN), shape (n, 2).
 
-        Examples
-        --------
-        >>> Box.around(np.array([[3.0, 8.0], [np.nan, np.nan], [12.0, 4.0]]))
-        Box(left=3.0, top=4.0, width=10.0, height=5.0)
-
         Raises
         ------
         ValueError
             None of the points is given.
+
+        Examples
+        --------
+        >>> Box.around(np.array([[3.0, 8.0], [np.nan, np.nan], [12.0, 4.0]]))
+        Box(left=3.0, top=4.0, width=10.0, height=5.0)
         """
         given = points[annotated(points)]
         if not len(given):
