@@ -53,6 +53,7 @@ class Predictor:
 
     @property
     def cascades(self) -> int:
+        """Number of rounds of correction."""
         return int(self.first.shape[0])
 
     @property
@@ -74,6 +75,13 @@ class Predictor:
     def pool(self) -> int:
         """Number of pixels looked up in each cascade."""
         return int(self.anchors.shape[1])
+
+    def whole_thresholds(self) -> Float32Array:
+        """The thresholds rounded down, which decides alike: gray levels are whole numbers.
+
+        Their differences go from -255 to 255, so what lies further out decides as -256 or 255.
+        """
+        return np.clip(np.floor(self.thresholds), -256, 255)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Predictor):

@@ -21,6 +21,9 @@ from .walk import LeafIndices
 DELTA_EXPONENT = -14
 """Pixel places are kept in units of 2**-14 of the box, 0.01 pixel of a 200-pixel face."""
 
+DEAD_ZONE = 0.1
+"""By how much of a step rounding prefers the number nearer to zero, where nothing else is said."""
+
 MANTISSA = 1 << 24
 # Of the basis; fewer where the leaves are large.
 _BASIS_BITS = (11, 9, 7)
@@ -39,7 +42,7 @@ class Quantised:
     mean_shape, first, second, anchors
         As in `Predictor`.
     thresholds : array of int32, shape (cascades, trees, splits)
-        Rounded down, which decides alike, since gray levels are whole numbers.
+        As `Predictor.whole_thresholds`.
     deltas : array of int32, shape (cascades, pool, 2)
         In units of ``2**delta_exponent``.
     classes : array of uint8, shape (cascades, trees, splits + 1)
@@ -127,7 +130,10 @@ class Quantised:
 
 
 def quantise(
-    predictor: Predictor, step: float, reached: LeafIndices | None = None, dead_zone: float = 0.1
+    predictor: Predictor,
+    step: float,
+    reached: LeafIndices | None = None,
+    dead_zone: float = DEAD_ZONE,
 ) -> Quantised:
     """Round a predictor to whole numbers.
 
@@ -173,7 +179,7 @@ def quantise(
         mean_shape=predictor.mean_shape,
         first=predictor.first,
         second=predictor.second,
-        thresholds=np.clip(np.floor(predictor.thresholds), -256, 255).astype(np.int32),
+        thresholds=predictor.whole_thresholds().astype(np.int32),
         anchors=predictor.anchors,
         deltas=_whole_deltas(predictor.deltas),
         classes=classes,

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import OptionError
 from .compact import efld_bytes
 from .predictor import Predictor
-from .quantised import quantise
+from .quantised import DEAD_ZONE, quantise
 from .walk import LeafIndices
 
 FINEST, COARSEST = 1e-5, 3e-3
@@ -19,6 +19,8 @@ FINEST, COARSEST = 1e-5, 3e-3
 DEAD_ZONES = (0.0, 0.15)
 """Tried where an error can be measured; otherwise `quantise`'s own is taken."""
 
+# A search ends at a file of this share of the bytes allowed, or where the steps between which the
+# answer lies differ by no more than these factors.
 _CLOSE_BYTES = 0.98
 _CLOSE_STEP = 1.08
 _NO_STEP = 1.01
@@ -87,7 +89,8 @@ class Search:
         ----------
         max_bytes : int
         max_error : float, optional
-            Rather the smallest file that has no larger error than this.
+            Rather the smallest file that has no larger error than this, or if there is none, the
+            smallest that was tried; a measure is needed.
 
         Raises
         ------
@@ -139,11 +142,18 @@ class Search:
         return good
 
     def trial(self, step: float, dead_zone: float | None) -> Trial:
-        options = {} if dead_zone is None else {"dead_zone": dead_zone}
-        quantised = quantise(self.predictor, step, self.reached, **options)
+        """The file of one rounding, reported; `dead_zone` None is `DEAD_ZONE`.
+
+        Raises
+        ------
+        OptionError
+            `step` is out of range, or the leaves are too large for it.
+        """
+        zone = DEAD_ZONE if dead_zone is None else dead_zone
+        quantised = quantise(self.predictor, step, self.reached, zone)
         data = efld_bytes({self.role: quantised}, self.metadata)
         error = None if self.measure is None else self.measure(data)
-        trial = Trial(step, options.get("dead_zone", 0.1), data, error)
+        trial = Trial(step, zone, data, error)
         self.report(trial)
         return trial
 

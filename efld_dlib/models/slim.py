@@ -15,11 +15,11 @@ def slim(predictor: Predictor) -> Predictor:
     """The predictor with short mantissas, which dlib writes in fewer bytes.
 
     A leaf keeps 8 bits (an error of at most 0.4 %), so that it takes 4 bytes instead of 6.
-    Thresholds are rounded down, which decides alike, since gray levels are whole numbers.
+    Thresholds are rounded down, which decides alike.
     """
     return replace(
         predictor,
-        thresholds=np.floor(np.clip(predictor.thresholds, -256, 255)),
+        thresholds=predictor.whole_thresholds(),
         leaves=_shortened(predictor.leaves, _LEAF_BITS),
     )
 

@@ -19,7 +19,10 @@ from .predictor import Float32Array, Predictor
 
 LeafIndices = NDArray[np.int32]
 
+# Faces whose pixels are in memory at a time.
 _BATCH = 256
+# How far a detector's box lies off, as standard deviations: of its place in widths of the box, and
+# of the logarithm of its size.
 _SHIFT, _SCALE = 0.04, 0.05
 
 
@@ -52,8 +55,7 @@ def cascade_leaves(
     -------
     array of int32, shape (faces, trees)
     """
-    corner = np.array([box.left, box.top])
-    extent = np.array([box.width - 1, box.height - 1])
+    corner, extent = _unit(box)
     reached = np.empty((len(images), predictor.trees), dtype=np.int32)
     for first in range(0, len(images), _BATCH):
         batch = slice(first, first + _BATCH)
@@ -109,9 +111,15 @@ def face_crops(
                 raise DataError(record.path, "has a face without a box")
             for variant in range(variants):
                 crop = canonical_crop(gray, face.box if variant == 0 else _beside(face.box, rng))
-                corner = np.array([crop.box.left, crop.box.top])
-                extent = np.array([crop.box.width - 1, crop.box.height - 1])
+                corner, extent = _unit(crop.box)
                 yield crop, (crop.from_photograph(face.points) - corner) / extent
+
+
+def _unit(box: Box) -> tuple[FloatArray, FloatArray]:
+    """Corner and sides, in pixels, of the unit square that shapes lie in: dlib's goes from the
+    first to the last pixel of the box.
+    """
+    return np.array([box.left, box.top]), np.array([box.width - 1, box.height - 1])
 
 
 def _beside(box: Box, rng: np.random.Generator) -> Box:
