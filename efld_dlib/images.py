@@ -57,6 +57,13 @@ def read_image(source: ImageSource, color: ColorOrder | None = None) -> Image:
         array has another shape, type or range.
     OptionError
         The colour order of an array is not stated, or is not one of the three.
+
+    Examples
+    --------
+    >>> read_image(np.array([[0.0, 1.0]])).tolist()
+    [[0, 255]]
+    >>> read_image(np.array([[[255, 0, 0]]], np.uint8), "bgr").tolist()
+    [[[0, 0, 255]]]
     """
     if isinstance(source, np.ndarray):
         return _from_array(source, color)
@@ -184,6 +191,14 @@ def canonical_crop(
     ------
     DataError
         The box is empty or not finite, or the roll is not.
+
+    Examples
+    --------
+    >>> crop = canonical_crop(np.zeros((100, 120), np.uint8), Box(20, 30, 40, 40))
+    >>> crop.image.shape, crop.box
+    ((360, 360), Box(left=80, top=80, width=200, height=200))
+    >>> crop.to_photograph(np.array([[179.5, 179.5]])).round(6).tolist()
+    [[39.5, 49.5]]
     """
     require_area(box)
     if not math.isfinite(roll):

@@ -76,6 +76,14 @@ def convert_face(face: FaceAnnotation, scheme: str) -> FaceAnnotation:
     ------
     ValueError
         There is no such map.
+
+    Examples
+    --------
+    AFLW has the corners of the eyes, and nothing between them:
+
+    >>> face = FaceAnnotation(np.arange(42.0).reshape(21, 2), scheme="21")
+    >>> convert_face(face, "68").points[[36, 37, 39]].tolist()
+    [[12.0, 13.0], [nan, nan], [16.0, 17.0]]
     """
     if scheme == face.scheme:
         return face
