@@ -167,7 +167,7 @@ def exclusive(folder: str | Path) -> Iterator[None]:
     Raises
     ------
     OutputError
-        Another run is writing there, or the folder cannot be made.
+        Another run is writing there, or the folder cannot be made or opened.
     """
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -176,7 +176,10 @@ def exclusive(folder: str | Path) -> Iterator[None]:
     if fcntl is None:
         yield
         return
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise OutputError(folder, f"cannot be opened ({error.strerror})") from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .annotation import Box, FloatArray
 from .errors import DataError, OptionError
 from .files import read_input
-from .picture_size import too_large
+from .picture_size import MORE_PIXELS, too_large
 
 Image = NDArray[np.uint8]
 ColorOrder = Literal["rgb", "bgr", "gray"]
@@ -81,6 +81,8 @@ def _decode(data: bytes, name: str | Path) -> Image:
         # IMREAD_COLOR also turns the picture upright by its EXIF tag, and reduces it to 8 bit.
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
+        if "MAX_IMAGE" in error.err:
+            raise DataError(name, f"is too large; {MORE_PIXELS}") from error
         raise DataError(name, f"is not a picture that can be read ({error.err})") from error
     if decoded is None:
         raise DataError(name, "is not a picture, or a damaged one")

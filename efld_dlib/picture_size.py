@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 MAX_PIXELS = 1 << 27
 """Largest picture that is read: 134 million pixels, 13,400 x 10,000. It takes a gigabyte."""
 
+MORE_PIXELS = f"more than {MAX_PIXELS // 10**6} million pixels are not read"
+
 Size = tuple[int, int]
 
 # One space at a time: a repeated run of them takes ages where no number follows.
@@ -49,9 +51,7 @@ def too_large(data: bytes) -> str | None:
     size = stated_size(data)
     if size is None or size[0] * size[1] <= MAX_PIXELS:
         return None
-    return (
-        f"states {size[0]} x {size[1]} pixels; more than {MAX_PIXELS // 10**6} million are not read"
-    )
+    return f"states {size[0]} x {size[1]} pixels; {MORE_PIXELS}"
 
 
 def _png(data: bytes) -> Size | None:

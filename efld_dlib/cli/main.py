@@ -13,6 +13,7 @@ import click
 
 from .. import __version__
 from ..errors import EfldError, printable
+from ..picture_size import MAX_PIXELS
 from .lazy import LazyGroup
 
 COMMANDS = {
@@ -104,6 +105,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
     _open_streams()
+    # OpenCV reads this when it is loaded: formats whose heads we do not know have the same limit.
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
     try:
         cli(prog_name="efld-dlib")
     except OSError as error:  # of --help and --version, which are no commands

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ..annotation import FaceAnnotation, FloatArray, ImageRecord
-from ..errors import Problems
+from ..errors import OptionError, Problems
 from ..pose import pose_from_aflw2000
 from .mat import MatFile
 from .pictures import aflw_photograph, files_below, find_picture, require_folder
@@ -54,7 +54,11 @@ def read_aflw2000(
     ------
     DataError
         `root` is no folder; or a `.mat` is wrong or has no picture, in a run without `problems`.
+    OptionError
+        `scheme` is something else.
     """
+    if scheme not in ("68", "21"):
+        raise OptionError(f"AFLW2000-3D has 68 or 21 landmarks, not '{scheme}'")
     root = require_folder(root)
     # The archive's Code folder has .mat files of other kinds.
     files = [path for path in files_below(root, ".mat") if path.name.lower().startswith("image")]

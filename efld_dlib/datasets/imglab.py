@@ -239,7 +239,7 @@ def _record(element: etree._Element, source: Path, scheme: str) -> ImageRecord:
     faces: list[FaceAnnotation] = []
     seen: dict[bytes, int] = {}
     for box in element.iterchildren("box"):
-        if box.get("ignore") in ("1", "true"):
+        if box.get("ignore", "").lower() in ("1", "true"):
             continue
         try:
             key = etree.tostring(box, method="c14n", with_tail=False)

@@ -15,20 +15,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from ..annotation import BoolArray, FaceAnnotation, FloatArray, ImageRecord
-from ..errors import DataError, Problems
+from ..errors import DataError, OptionError, Problems
 from .pictures import Pictures, aflw_photograph, files_below, find_picture, require_folder
 from .pts import read_rows
 from .reading import FolderCount, read_each
 
+Hidden = Literal["keep", "drop"]
+
 
 def read_merl_rav(
     root: str | Path,
-    hidden: Literal["keep", "drop"] = "keep",
+    hidden: Hidden = "keep",
     problems: Problems | None = None,
     counts: list[FolderCount] | None = None,
     pictures: str | Path | None = None,
@@ -58,7 +60,13 @@ def read_merl_rav(
     ------
     DataError
         `root` is no folder; or a `.pts` is wrong or has no picture, in a run without `problems`.
+    OptionError
+        `hidden` is something else.
     """
+    if hidden not in get_args(Hidden):
+        raise OptionError(
+            f"hidden landmarks are for {' or '.join(get_args(Hidden))}, not '{hidden}'"
+        )
     root = require_folder(root)
     elsewhere = None if pictures is None else Pictures(require_folder(pictures))
     read_one = partial(_read_face, drop=hidden == "drop", elsewhere=elsewhere)

@@ -15,6 +15,12 @@ from .predictor import Predictor
 from .quantised import Quantised
 
 
+def require_role(role: str, roles: Collection[str]) -> None:
+    """Refuse a role that is none of `roles` with an `OptionError` that lists them."""
+    if role not in roles:
+        raise OptionError(f"there is no predictor '{role}', but {', '.join(roles)}")
+
+
 @dataclass(frozen=True, eq=False)
 class CompactModel:
     """What an `.efld` file holds.
@@ -37,8 +43,7 @@ class CompactModel:
         """The predictor of `role`, or the first one; an `OptionError` lists the roles."""
         if role is None:
             return next(iter(self.predictors.values()))
-        if role not in self.predictors:
-            raise OptionError(f"there is no predictor '{role}', but {', '.join(self.predictors)}")
+        require_role(role, self.predictors)
         return self.predictors[role]
 
     def predictor(self, role: str | None = None) -> Predictor:

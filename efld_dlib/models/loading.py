@@ -11,7 +11,7 @@ from ..backend import load_dlib
 from ..errors import ModelFormatError
 from ..files import is_file, read_input
 from ..scheme import SCHEMES
-from .compact import efld_roles, is_efld, parse_efld
+from .compact import efld_roles, is_efld, parse_efld, require_role
 from .dat import parse_dat
 from .direct import direct_bytes
 from .predictor import Predictor
@@ -107,7 +107,10 @@ def load_refined(path: str | Path | None = None, cascades: int | None = None) ->
 
 
 def _quantised(data: bytes, source: str | Path, role: str | None) -> Quantised:
-    role = role if role is not None else efld_roles(data, source)[0]
+    roles = efld_roles(data, source)
+    role = role if role is not None else roles[0]
+    # Before the others are left out, of which the message tells.
+    require_role(role, roles)
     return parse_efld(data, source, {role}).quantised(role)
 
 

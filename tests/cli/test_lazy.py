@@ -64,3 +64,15 @@ def test_an_opencv_that_does_not_load_is_told_with_what_helps(tmp_path, astronau
     assert result.stderr.count("\n") == 1
     assert missing in result.stderr
     assert "opencv-python-headless" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "head", ["#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 20000 +X 20000\n", "PF\n20000 20000\n-1.0\n"]
+)
+def test_a_bomb_of_a_format_whose_head_we_do_not_know_is_refused(tmp_path, head):
+    path = tmp_path / "bomb.jpg"
+    path.write_bytes(head.encode() + bytes(2000))
+    run = [sys.executable, "-m", "efld_dlib", "detect", str(path), "--detector", "dlib"]
+    result = subprocess.run(run, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert f"{path}: is too large; more than 134 million pixels are not read" in result.stderr

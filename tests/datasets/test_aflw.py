@@ -140,6 +140,13 @@ def test_boxes(aflw, rects, ellipses, expected):
     assert box == (None if expected is None else pytest.approx(expected))
 
 
+def test_landmark_numbers_in_a_column_of_floats(aflw):
+    columns = "face_id, feature_id REAL, x, y, annot_type_id"
+    aflw.run(f"DROP TABLE featurecoords; CREATE TABLE featurecoords ({columns})")
+    aflw.face(1, points_at(10, 20))
+    np.testing.assert_array_equal(aflw.read()[0].faces[0].points, points_at(10, 20))
+
+
 def test_bad_faces_are_named_and_the_rest_is_read(aflw):
     aflw.face(1, points_at(10, 20), "0/image00001.jpg")
     aflw.face(2, points_at(10, 20), "0/image00002.jpg", touch=False)

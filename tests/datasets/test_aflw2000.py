@@ -9,7 +9,7 @@ import pytest
 from scipy.io import savemat
 
 from efld_dlib.datasets.aflw2000 import read_aflw2000
-from efld_dlib.errors import DataError, Problems
+from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.images import read_image
 from efld_dlib.pose import estimate_pose
 
@@ -102,3 +102,8 @@ def test_the_real_faces(data_root, tmp_path):
         (tmp_path / "image00050.mat").write_bytes(data[:size])
         with pytest.raises(DataError, match=r"image00050\.mat"):
             list(read_aflw2000(tmp_path))
+
+
+def test_a_scheme_that_the_set_has_not(folder):
+    with pytest.raises(OptionError, match="68 or 21 landmarks, not '98'"):
+        list(read_aflw2000(folder(), "98"))

@@ -287,11 +287,17 @@ def test_dlib_reads_the_same_of_it(tmp_path):
     np.testing.assert_array_equal(dlib_learns(tmp_path / "testing.xml"), GRID)
 
 
-@pytest.mark.parametrize("ignore", ["1", "true"])
+@pytest.mark.parametrize("ignore", ["1", "true", "TRUE"])
 def test_ignored_boxes_are_left_out(tmp_path, ignore):
     text = document(f"<box top='1' left='2' width='3' height='4' ignore='{ignore}'/>")
     (tmp_path / "x.xml").write_text(text)
     assert next(read_imglab(tmp_path / "x.xml")).faces == ()
+
+
+def test_a_scheme_that_there_is_not(tmp_path):
+    (tmp_path / "x.xml").write_text(document(""))
+    with pytest.raises(OptionError, match="no scheme '5'; choose 68, 21"):
+        next(read_imglab(tmp_path / "x.xml", "5"))
 
 
 # --- documents that are wrong -------------------------------------------------------------------

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from efld_dlib.datasets.merl_rav import decode_visibility, read_merl_rav
-from efld_dlib.errors import DataError, Problems
+from efld_dlib.errors import DataError, OptionError, Problems
 
 
 def write(path, rows):
@@ -82,6 +82,11 @@ def test_bad_files_are_named(tmp_path):
     assert "image00001.pts, line 63: expected 68 points, found 60" in said[0]
     assert "image00002.jpg: has a face without a landmark" in said[1]
     assert "image00003.pts: is not a text file" in said[2]
+
+
+def test_another_word_for_hidden_landmarks(tmp_path):
+    with pytest.raises(OptionError, match="keep or drop, not 'remove'"):
+        list(read_merl_rav(tmp_path, "remove"))
 
 
 @pytest.mark.data

@@ -217,6 +217,22 @@ def test_all_problems_are_found_in_one_run_in_the_order_of_lines(write):
     ]
 
 
+def test_a_part_name_of_thousands_of_digits(write):
+    source = write(changed("</box>", f"<part name='{'1' * 5000}' x='9' y='9'/></box>"))
+    (finding,) = check_imglab(source, pictures=False).findings
+    assert finding.kind == "part-name"
+    assert "unknown part" in str(finding.error)
+
+
+def test_a_picture_with_a_name_of_another_encoding(write, tmp_path):
+    try:
+        os.rename(tmp_path / "a.png", os.fsencode(tmp_path) + b"/\xe9.png")
+    except OSError:
+        pytest.skip("the system takes names in UTF-8 only")
+    latin = changed("UTF-8", "ISO-8859-1").replace("a.png", "\xe9.png").encode("latin-1")
+    assert check_imglab(write(latin), jobs=1).findings == []
+
+
 def test_lines_are_told_beyond_the_limit_of_libxml2(write):
     filler = "<!-- -->\n" * 70000
     source = write(changed("<images>\n", "<images>\n" + filler, changed("top='45' ", "")))

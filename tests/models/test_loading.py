@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from efld_dlib import FaceLandmarker, backend
-from efld_dlib.errors import MissingDependencyError, ModelFormatError
+from efld_dlib.errors import MissingDependencyError, ModelFormatError, OptionError
 from efld_dlib.models.container import join
 from efld_dlib.models.information import describe
 from efld_dlib.models.loading import (
@@ -82,3 +82,8 @@ def test_a_compact_file_without_predictors(tmp_path):
     for load in (load_predictor, load_refined, describe):
         with pytest.raises(ModelFormatError, match="has a header without"):
             load(path)
+
+
+def test_a_role_that_is_not_there_is_answered_with_those_that_are():
+    with pytest.raises(OptionError, match="no predictor 'other', but predictor, refined"):
+        load_predictor(role="other")
