@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 MAX_PIXELS = 1 << 27
 """Largest picture that is read: 134 million pixels, 13,400 x 10,000. It takes a gigabyte."""
@@ -18,6 +18,12 @@ Size = tuple[int, int]
 
 # One space at a time: a repeated run of them takes ages where no number follows.
 _NETPBM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})")
+_RADIANCE = re.compile(rb"\n\n-Y (\d{1,9}) \+X (\d{1,9})\n")
+# What states a size, and the bytes that do: one that is cut short must not hide those before it.
+_ISPE = re.compile(rb"ispe\0{4}(.{8})", re.DOTALL)
+# The first two markers of a JPEG 2000 codestream, the second of which has the size.
+_CODESTREAM = b"\xff\x4f\xff\x51"
+_SIZ = re.compile(_CODESTREAM + rb".{4}(.{16})", re.DOTALL)
 # Start-of-frame segments of a JPEG; the gaps are tables.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE = frozenset((0x01, *range(0xD0, 0xD9)))
@@ -34,14 +40,19 @@ def stated_size(data: bytes) -> Size | None:
     Returns
     -------
     tuple of int, or None
-        None where the format is another than JPEG, PNG, BMP, GIF, TIFF, WebP, PGM, PPM or PBM, or
-        the bytes are damaged.
+        None where the format is another than JPEG, PNG, BMP, GIF, TIFF (also BigTIFF), WebP, AVIF,
+        JPEG 2000, PGM, PPM, PBM, Radiance HDR or Sun raster, or the bytes are damaged.
+
+    Examples
+    --------
+    >>> stated_size(b"P5 640 480 255 ")
+    (640, 480)
     """
     for signature, size in _FORMATS:
         if data.startswith(signature):
             try:
                 return size(data)
-            except struct.error:
+            except (struct.error, OverflowError):
                 return None
     return None
 
@@ -52,6 +63,10 @@ def too_large(data: bytes) -> str | None:
     if size is None or size[0] * size[1] <= MAX_PIXELS:
         return None
     return f"states {size[0]} x {size[1]} pixels; {MORE_PIXELS}"
+
+
+def _largest(sizes: Iterable[Size]) -> Size | None:
+    return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
 
 def _png(data: bytes) -> Size | None:
@@ -74,7 +89,7 @@ def _gif(data: bytes) -> Size | None:
 
 def _jpeg(data: bytes) -> Size | None:
     # A reader takes the largest frame for its buffers' sake, and a file may hold several.
-    return max(_frames(data), key=lambda size: size[0] * size[1], default=None)
+    return _largest(_frames(data))
 
 
 def _frames(data: bytes) -> Iterator[Size]:
@@ -110,13 +125,49 @@ def _tiff(data: bytes) -> Size | None:
     order = "<" if data[:2] == b"II" else ">"
     first = struct.unpack_from(order + "I", data, 4)[0]
     count = struct.unpack_from(order + "H", data, first)[0]
+    return _tiff_sides(data, order, range(first + 2, first + 2 + 12 * count, 12), 8)
+
+
+def _big_tiff(data: bytes) -> Size | None:
+    order = "<" if data[:2] == b"II" else ">"
+    first = struct.unpack_from(order + "Q", data, 8)[0]
+    # No more than a plain TIFF can have: a count of 64 bits could keep us reading for minutes.
+    count = min(struct.unpack_from(order + "Q", data, first)[0], 0xFFFF)
+    return _tiff_sides(data, order, range(first + 8, first + 8 + 20 * count, 20), 12)
+
+
+def _tiff_sides(data: bytes, order: str, entries: range, value: int) -> Size:
+    """Width and height in a directory whose entries begin there, their values `value` further."""
     sides = {256: 0, 257: 0}
-    for place in range(first + 2, first + 2 + 12 * count, 12):
+    for place in entries:
         tag, kind = struct.unpack_from(order + "HH", data, place)
         if tag in sides:
-            form = "H" if kind == 3 else "I"
-            sides[tag] = struct.unpack_from(order + form, data, place + 8)[0]
+            form = {3: "H", 16: "Q"}.get(kind, "I")
+            sides[tag] = struct.unpack_from(order + form, data, place + value)[0]
     return sides[256], sides[257]
+
+
+def _avif(data: bytes) -> Size | None:
+    if data[4:8] != b"ftyp":
+        return None
+    # A picture may be put together of several, each with its size; the whole is the largest.
+    return _largest(struct.unpack(">II", place[1]) for place in _ISPE.finditer(data))
+
+
+def _jpeg_2000(data: bytes) -> Size | None:
+    # Which of several codestreams is the picture is said by the boxes around them.
+    areas = (struct.unpack(">4I", place[1]) for place in _SIZ.finditer(data))
+    return _largest((right - left, bottom - top) for right, bottom, left, top in areas)
+
+
+def _sun(data: bytes) -> Size | None:
+    width, height = struct.unpack_from(">II", data, 4)
+    return width, height
+
+
+def _radiance(data: bytes) -> Size | None:
+    match = _RADIANCE.search(data, 0, 1 << 16)
+    return (int(match[2]), int(match[1])) if match else None
 
 
 def _netpbm(data: bytes) -> Size | None:
@@ -132,5 +183,12 @@ _FORMATS: tuple[tuple[bytes, Callable[[bytes], Size | None]], ...] = (
     (b"RIFF", _webp),
     (b"II*\0", _tiff),
     (b"MM\0*", _tiff),
+    (b"II+\0", _big_tiff),
+    (b"MM\0+", _big_tiff),
+    (b"\0\0\0\x0cjP", _jpeg_2000),
+    (_CODESTREAM, _jpeg_2000),
+    (b"\0\0\0", _avif),
+    (b"\x59\xa6\x6a\x95", _sun),
+    (b"#?R", _radiance),
     (b"P", _netpbm),
 )

@@ -9,7 +9,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from efld_dlib.datasets.xml_pictures import picture_state
 from efld_dlib.errors import DataError
@@ -26,9 +26,13 @@ def by_pillow(kind, mode="RGB", **options):
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".tiff", ".webp", ".ppm"])
+@pytest.mark.parametrize(
+    "suffix", [".jpg", ".png", ".bmp", ".tiff", ".webp", ".ppm", ".ras", ".hdr", ".avif"]
+)
 def test_of_what_opencv_writes(suffix):
-    _, data = cv2.imencode(suffix, PIXELS)
+    if not cv2.haveImageWriter(f"a{suffix}"):
+        pytest.skip(f"this OpenCV writes no {suffix}")
+    _, data = cv2.imencode(suffix, PIXELS.astype(np.float32) if suffix == ".hdr" else PIXELS)
     assert stated_size(data.tobytes()) == (WIDTH, HEIGHT)
 
 
@@ -52,9 +56,45 @@ def test_of_what_pillow_writes(kind, mode, options):
     assert stated_size(data) == Image.open(io.BytesIO(data)).size == (WIDTH, HEIGHT)
 
 
+@pytest.mark.parametrize("whole", [True, False], ids=["jp2", "j2k"])
+def test_of_jpeg_2000(whole):
+    if not features.check("jpg_2000"):
+        pytest.skip("this Pillow writes no JPEG 2000")
+    data = by_pillow("JPEG2000", no_jp2=not whole)
+    assert data.startswith(b"\0\0\0\x0cjP" if whole else b"\xff\x4f")
+    assert stated_size(data) == (WIDTH, HEIGHT)
+    assert stated_size(data + b"\xff\x4f\xff\x51") == (WIDTH, HEIGHT)
+
+
+def big_tiff(width, height, order="<"):
+    """A gray BigTIFF of one strip, packed, whose directory follows its head."""
+    packed = zlib.compress(bytes(width * height), 9)
+    numbers = {256: width, 257: height, 258: 8, 259: 8, 262: 1, 277: 1, 278: height}
+    end = 16 + 8 + 20 * (len(numbers) + 2) + 8
+    entries = [(tag, 4, value) for tag, value in numbers.items()]
+    entries += [(273, 16, end), (279, 16, len(packed))]
+    head = (b"II+\0" if order == "<" else b"MM\0+") + struct.pack(order + "HHQ", 8, 0, 16)
+    directory = struct.pack(order + "Q", len(entries))
+    for tag, kind, value in sorted(entries):
+        number = struct.pack(order + ("Q" if kind == 16 else "I"), value)
+        directory += struct.pack(order + "HHQ", tag, kind, 1) + number.ljust(8, b"\0")
+    return head + directory + bytes(8) + packed
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_of_big_tiff(order):
+    data = big_tiff(WIDTH, HEIGHT, order)
+    assert stated_size(data) == (WIDTH, HEIGHT)
+    assert read_image(data).shape == (HEIGHT, WIDTH, 3)
+    assert stated_size(data[:8] + b"\xff" * 8) is None
+    with pytest.raises(DataError, match="states 20000 x 10000 pixels"):
+        read_image(big_tiff(20_000, 10_000, order))
+
+
 def test_of_other_and_damaged_files():
     assert stated_size(b"") is None
     assert stated_size(b"no picture") is None
+    assert stated_size(b"\0\0\0\x20no picture") is None
     assert stated_size(b"P6\n# a comment\n 37 # another\n23 255\n") == (37, 23)
     for suffix in (".jpg", ".png", ".bmp", ".webp", ".tiff"):
         _, data = cv2.imencode(suffix, PIXELS)

@@ -16,6 +16,8 @@ _JPEG = b"\xff\xd8\xff"
 _FOREIGN = (
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
     (b"RIFF", "WebP"),
     (b"GIF8", "GIF"),
     (b"\0\0\0\x0cjP", "JPEG 2000"),
