@@ -19,11 +19,12 @@ Size = tuple[int, int]
 # One space at a time: a repeated run of them takes ages where no number follows.
 _NETPBM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})")
 _RADIANCE = re.compile(rb"\n\n-Y (\d{1,9}) \+X (\d{1,9})\n")
-# What states a size, and the bytes that do: one that is cut short must not hide those before it.
-_ISPE = re.compile(rb"ispe\0{4}(.{8})", re.DOTALL)
+# What states a size, and the bytes that do: one that is cut short, or that overlaps the next, must
+# not hide the others.
+_ISPE = re.compile(rb"ispe\0{4}(?=(.{8}))", re.DOTALL)
 # The first two markers of a JPEG 2000 codestream, the second of which has the size.
 _CODESTREAM = b"\xff\x4f\xff\x51"
-_SIZ = re.compile(_CODESTREAM + rb".{4}(.{16})", re.DOTALL)
+_SIZ = re.compile(_CODESTREAM + rb"(?=.{4}(.{16}))", re.DOTALL)
 # Start-of-frame segments of a JPEG; the gaps are tables.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE = frozenset((0x01, *range(0xD0, 0xD9)))
