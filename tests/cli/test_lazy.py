@@ -67,7 +67,8 @@ def test_an_opencv_that_does_not_load_is_told_with_what_helps(tmp_path, astronau
 
 
 @pytest.mark.parametrize(
-    "head", ["#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 20000 +X 20000\n", "PF\n20000 20000\n-1.0\n"]
+    "head",
+    ["PF\n20000 20000\n-1.0\n", "P7\nWIDTH 20000\nHEIGHT 20000\nDEPTH 1\nMAXVAL 255\nENDHDR\n"],
 )
 def test_a_bomb_of_a_format_whose_head_we_do_not_know_is_refused(tmp_path, head):
     path = tmp_path / "bomb.jpg"
