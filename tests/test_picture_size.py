@@ -135,3 +135,16 @@ def test_spaces_without_end_are_read_at_once():
 
 def test_a_sound_file_states_no_size():
     assert stated_size(b"RIFF\x24\x00\x00\x00WAVEfmt " + b"\xff" * 20) is None
+
+
+def test_a_png_whose_part_states_far_more_than_there_is(tmp_path):
+    _, data = cv2.imencode(".png", PIXELS)
+    sound = data.tobytes()
+    at = sound.index(b"IDAT")
+    path = tmp_path / "part.png"
+    path.write_bytes(sound[: at - 4] + struct.pack(">I", 1 << 30) + sound[at:])
+    with pytest.raises(DataError, match=r"part\.png: states a part of 1073741824 bytes"):
+        read_image(path)
+    # One that is only cut short is left to the reader.
+    assert too_large(sound[: at + 20]) is None
+    assert too_large(sound) is None
