@@ -15,6 +15,7 @@ from .annotation import Box, FloatArray
 from .errors import DataError, OptionError
 from .files import read_input
 from .picture_size import MORE_PIXELS, too_large
+from .png import still_png
 
 Image = NDArray[np.uint8]
 ColorOrder = Literal["rgb", "bgr", "gray"]
@@ -79,7 +80,7 @@ def _decode(data: bytes, name: str | Path) -> Image:
         raise DataError(name, problem)
     try:
         # IMREAD_COLOR also turns the picture upright by its EXIF tag, and reduces it to 8 bit.
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(np.frombuffer(still_png(data), np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         if "MAX_IMAGE" in error.err:
             raise DataError(name, f"is too large; {MORE_PIXELS}") from error

@@ -9,6 +9,8 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
 
+from .png import lacking_part
+
 MAX_PIXELS = 1 << 27
 """Largest picture that is read: 134 million pixels, 13,400 x 10,000. It takes a gigabyte."""
 
@@ -16,7 +18,6 @@ MORE_PIXELS = f"more than {MAX_PIXELS // 10**6} million pixels are not read"
 
 Size = tuple[int, int]
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 # OpenCV 4.11 takes memory for all that a part states before it reads it. Of a picture that is cut
 # short less than this is lacking.
 _MOST_LACKING = 1 << 26
@@ -68,7 +69,7 @@ def too_large(data: bytes) -> str | None:
 
     So it does of a PNG with a part that states more bytes than there are, by a lot.
     """
-    if data.startswith(_PNG) and (stated := _lacking_part(data)) > _MOST_LACKING:
+    if (stated := lacking_part(data)) > _MOST_LACKING:
         return f"states a part of {stated} bytes, of which it has not that many"
     size = stated_size(data)
     if size is None or size[0] * size[1] <= MAX_PIXELS:
@@ -78,17 +79,6 @@ def too_large(data: bytes) -> str | None:
 
 def _largest(sizes: Iterable[Size]) -> Size | None:
     return max(sizes, key=lambda size: size[0] * size[1], default=None)
-
-
-def _lacking_part(data: bytes) -> int:
-    """Bytes that the last part of a PNG states, if it is not all there; else 0."""
-    position = len(_PNG)
-    while position + 8 <= len(data):
-        length = int.from_bytes(data[position : position + 4], "big")
-        position += 12 + length
-        if position > len(data) + 4:
-            return length
-    return 0
 
 
 def _png(data: bytes) -> Size | None:

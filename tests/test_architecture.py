@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "efld_dlib"
 # Each layer may import what stands in the layers before it, and its own.
 LAYERS = [
     {"errors", "annotation", "scheme", "scheme_maps", "backend", "files", "parallel"},
-    {"images", "picture_size", "geometry", "feature_vector", "pose", "data"},
+    {"images", "picture_size", "png", "geometry", "feature_vector", "pose", "data"},
     {"datasets", "models", "render", "sheet"},
     {"detection"},
     {"extraction", "prepare", "evaluation"},

@@ -82,6 +82,24 @@ def test_16_bit_file_and_array_keep_their_brightness():
     np.testing.assert_array_equal(read_image(values * np.uint16(257)), values)
 
 
+@pytest.mark.parametrize("apart", [False, True], ids=["first of the frames", "beside them"])
+def test_an_animated_png_gives_its_still_picture(apart):
+    frames = [PillowImage.fromarray(np.roll(quarters(), 8 * step, 1)) for step in (1, 2)]
+    data = encoded(quarters(), save_all=True, append_images=frames, default_image=apart)
+    assert b"acTL" in data
+    np.testing.assert_array_equal(read_image(data), quarters())
+
+
+def test_a_damaged_animated_png_is_refused(tmp_path):
+    frames = [PillowImage.fromarray(np.roll(quarters(), 8 * step, 1)) for step in (1, 2)]
+    data = bytearray(encoded(quarters(), save_all=True, append_images=frames))
+    data[data.index(b"IDAT") + 8] ^= 0xFF
+    path = tmp_path / "animated.png"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"animated\.png: is not a picture, or a damaged one"):
+        read_image(path)
+
+
 def test_float_and_bool_arrays():
     values = np.array([[0.0, 0.2, 0.6, 1.0]])
     assert read_image(values).tolist() == [[0, 51, 153, 255]]

@@ -86,15 +86,19 @@ def read_database(path: Path) -> Database:
     address = f"{path.resolve().as_uri()}?mode=ro"
     try:
         with closing(sqlite3.connect(address, uri=True)) as connection:
-            _require_tables(path, connection)
             connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+            _require_tables(path, connection)
             tables = {
                 name: _by_face(connection.execute(f"SELECT face_id, {columns} FROM {table}"))
                 for name, (table, columns) in _TABLES.items()
             }
             return Database(path, list(_faces(connection)), **tables)
-    except sqlite3.Error as error:
-        raise DataError(path, f"is not AFLW's database ({error})") from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        # SQLite's own message may hold a name that is not UTF-8; Python 3.10 then leaves it out.
+        said = str(error)
+        if isinstance(error, UnicodeDecodeError):
+            said = error.object.decode("utf-8", "replace")
+        raise DataError(path, f"is not AFLW's database ({said or 'damaged'})") from error
 
 
 def _require_tables(path: Path, connection: sqlite3.Connection) -> None:

@@ -197,6 +197,13 @@ def test_what_is_no_database(aflw, tmp_path):
     aflw.run("DROP TABLE facepose")
     with pytest.raises(DataError, match="no such table: facepose"):
         aflw.read()
+    aflw.run(
+        "PRAGMA writable_schema = on;"
+        "UPDATE sqlite_master SET sql = 'CREATE TABLE (', name = CAST(X'66d4' AS TEXT)"
+        " WHERE name = 'faceellipse'"
+    )
+    with pytest.raises(DataError, match=r"is not AFLW's database \((malformed .*f\ufffd|damaged)"):
+        aflw.read()
     aflw.file.write_bytes(b"this is no database" * 100)
     with pytest.raises(DataError, match=r"aflw\.sqlite: is not AFLW's database \(file is not"):
         aflw.read()
