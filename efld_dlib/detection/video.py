@@ -31,7 +31,9 @@ _MAX_CAMERA = 2**31 - 1
 
 # A source that ends before this part of the time that it announces is damaged.
 _COMPLETE = 0.9
-_MAX_FPS = 1000.0
+
+# Damaged files state rates outside these, which no encoder accepts.
+_FPS_RANGE = (0.01, 1000.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +87,7 @@ class VideoReader:
     live : bool
         Whether it is a camera.
     fps : float
-        Frames a second; 30 where the source does not tell.
+        Frames a second; 30 where the source does not tell, or tells no rate of a video.
     total : int or None
         Frames that it announces.
     cut_short : bool
@@ -110,7 +112,7 @@ class VideoReader:
         if not self._capture.isOpened():
             raise DataError(self.name, _why_closed(source))
         fps = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = float(fps) if math.isfinite(fps) and 0 < fps <= _MAX_FPS else 30.0
+        self.fps = float(fps) if _FPS_RANGE[0] <= fps <= _FPS_RANGE[1] else 30.0
         total = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         known = not self.live and math.isfinite(total) and total > 0
         self.total = round(total) if known else None

@@ -1,3 +1,5 @@
+import struct
+
 import cv2
 import numpy as np
 import pytest
@@ -81,6 +83,21 @@ def test_a_file_that_is_cut_short_says_so(astronaut, tmp_path):
     with VideoReader(cut) as reader:
         assert 0 < len(list(reader)) < 15
         assert reader.cut_short
+
+
+@pytest.mark.parametrize("scale", [1, 1 << 30])
+def test_a_rate_that_no_video_has_counts_as_unknown(astronaut, tmp_path, scale):
+    path = write(tmp_path / "r.avi", clip(astronaut, 3))
+    damaged = bytearray(path.read_bytes())
+    # "strh", its size, 20 bytes, then scale and rate: the rate is rate / scale.
+    at = damaged.index(b"strh") + 28
+    damaged[at : at + 8] = struct.pack("<II", scale, 1 << 20)
+    path.write_bytes(damaged)
+    with VideoReader(path) as reader:
+        frames = list(reader)
+    assert (len(frames), reader.fps) == (3, 30.0)
+    # The damaged rate would be refused here.
+    write(tmp_path / "again.avi", [frame.rgb for frame in frames], reader.fps)
 
 
 def test_a_camera_keeps_its_time(monkeypatch, tmp_path, astronaut):
