@@ -35,9 +35,12 @@ def still_png(data: bytes) -> bytes:
 
 
 def _parts(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and end of each; the last may end beyond the data."""
+    """Kind, start and end of each up to IEND; the last may end beyond the data, its kind too."""
     start = len(_SIGNATURE) if data.startswith(_SIGNATURE) else len(data)
-    while start + 8 <= len(data):
+    while start + 4 <= len(data):
         end = start + _AROUND + int.from_bytes(data[start : start + 4], "big")
-        yield data[start + 4 : start + 8], start, end
+        kind = data[start + 4 : start + 8]
+        yield kind, start, end
+        if kind == b"IEND":
+            return
         start = end

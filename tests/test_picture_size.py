@@ -142,9 +142,14 @@ def test_a_png_whose_part_states_far_more_than_there_is(tmp_path):
     sound = data.tobytes()
     at = sound.index(b"IDAT")
     path = tmp_path / "part.png"
-    path.write_bytes(sound[: at - 4] + struct.pack(">I", 1 << 30) + sound[at:])
-    with pytest.raises(DataError, match=r"part\.png: states a part of 1073741824 bytes"):
-        read_image(path)
+    head = sound[: at - 4] + struct.pack(">I", 1 << 30)
+    for kept in (sound[at:], b"ID", b""):
+        path.write_bytes(head + kept)
+        with pytest.raises(DataError, match=r"part\.png: states a part of 1073741824 bytes"):
+            read_image(path)
     # One that is only cut short is left to the reader.
     assert too_large(sound[: at + 20]) is None
     assert too_large(sound) is None
+    # What follows the picture's end is none of its parts.
+    path.write_bytes(sound + b"notes of a camera")
+    np.testing.assert_array_equal(read_image(path), PIXELS[:, :, ::-1])
