@@ -13,7 +13,7 @@ from .model_compress import compress
 from .options import finish, jobs_option, open_records, strict_option, subset_option, warn
 
 _file = click.Path(path_type=Path)
-_input = click.argument("file", type=_file)
+_input = click.argument("file", type=_file, required=False)
 _output = click.option("-o", "--output", required=True, type=_file, help="File to write.")
 _role = click.option("--role", help="Of the predictors in an .efld [default: its first].")
 
@@ -22,11 +22,12 @@ _role = click.option("--role", help="Of the predictors in an .efld [default: its
 def model() -> None:
     """Model files: dlib's .dat, and .efld, which holds the same in a twentieth of the space.
 
-    Every command of the toolkit takes either.
+    Every command of the toolkit takes either. Where FILE may be left out, the model of the package
+    stands for it.
 
     \b
     Examples:
-      efld-dlib model info build/efld.dat
+      efld-dlib model info
       efld-dlib model compress build/efld.dat -o build/efld.efld
       efld-dlib model expand build/efld.efld -o for_plain_dlib.dat
     """
@@ -35,17 +36,20 @@ def model() -> None:
 @model.command()
 @_input
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def info(file: Path, as_json: bool) -> None:
+def info(file: Path | None, as_json: bool) -> None:
     """Say what is in a model file: landmarks, trees, where its bytes go, licence.
+
+    Without FILE, in the model of the package.
 
     \b
     Examples:
-      efld-dlib model info build/efld.dat
-      efld-dlib model info faces.efld --json
+      efld-dlib model info
+      efld-dlib model info build/efld.dat --json
     """
     from ..models.information import describe
+    from ..models.loading import DEFAULT_MODEL
 
-    found = describe(file)
+    found = describe(file or DEFAULT_MODEL)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else _text(found))
 
 
@@ -69,13 +73,15 @@ def _text(found: dict[str, Any]) -> str:
 @_input
 @_output
 @_role
-def expand(file: Path, output: Path, role: str | None) -> None:
+def expand(file: Path | None, output: Path, role: str | None) -> None:
     """Write the predictor of an .efld as a .dat that any dlib program loads.
 
-    It predicts exactly what the .efld does here.
+    It predicts exactly what the .efld does here. Without FILE, that of the package's model, which
+    is for non-commercial research only.
 
     \b
     Examples:
+      efld-dlib model expand -o efld.dat
       efld-dlib model expand faces.efld -o faces.dat
     """
     from ..models.dat import write_dat
@@ -88,7 +94,7 @@ def expand(file: Path, output: Path, role: str | None) -> None:
 @_input
 @_output
 @_role
-def slim(file: Path, output: Path, role: str | None) -> None:
+def slim(file: Path | None, output: Path, role: str | None) -> None:
     """Write a .dat that is a third smaller and that any dlib program loads.
 
     Corrections are rounded to within 0.4 %; the decisions of the trees stay as they are.
@@ -113,7 +119,7 @@ def slim(file: Path, output: Path, role: str | None) -> None:
     help="Landmarks to keep: numbers, ranges and parts of the face, as in eyes,mouth or 36-47,30.",
 )
 @_role
-def subset(file: Path, output: Path, points: str, role: str | None) -> None:
+def subset(file: Path | None, output: Path, points: str, role: str | None) -> None:
     """Write a .dat that predicts only some of the landmarks, numbered anew from 0.
 
     It finds its way by the landmarks it keeps, so that few of them are found less surely than all:

@@ -114,7 +114,7 @@ def _quantised(data: bytes, source: str | Path, role: str | None) -> Quantised:
     return parse_efld(data, source, {role}).quantised(role)
 
 
-def load_arrays(path: str | Path, role: str | None = None) -> Predictor:
+def load_arrays(path: str | Path | None = None, role: str | None = None) -> Predictor:
     """The shape predictor in a `.dat` or `.efld` file, as arrays; else as `load_predictor`."""
     model = resolve_model(path)
     data = read_input(model, ModelFormatError)

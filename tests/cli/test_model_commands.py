@@ -85,6 +85,19 @@ def test_expand_gives_plain_dlib_what_the_toolkit_predicts(small, tmp_path, vali
     assert again["predictors"]["predictor"]["trees"] == 20
 
 
+def test_without_a_file_it_is_the_model_of_the_package(tmp_path, astronaut_pixels):
+    assert "licence: non-commercial research only" in run("info").stdout
+    run("expand", "-o", tmp_path / "efld.dat")
+    predictor = dlib.shape_predictor(str(tmp_path / "efld.dat"))
+    (box,) = dlib.get_frontal_face_detector()(astronaut_pixels, 0)
+    nose = predictor(astronaut_pixels, box).part(30)
+    # Where it is in scikit-image's photograph of Eileen Collins.
+    assert abs(nose.x - 220) < 12
+    assert abs(nose.y - 120) < 15
+    run("subset", "-o", tmp_path / "eyes.dat", "--points", "eyes")
+    assert dlib.shape_predictor(str(tmp_path / "eyes.dat"))(astronaut_pixels, box).num_parts == 12
+
+
 def test_compare_says_which_is_better(small, tiny_model, validation):
     lines = run("compare", tiny_model, small, validation, "--boxes", "file", "-j", 1).stdout
     first, second, third = lines.splitlines()
