@@ -23,7 +23,8 @@ Size = tuple[int, int]
 _MOST_LACKING = 1 << 26
 
 # One space at a time: a repeated run of them takes ages where no number follows.
-_NETPBM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})")
+_NETPBM = re.compile(rb"P[1-6Ff](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})")
+_PAM = re.compile(rb"\n[ \t]*(WIDTH|HEIGHT)[ \t]+(\d{1,9})(?=\s)")
 _RADIANCE = re.compile(rb"\n\n-Y (\d{1,9}) \+X (\d{1,9})\n")
 # What states a size, and the bytes that do: one that is cut short, or that overlaps the next, must
 # not hide the others.
@@ -48,7 +49,7 @@ def stated_size(data: bytes) -> Size | None:
     -------
     tuple of int, or None
         None where the format is another than JPEG, PNG, BMP, GIF, TIFF (also BigTIFF), WebP, AVIF,
-        JPEG 2000, PGM, PPM, PBM, Radiance HDR or Sun raster, or the bytes are damaged.
+        JPEG 2000, PGM, PPM, PBM, PFM, PAM, Radiance HDR or Sun raster, or the bytes are damaged.
 
     Examples
     --------
@@ -182,6 +183,12 @@ def _radiance(data: bytes) -> Size | None:
     return (int(match[2]), int(match[1])) if match else None
 
 
+def _pam(data: bytes) -> Size | None:
+    head = data.partition(b"\nENDHDR")[0]
+    sides = {match[1]: int(match[2]) for match in _PAM.finditer(head)}
+    return sides.get(b"WIDTH", 0), sides.get(b"HEIGHT", 0)
+
+
 def _netpbm(data: bytes) -> Size | None:
     match = _NETPBM.match(data)
     return (int(match[1]), int(match[2])) if match else None
@@ -202,5 +209,6 @@ _FORMATS: tuple[tuple[bytes, Callable[[bytes], Size | None]], ...] = (
     (b"\0\0\0", _avif),
     (b"\x59\xa6\x6a\x95", _sun),
     (b"#?R", _radiance),
+    (b"P7", _pam),
     (b"P", _netpbm),
 )

@@ -91,6 +91,22 @@ def test_of_big_tiff(order):
         read_image(big_tiff(20_000, 10_000, order))
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "PF\n{} {}\n-1.0\n",
+        "P7\nWIDTH {}\nHEIGHT {}\nDEPTH 3\nMAXVAL 255\nENDHDR\n",
+        "P7\n# WIDTH 9\n \tWIDTH   {}\nHEIGHT\t{}\nDEPTH 3\nMAXVAL 255\nENDHDR\n\nWIDTH 7\n",
+    ],
+)
+def test_of_floating_and_arbitrary_maps(head):
+    data = head.format(WIDTH, HEIGHT).encode()
+    assert stated_size(data) == (WIDTH, HEIGHT)
+    assert read_image(data + bytes(12 * WIDTH * HEIGHT)).shape == (HEIGHT, WIDTH, 3)
+    with pytest.raises(DataError, match="states 20000 x 20000 pixels"):
+        read_image(head.format(20_000, 20_000).encode() + bytes(2000))
+
+
 def test_of_other_and_damaged_files():
     assert stated_size(b"") is None
     assert stated_size(b"no picture") is None

@@ -105,8 +105,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
     _open_streams()
-    # OpenCV reads this when it is loaded: formats whose heads we do not know have the same limit.
+    # OpenCV reads these when it is loaded: formats whose heads we do not know have the same limit,
+    # and what it has to say of a damaged file is said by our own message.
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:
         cli(prog_name="efld-dlib")
     except OSError as error:  # of --help and --version, which are no commands

@@ -158,6 +158,24 @@ def test_a_bad_picture_alone_is_one_line_and_exit_code_2(
     assert not (tmp_path / "out.json").exists()
 
 
+@pytest.mark.skipif(
+    tuple(map(int, cv2.__version__.split(".")[:2])) < (4, 11),
+    reason="an older OpenCV writes it whatever one sets",
+)
+def test_opencv_adds_nothing_to_what_is_said_of_a_damaged_picture(tmp_path):
+    # It logs what it cannot decode, without the file's name.
+    path = tmp_path / "damaged.hdr"
+    path.write_bytes(b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 20 +X 20\n" + bytes(200))
+    result = subprocess.run(
+        [sys.executable, "-m", "efld_dlib", "detect", path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert result.stderr == f"Error: {path}: is not a picture, or a damaged one\n"
+
+
 def test_a_name_that_no_file_can_have_is_skipped_like_any_other(tiny_model, photo):
     name = "a" * 5000 + ".jpg"
     result = run("detect", name, photo, "-m", tiny_model, "--format", "jsonl", code=1)
