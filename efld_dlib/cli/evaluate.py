@@ -10,7 +10,7 @@ import click
 
 from ..errors import OptionError, Problems
 from .detection_options import QUALITIES
-from .model_arguments import require_models, split_arguments
+from .model_arguments import models_or_package, split_arguments
 from .options import (
     SEED,
     describe_source,
@@ -54,7 +54,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@click.argument("arguments", nargs=-1, required=True, metavar="MODEL... DATA...")
+@click.argument("arguments", nargs=-1, required=True, metavar="[MODEL]... DATA...")
 @subset_option
 @boxes_option
 @quality_option
@@ -99,9 +99,9 @@ def evaluate(
 ) -> None:
     """Measure one or more MODELs on each DATA.
 
-    A MODEL is a file ending in .dat or .efld; NAME=FILE gives it a name for the tables. DATA is a
-    dlib XML file, a 300-W tree, a folder with .pts files, or any other data set as NAME:PATH, with
-    a name that `efld-dlib xml --help` lists.
+    A MODEL is a file ending in .dat or .efld; NAME=FILE gives it a name for the tables, and without
+    one the model of the package is measured. DATA is a dlib XML file, a 300-W tree, a folder with
+    .pts files, or any other data set as NAME:PATH, with a name that `efld-dlib xml --help` lists.
 
     Prints the normalised mean error (NME) by the distance of the outer eye corners, by that of the
     pupils and by the face's size, AUC and failure rates, errors by region and by head pose, and for
@@ -113,6 +113,7 @@ def evaluate(
       efld-dlib evaluate build/efld.dat 300w/ --subset helen/testset
       efld-dlib evaluate new.dat old=build/efld.dat 300w/ --subset test-common --report report/
       efld-dlib evaluate build/efld.dat training_xml/validation.xml --boxes file --json figures.json
+      efld-dlib evaluate 300w/ --subset helen/testset --boxes pipeline
     """
     from ..evaluation.ced import plot_ced, require_plotting
     from ..evaluation.export import write_faces, write_figures
@@ -123,11 +124,11 @@ def evaluate(
     from ..evaluation.tables import as_text
 
     models, sources = split_arguments(arguments)
-    require_models(models)
     if not sources:
         raise OptionError("no data is given: name an .xml file, a folder or NAME:PATH")
     if ced_file is not None:
         require_plotting(ced_file)
+    models = models_or_package(models)
     check_models(models.values())
     problems = Problems(strict, warn)
     studies = []

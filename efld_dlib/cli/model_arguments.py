@@ -35,12 +35,11 @@ def split_arguments(arguments: Iterable[str]) -> tuple[dict[str, Path], list[Pat
     return _by_name(models), others
 
 
-def require_models(models: dict[str, Path]) -> None:
-    """Say what a model is where there is none."""
-    if not models:
-        raise OptionError(
-            f"no model is given: name at least one file ending in {' or '.join(MODEL_SUFFIXES)}"
-        )
+def models_or_package(models: dict[str, Path]) -> dict[str, Path]:
+    """The models, or where none is given the one that comes with the package."""
+    from ..models.loading import resolve_model
+
+    return models or {"package": resolve_model()}
 
 
 def split_name(text: str) -> tuple[str, str] | None:

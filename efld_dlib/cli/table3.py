@@ -9,7 +9,7 @@ import click
 
 from ..errors import OptionError, Problems
 from .evaluate import boxes_option, resamples_option
-from .model_arguments import require_models, split_arguments
+from .model_arguments import models_or_package, split_arguments
 from .options import finish, jobs_option, strict_option, warn
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command()
-@click.argument("arguments", nargs=-1, required=True, metavar="MODEL...")
+@click.argument("arguments", nargs=-1, metavar="[MODEL]...")
 @click.option("--data", type=_FOLDER, help="A 300-W tree.")
 @click.option("--aflw", type=_FOLDER, help="Folder with AFLWinfo_release.mat and AFLW's pictures.")
 @boxes_option
@@ -47,9 +47,9 @@ def table3(
     """Print the paper's Table 3 in Markdown: errors of MODELs on the test faces of 300-W and
     AFLW-19, and the published figures of other methods.
 
-    A MODEL is a file ending in .dat or .efld; NAME=FILE gives it a name. A subset is reported under
-    its official name only if all its faces are there, and figures with different normalisers stand
-    in different tables.
+    A MODEL is a file ending in .dat or .efld; NAME=FILE gives it a name, and without one the model
+    of the package is measured. A subset is reported under its official name only if all its faces
+    are there, and figures with different normalisers stand in different tables.
 
     \b
     Examples:
@@ -62,11 +62,11 @@ def table3(
     from ..files import write_text
 
     models, others = split_arguments(arguments)
-    require_models(models)
     if others:
         raise OptionError(f"{others[0]} is no model (.dat or .efld); data is given with --data")
     if data is None and aflw is None:
         raise OptionError("no data is given: say --data 300W_ROOT, --aflw ROOT or both")
+    models = models_or_package(models)
     check_models(models.values())
     problems = Problems(strict, warn)
     tables = []

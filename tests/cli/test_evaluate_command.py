@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from efld_dlib.cli.main import cli
 from efld_dlib.cli.model_arguments import split_arguments
 from efld_dlib.errors import OptionError
+from efld_dlib.models.loading import DEFAULT_MODEL
 
 
 def run(*arguments, code=0):
@@ -102,8 +103,13 @@ def test_the_same_seed_prints_the_same(tiny_model, crops):
     assert one != other
 
 
-def test_models_and_data_are_both_needed(tiny_model, crops, tmp_path):
-    assert "no model is given: name at least one file ending in .dat" in run(crops, code=2).stderr
+def test_without_a_model_that_of_the_package_is_measured(crops):
+    printed = run(crops, "--boxes", "file", "--resamples", 50).stdout
+    row = next(line for line in printed.splitlines() if line.startswith("package"))
+    assert row.split()[1] == f"{DEFAULT_MODEL.stat().st_size / 1e6:.1f}"
+
+
+def test_data_are_needed(tiny_model, crops, tmp_path):
     assert "no data is given" in run(tiny_model, code=2).stderr
     assert "Missing argument" in run(code=2).stderr
     assert "no such model" in run("gone.dat", crops, code=2).stderr

@@ -42,6 +42,5 @@ def test_what_is_missing_is_said(tiny_model, arguments, words):
     assert words in run(tiny_model, *arguments, code=2).stderr
 
 
-def test_a_model_is_needed(tmp_path):
-    assert "no data is given" not in run("x.xml", "--data", tmp_path, code=2).stderr
-    assert "no model is given" in run("x.xml", "--data", tmp_path, code=2).stderr
+def test_without_a_model_that_of_the_package_is_measured(sample):
+    assert "| package, measured here |" in run("--data", sample, "--resamples", 50).stdout
