@@ -87,7 +87,7 @@ def expand(file: Path | None, output: Path, role: str | None) -> None:
     from ..models.dat import write_dat
     from ..models.loading import load_arrays
 
-    _write_report(output, write_dat(load_arrays(file, role), output))
+    _write_report(output, write_dat(load_arrays(file, role), output), file)
 
 
 @model.command()
@@ -107,7 +107,7 @@ def slim(file: Path | None, output: Path, role: str | None) -> None:
     from ..models.loading import load_arrays
     from ..models.slim import slim as run
 
-    _write_report(output, write_dat(run(load_arrays(file, role)), output))
+    _write_report(output, write_dat(run(load_arrays(file, role)), output), file)
 
 
 @model.command()
@@ -138,7 +138,7 @@ def subset(file: Path | None, output: Path, points: str, role: str | None) -> No
     whole = load_arrays(file, role)
     kept = parse_points(points, whole.points)
     click.echo(f"landmarks {' '.join(map(str, kept))}", err=True)
-    _write_report(output, write_dat(select_points(whole, kept), output))
+    _write_report(output, write_dat(select_points(whole, kept), output), file)
 
 
 @model.command()
@@ -204,8 +204,14 @@ def compare(
     finish(ctx, problems)
 
 
-def _write_report(output: Path, size: int) -> None:
+def _write_report(output: Path, size: int, file: Path | None) -> None:
+    """Say what was written, and the licence of the model it was made of, which no .dat can hold."""
+    from ..models.information import describe
+    from ..models.loading import DEFAULT_MODEL
+
     click.echo(f"{output}: {size} bytes", err=True)
+    if licence := describe(file or DEFAULT_MODEL)["licence"]:
+        click.echo(f"licence: {printable(str(licence))}", err=True)
 
 
 model.add_command(compress)

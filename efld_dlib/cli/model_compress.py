@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import DataError, OptionError
+from ..errors import OptionError
 from .options import SEED, NumberRange
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ _RUNS = 1500
     type=NumberRange(min=1e-6, max=1e-2),
     help="Round by this, in units of the face box, and search no more (--max-bytes still holds).",
 )
-@click.option("--licence", help="Of the model, for its metadata.")
+@click.option("--licence", help="Of the model, for its metadata [default: as FILE says].")
 @click.option("--scheme", help="Of the landmarks, for its metadata [default: by their number].")
 @click.option("--role", default="predictor", show_default=True, help="Name within the file.")
 @click.option(
@@ -178,24 +177,13 @@ def _measure(faces: list[ImageRecord]) -> Callable[[bytes], float]:
 
 def _metadata(file: Path, points: int, licence: str | None, scheme: str | None) -> dict[str, Any]:
     """What is known of the model, of which the file beside it tells most."""
-    from ..models.information import describe
+    from ..models.information import describe, training_report
     from ..scheme import SCHEMES
 
-    metadata: dict[str, Any] = dict(describe(file)["metadata"])
-    report = file.with_suffix(".json")
-    if report.is_file():
-        try:
-            found = json.loads(report.read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
-            raise DataError(report, f"is no JSON ({error})") from error
-        if isinstance(found, dict):
-            metadata |= {name: found[name] for name in _REPORTED if name in found}
+    metadata: dict[str, Any] = describe(file)["metadata"] | training_report(file)
     known = [name for name, own in SCHEMES.items() if own.size == points]
     if scheme is not None or known:
         metadata["scheme"] = scheme if scheme is not None else known[0]
     if licence is not None:
         metadata["licence"] = licence
     return metadata
-
-
-_REPORTED = ("preset", "options", "data", "nme", "versions")

@@ -59,6 +59,10 @@ _PRESET_HELP = "; ".join(f"{name}: {preset.purpose}" for name, preset in PRESETS
     default=None,
     help="Write short mantissas: a third fewer bytes [default: as the preset says].",
 )
+@click.option(
+    "--licence",
+    help="Of the model, for 'efld-dlib model info' [default: that of its training data].",
+)
 @click.option("--force", is_flag=True, help="Train even if the free memory seems too small.")
 @jobs_option
 def train(
@@ -69,6 +73,7 @@ def train(
     validation: Path | None,
     ridge: float | None,
     slim: bool | None,
+    licence: str | None,
     force: bool,
     jobs: int | None,
 ) -> None:
@@ -88,6 +93,7 @@ def train(
 
     from ..prepare.build import TRAIN_XML, VALIDATION_XML
     from ..training.refit import RefitOptions
+    from ..training.trainer import DATA_LICENCE
     from ..training.trainer import train as run_training
 
     chosen = find_preset(preset)
@@ -127,6 +133,7 @@ def train(
             refit=RefitOptions(ridge) if ridge else None,
             slim_file=chosen.slim if slim is None else slim,
             preset=preset,
+            licence=DATA_LICENCE if licence is None else licence,
             force=force,
             jobs=jobs,
             on_progress=show,

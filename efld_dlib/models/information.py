@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import ModelFormatError
-from ..files import read_input
+from ..errors import DataError, ModelFormatError
+from ..files import is_file, read_input
 from .compact import is_efld, parse_efld
 from .dat import dat_bytes, float_bytes, parse_dat
 from .predictor import Predictor
@@ -22,7 +24,8 @@ def describe(path: str | Path) -> dict[str, Any]:
     dict
         ``file``, ``format``, ``bytes``; ``predictors``: by role, ``points``, ``cascades``,
         ``trees`` (of a cascade), ``depth``, ``leaves`` (in all), ``pool`` and ``dat_bytes`` (as a
-        `.dat`); ``part_bytes``; ``metadata``; ``licence`` (or None).
+        `.dat`); ``part_bytes``; ``metadata``, of a `.dat` that of `training_report`; ``licence``
+        (or None).
 
     Raises
     ------
@@ -39,6 +42,9 @@ def describe(path: str | Path) -> dict[str, Any]:
         predictor = parse_dat(data, path)
         predictors = {"predictor": {**_arrays(predictor), "dat_bytes": len(data)}}
         parts = _dat_parts(predictor)
+        # A file beside it must not keep anyone from looking at this one.
+        with suppress(DataError):
+            metadata = training_report(path)
     parts["other"] = len(data) - sum(parts.values())
     return {
         "file": str(path),
@@ -49,6 +55,35 @@ def describe(path: str | Path) -> dict[str, Any]:
         "licence": metadata.get("licence"),
         "metadata": metadata,
     }
+
+
+def training_report(path: str | Path) -> dict[str, Any]:
+    """What the report that training wrote beside a model says of it, such as its licence.
+
+    Returns
+    -------
+    dict
+        Empty where there is none, or where it is of a file of another size.
+
+    Raises
+    ------
+    DataError
+        The file ending in ``.json`` beside the model is no JSON.
+    """
+    model = Path(path)
+    report = model.with_suffix(".json")
+    if not is_file(report):
+        return {}
+    try:
+        found = json.loads(report.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(report, f"is no JSON ({error})") from error
+    if not isinstance(found, dict) or found.get("bytes") != model.stat().st_size:
+        return {}
+    return {name: found[name] for name in _REPORTED if name in found}
+
+
+_REPORTED = ("preset", "options", "data", "nme", "versions", "licence")
 
 
 def _sizes(quantised: Quantised) -> dict[str, int]:

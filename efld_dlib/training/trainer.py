@@ -33,6 +33,9 @@ from .refit import RefitOptions, refit_leaves
 _REMAINING = re.compile(r"Time remaining: ([0-9.e+-]+) (second|minute|hour)")
 _SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 
+DATA_LICENCE = "that of its training data; 300-W and AFLW allow non-commercial research only"
+"""What is said of a trained model unless something else is known of its training data."""
+
 Progress = Callable[[float], None]
 """Called with the fraction of the training that is done, between 0 and 1."""
 
@@ -76,6 +79,7 @@ def train(
     refit: RefitOptions | None = None,
     slim_file: bool = False,
     preset: str | None = None,
+    licence: str = DATA_LICENCE,
     force: bool = False,
     measure: bool = True,
     jobs: int | None = None,
@@ -99,6 +103,8 @@ def train(
         Write the numbers with short mantissas, a third smaller (`efld_dlib.models.slim`).
     preset : str, optional
         Name under which the options go into the report.
+    licence : str
+        Of the model, for the report, from which `efld-dlib model info` and `compress` take it.
     force : bool
         Train even if the memory that is free seems too small.
     measure : bool
@@ -150,8 +156,12 @@ def train(
     # Renaming made a new file, so another run's is another one.
     if not os.path.samestat(written, output.stat()):
         raise TrainingError(f"{output} was replaced by another run meanwhile; its report is not")
-    finishing = {"refit": None if refit is None else asdict(refit), "slim": slim_file}
-    write_json(result.report, {**_report(result, xml, options, preset), **finishing})
+    known = {
+        "licence": licence,
+        "refit": None if refit is None else asdict(refit),
+        "slim": slim_file,
+    }
+    write_json(result.report, {**_report(result, xml, options, preset), **known})
     return result
 
 

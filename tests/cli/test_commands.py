@@ -261,8 +261,12 @@ def test_prepare_train_and_evaluate(sample, tmp_path):
     assert "boxes:" in result.stdout
     assert "held out" in result.stdout
     quick = ["--set", "num_trees_per_cascade_level=5", "--set", "cascade_depth=3"]
-    result = run("train", data, "-o", model, "--preset", "nano", *quick, "-j", "1")
+    result = run(
+        *("train", data, "-o", model, "--preset", "nano", *quick, "-j", "1"),
+        *("--licence", "only a test"),
+    )
     assert "validation NME" in result.stdout
+    assert "licence: only a test" in run("model", "info", model).stdout
     assert json.loads(model.with_suffix(".json").read_text())["options"]["num_threads"] == 1
     figures = tmp_path / "figures.json"
     result = run(

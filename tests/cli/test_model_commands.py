@@ -55,10 +55,26 @@ def test_info_of_a_dat(tiny_model):
     assert (sizes["points"], sizes["cascades"], sizes["trees"], sizes["depth"]) == (68, 5, 20, 3)
     assert sizes["leaves"] == 5 * 20 * 8
     assert found["bytes"] == tiny_model.stat().st_size == sum(found["part_bytes"].values())
-    assert found["licence"] is None
     text = run("info", tiny_model).stdout
     assert "points 68, cascades 5, trees 20, depth 3" in text
-    assert "licence: not stated" in text
+    # What the report beside it says, which training wrote.
+    assert found["licence"].startswith("that of its training data")
+    assert f"licence: {found['licence']}" in text
+    assert found["metadata"]["options"]["num_trees_per_cascade_level"] == 20
+
+
+@pytest.mark.parametrize("report", [None, "{", "[]", '{"bytes": 1, "licence": "another\'s"}'])
+def test_info_of_a_dat_without_a_report_on_it(tiny_model, tmp_path, report):
+    shutil.copy(tiny_model, tmp_path / "m.dat")
+    if report is not None:
+        (tmp_path / "m.json").write_text(report)
+    assert "licence: not stated" in run("info", tmp_path / "m.dat").stdout
+
+
+def test_what_is_made_of_a_model_has_its_licence(small, tmp_path):
+    for command in (["expand"], ["slim"], ["subset", "--points", "eyes"]):
+        result = run(*command, small, "-o", tmp_path / "m.dat")
+        assert "licence: only a test" in result.stderr
 
 
 def test_info_of_an_efld_tells_where_it_comes_from(small, tiny_model):

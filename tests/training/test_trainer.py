@@ -42,6 +42,7 @@ def test_report_beside_the_model_says_how_it_was_made(training_data, tmp_path):
     assert report["bytes"] == (tmp_path / "m.dat").stat().st_size
     assert report["versions"]["dlib"] == dlib.__version__
     assert len(report["data"]["sha256"]) == 64
+    assert report["licence"].startswith("that of its training data")
     assert report["nme"]["validation"] == result.validation_nme
     again = evaluate(tmp_path / "m.dat", read_imglab(training_data / "validation.xml"), "file", 1)
     assert result.validation_nme == pytest.approx(again.nme)
