@@ -22,10 +22,14 @@ Size = tuple[int, int]
 # short less than this is lacking.
 _MOST_LACKING = 1 << 26
 
-# One space at a time: a repeated run of them takes ages where no number follows.
-_NETPBM = re.compile(rb"P[1-6Ff](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})")
-_PAM = re.compile(rb"\n[ \t]*(WIDTH|HEIGHT)[ \t]+(\d{1,9})(?=\s)")
-_RADIANCE = re.compile(rb"\n\n-Y (\d{1,9}) \+X (\d{1,9})\n")
+# One space at a time: a repeated run of them takes ages where no number follows. OpenCV takes one
+# sign of any kind for the end of a number, ends a comment at either end of line, and reads signs.
+_SPACE = rb"(?:\s|#[^\r\n]*[\r\n])*\+?0*"
+_NETPBM = re.compile(
+    rb"P[1-6Ff]" + _SPACE + rb"(\d{1,9})(?!\d)." + _SPACE + rb"(\d{1,9})", re.DOTALL
+)
+_PAM = re.compile(rb"\n[^\S\n]*(WIDTH|HEIGHT)[^\S\n]+\+?0*(\d{1,9})")
+_RADIANCE = re.compile(rb"\n\n-Y\s*\+?0*(\d{1,9})\s*\+X\s*\+?0*(\d{1,9})")
 # What states a size, and the bytes that do: one that is cut short, or that overlaps the next, must
 # not hide the others.
 _ISPE = re.compile(rb"ispe\0{4}(?=(.{8}))", re.DOTALL)
@@ -190,7 +194,7 @@ def _pam(data: bytes) -> Size | None:
 
 
 def _netpbm(data: bytes) -> Size | None:
-    match = _NETPBM.match(data)
+    match = _NETPBM.match(data, 0, 1 << 20)
     return (int(match[1]), int(match[2])) if match else None
 
 

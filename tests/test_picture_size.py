@@ -95,11 +95,14 @@ def test_of_big_tiff(order):
     "head",
     [
         "PF\n{} {}\n-1.0\n",
+        "PF\n+{} 00{}\n-1.0\n",
+        "P6\n#a comment\r{}x{} 255\n",
+        "#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y  {1}  +X +0{0}\n",
         "P7\nWIDTH {}\nHEIGHT {}\nDEPTH 3\nMAXVAL 255\nENDHDR\n",
         "P7\n# WIDTH 9\n \tWIDTH   {}\nHEIGHT\t{}\nDEPTH 3\nMAXVAL 255\nENDHDR\n\nWIDTH 7\n",
     ],
 )
-def test_of_floating_and_arbitrary_maps(head):
+def test_of_maps_with_numbers_as_opencv_reads_them(head):
     data = head.format(WIDTH, HEIGHT).encode()
     assert stated_size(data) == (WIDTH, HEIGHT)
     assert read_image(data + bytes(12 * WIDTH * HEIGHT)).shape == (HEIGHT, WIDTH, 3)

@@ -50,7 +50,7 @@ def info(file: Path | None, as_json: bool) -> None:
     from ..models.loading import DEFAULT_MODEL
 
     found = describe(file or DEFAULT_MODEL)
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else _text(found))
+    click.echo(json.dumps(found, indent=2) if as_json else _text(found))
 
 
 def _text(found: dict[str, Any]) -> str:

@@ -68,15 +68,18 @@ def training_report(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     DataError
-        The file ending in ``.json`` beside the model is no JSON.
+        The file ending in ``.json`` beside the model is no JSON, or cannot be read.
     """
     model = Path(path)
     report = model.with_suffix(".json")
     if not is_file(report):
         return {}
+    data = read_input(report)
     try:
-        found = json.loads(report.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        found = json.loads(data)
+        # Half of a surrogate pair, which JSON can spell, is no text that can be written.
+        json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
         raise DataError(report, f"is no JSON ({error})") from error
     if not isinstance(found, dict) or found.get("bytes") != model.stat().st_size:
         return {}

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 
@@ -61,6 +62,14 @@ def test_info_of_a_dat(tiny_model):
     assert found["licence"].startswith("that of its training data")
     assert f"licence: {found['licence']}" in text
     assert found["metadata"]["options"]["num_trees_per_cascade_level"] == 20
+
+
+def test_odd_text_of_strangers_is_json_all_the_same(small, tmp_path):
+    data = small.read_bytes()[:-32].replace(b'"only a test"', b'"\\ud800 a te"')
+    (tmp_path / "odd.efld").write_bytes(data + hashlib.sha256(data).digest())
+    found = json.loads(run("info", tmp_path / "odd.efld", "--json").stdout)
+    assert found["licence"] == "\ud800 a te"
+    assert "licence: \\ud800 a te" in run("info", tmp_path / "odd.efld").stdout
 
 
 @pytest.mark.parametrize("report", [None, "{", "[]", '{"bytes": 1, "licence": "another\'s"}'])

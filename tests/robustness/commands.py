@@ -184,6 +184,15 @@ def model(name: str, *options: str) -> Callable[[Path, Path], str]:
     return run
 
 
+def model_report(root: Path, path: Path) -> str:
+    """The report beside a model: it is looked at all the same, and never compressed without it."""
+    for options in ([], ["--json"]):
+        shown = run_command(["model", "info", str(path.with_suffix(".dat")), *options], ())
+        if shown.exit_code:
+            raise Failure(f"info: {shown.stderr[-300:]}")
+    return compress(root, path)
+
+
 def compress(root: Path, path: Path) -> str:
     """A damaged model, or the report beside it."""
     output = root / "out" / "written.efld"

@@ -37,6 +37,17 @@ _NAMES = (
 _BOMB = b"".join(
     b'<!ENTITY %c "%s">' % (97 + i, b"&%c;" % (96 + i) * 10 if i else b"lol" * 10) for i in range(9)
 )
+_VALUES = (
+    *(b"null", b"true", b"{}", b"[]", b"NaN", b"1e999", b"9" * 5000, b"[" * 100_000, b'{"a": 1}'),
+    *(
+        b'"\\ud800"',
+        b'"\\udcff"',
+        b'"\\u0000"',
+        b'"\\u001b[31m\\n"',
+        b'"\xff"',
+        b'"' + b"a" * 5000 + b'"',
+    ),
+)
 _HEADS = (
     b'<?xml version="1.0" encoding="UTF-16"?>',
     b'<?xml version="1.0" encoding="utf-7"?>',
@@ -124,6 +135,15 @@ def damaged_text(data: bytes, rng: Random) -> bytes:
     if rng.random() < 0.1:
         data = data.decode("latin-1").encode(str(rng.choice(["utf-16", "utf-8-sig", "utf-32"])))
     return data
+
+
+def damaged_json(data: bytes, rng: Random) -> bytes:
+    """As of a text; mostly one value is another, of a kind that nobody expects there."""
+    values = list(re.finditer(rb'(?<=: )("[^"]*"|[^\s,{}\[\]]+)', data))
+    if not values or rng.random() < 0.3:
+        return damaged_text(data, rng)
+    value = values[int(rng.integers(len(values)))]
+    return data[: value.start()] + _pick(_VALUES, rng) + data[value.end() :]
 
 
 def damaged_xml(data: bytes, rng: Random) -> bytes:

@@ -61,8 +61,8 @@ def make_samples(folder: Path) -> Path:
 
     ``pictures/`` with ``odd/``; ``videos/``; ``w300/`` with ``Bounding Boxes``; ``training/`` as
     `prepare` writes it and ``faces.xml``; ``aflw/``, ``aflw19/``, ``aflw2000/``, ``cofw/``,
-    ``wflw/``, ``merl/``, ``synthetics/``; ``models/`` with small.dat, small.efld and full.dat
-    (68 points); ``detector/``.
+    ``wflw/``, ``merl/``, ``synthetics/``; ``models/`` with small.dat, small.efld, full.dat (68
+    points) with the report beside it, and full.efld; ``detector/``.
     """
     folder.mkdir(parents=True)
     (folder / "pictures").mkdir()
@@ -84,7 +84,9 @@ def make_samples(folder: Path) -> Path:
     full = random_predictor(points=68)
     write_dat(full, folder / "models" / "full.dat")
     write_efld({"a": quantise(full, 1e-3)}, {"licence": "x"}, folder / "models" / "full.efld")
-    (folder / "models" / "full.json").write_text(json.dumps({"preset": "x", "nme": 0.1}))
+    size = (folder / "models" / "full.dat").stat().st_size
+    report = {"bytes": size, "preset": "x", "nme": {"train": 0.1}, "licence": "y"}
+    (folder / "models" / "full.json").write_text(json.dumps(report))
     shutil.copytree(Path(str(files("efld_dlib.data") / "detector")), folder / "detector")
     (folder / "options.txt").write_text(
         "36-45/30-48,angle:36-45,eye_distance\neyes,mouth,17-30\nrotate,occlude:0.3\n"
