@@ -21,8 +21,9 @@ START   := --framing start --variants 4 --augment none --weights none
 PLAIN_STEP   := 7e-5
 REFINED_STEP := 4.2e-5
 START_STEP   := 2e-4
-LICENCE ?= $(if $(DATA),that of its training data; 300-W and AFLW allow non-commercial research \
-    only,that of the code: it was trained on faces that the project draws itself)
+# Empty where there is DATA: 'efld-dlib train' says then what is true of any.
+LICENCE ?= $(if $(DATA),,that of the code: it was trained on faces that the project draws itself)
+LICENCE_OPTION = $(if $(LICENCE),--licence "$(LICENCE)")
 BASE    := $(basename $(OUT))
 
 PACK_REFINED = "$(BASE)-refined.dat" -o "$(BASE).efld" --role refined --with "$(BASE)-plain.efld" \
@@ -47,7 +48,7 @@ help: ## this list
 	@echo "  EXTRA   more to train on, e.g. merl-rav:path/to/aflw ($(if $(EXTRA),$(EXTRA),none))"
 	@echo "  PRESET  nano, small, standard, large or default ($(PRESET))"
 	@echo "  PREPARE more options of 'efld-dlib prepare' ($(if $(PREPARE),$(PREPARE),none))"
-	@echo "  LICENCE of the model, for 'model info' ($(LICENCE))"
+	@echo "  LICENCE of the model, for 'model info' ($(if $(LICENCE),$(LICENCE),that of its training data))"
 	@echo "  OUT     the model to write ($(OUT))"
 	@echo "  XML     folder of the training data ($(XML))"
 	@echo "  SUBSET  what 'make evaluate' measures on ($(SUBSET))"
@@ -75,12 +76,12 @@ train: $(READY) $(if $(DATA),,data) ## prepare DATA, train PRESET, write OUT and
 	@$(if $(DATA),,echo "No DATA given: training on the project's own SYNTHETIC faces.")
 ifeq ($(PRESET),default)
 	@$(RUN)/efld-dlib prepare "$(SOURCE)" -o "$(XML)/plain" $(PLAIN) $(JOBS_OPTION)
-	@$(RUN)/efld-dlib train "$(XML)/plain" -o "$(BASE)-plain.dat" --preset plain --licence "$(LICENCE)" $(JOBS_OPTION)
+	@$(RUN)/efld-dlib train "$(XML)/plain" -o "$(BASE)-plain.dat" --preset plain $(LICENCE_OPTION) $(JOBS_OPTION)
 	@$(RUN)/efld-dlib model compress "$(BASE)-plain.dat" -o "$(BASE)-plain.efld" --max-bytes 1MB \
 	    --step $(PLAIN_STEP) --usage "$(XML)/plain/train.xml"
 	@$(RUN)/efld-dlib prepare "$(SOURCE)" $(EXTRA) -o "$(XML)/refined" $(REFINED) --conform "$(BASE)-plain.efld" \
 	    $(JOBS_OPTION)
-	@$(RUN)/efld-dlib train "$(XML)/refined" -o "$(BASE)-refined.dat" --preset refined --licence "$(LICENCE)" $(JOBS_OPTION)
+	@$(RUN)/efld-dlib train "$(XML)/refined" -o "$(BASE)-refined.dat" --preset refined $(LICENCE_OPTION) $(JOBS_OPTION)
 	@# Other faces may make a larger file with the same step; then the step is searched for.
 	@$(RUN)/efld-dlib model compress $(PACK_REFINED) --step $(REFINED_STEP) || \
 	    $(RUN)/efld-dlib model compress $(PACK_REFINED)
@@ -88,7 +89,7 @@ ifeq ($(PRESET),default)
 	@$(RUN)/python -m tools.show_model "$(BASE).efld" "$(if $(DATA),,$(SAMPLE)/helen/testset)"
 else
 	@$(RUN)/efld-dlib prepare "$(SOURCE)" $(EXTRA) -o "$(XML)" $(PREPARE) $(JOBS_OPTION)
-	@$(RUN)/efld-dlib train "$(XML)" -o "$(OUT)" --preset $(PRESET) --licence "$(LICENCE)" $(JOBS_OPTION)
+	@$(RUN)/efld-dlib train "$(XML)" -o "$(OUT)" --preset $(PRESET) $(LICENCE_OPTION) $(JOBS_OPTION)
 	@$(RUN)/python -m tools.show_model "$(OUT)" "$(if $(DATA),,$(SAMPLE)/helen/testset)"
 endif
 

@@ -22,8 +22,8 @@ Size = tuple[int, int]
 # short less than this is lacking.
 _MOST_LACKING = 1 << 26
 
-# One space at a time: a repeated run of them takes ages where no number follows. OpenCV takes one
-# sign of any kind for the end of a number, ends a comment at either end of line, and reads signs.
+# One space at a time: a repeated run of them takes ages where no number follows. For OpenCV any one
+# character ends a number, CR or LF a comment, and a plus may stand before a number of a PFM.
 _SPACE = rb"(?:\s|#[^\r\n]*[\r\n])*\+?0*"
 _NETPBM = re.compile(
     rb"P[1-6Ff]" + _SPACE + rb"(\d{1,9})(?!\d)." + _SPACE + rb"(\d{1,9})", re.DOTALL
@@ -194,6 +194,7 @@ def _pam(data: bytes) -> Size | None:
 
 
 def _netpbm(data: bytes) -> Size | None:
+    # A megabyte holds any comment; gigabytes of spaces would take minutes.
     match = _NETPBM.match(data, 0, 1 << 20)
     return (int(match[1]), int(match[2])) if match else None
 

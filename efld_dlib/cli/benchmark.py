@@ -148,7 +148,7 @@ def _methods(
     from ..models.loading import resolve_model
 
     methods: list[Method] = [
-        ToolkitModel.open(*_model(text)) for text in models or (str(resolve_model()),)
+        ToolkitModel.open(*_model(text)) for text in models or (f"package={resolve_model()}",)
     ]
     for text in dats:
         name, path = _named("--dat", text)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from ..errors import OptionError, Problems, printable
+from ..errors import DataError, OptionError, Problems, printable
 from .model_compress import compress
 from .options import finish, jobs_option, open_records, strict_option, subset_option, warn
+
+if TYPE_CHECKING:
+    from ..models.predictor import Predictor
 
 _file = click.Path(path_type=Path)
 _input = click.argument("file", type=_file, required=False)
@@ -84,10 +88,9 @@ def expand(file: Path | None, output: Path, role: str | None) -> None:
       efld-dlib model expand -o efld.dat
       efld-dlib model expand faces.efld -o faces.dat
     """
-    from ..models.dat import write_dat
     from ..models.loading import load_arrays
 
-    _write_report(output, write_dat(load_arrays(file, role), output), file)
+    _write(output, load_arrays(file, role), file)
 
 
 @model.command()
@@ -103,11 +106,10 @@ def slim(file: Path | None, output: Path, role: str | None) -> None:
     Examples:
       efld-dlib model slim build/efld.dat -o small.dat
     """
-    from ..models.dat import write_dat
     from ..models.loading import load_arrays
     from ..models.slim import slim as run
 
-    _write_report(output, write_dat(run(load_arrays(file, role)), output), file)
+    _write(output, run(load_arrays(file, role)), file)
 
 
 @model.command()
@@ -131,14 +133,13 @@ def subset(file: Path | None, output: Path, points: str, role: str | None) -> No
       efld-dlib model subset build/efld.dat -o eyes.dat --points eyes
       efld-dlib model subset build/efld.dat -o inner.dat --points 17-67
     """
-    from ..models.dat import write_dat
     from ..models.loading import load_arrays
     from ..models.subset import parse_points, select_points
 
     whole = load_arrays(file, role)
     kept = parse_points(points, whole.points)
     click.echo(f"landmarks {' '.join(map(str, kept))}", err=True)
-    _write_report(output, write_dat(select_points(whole, kept), output), file)
+    _write(output, select_points(whole, kept), file)
 
 
 @model.command()
@@ -204,13 +205,18 @@ def compare(
     finish(ctx, problems)
 
 
-def _write_report(output: Path, size: int, file: Path | None) -> None:
-    """Say what was written, and the licence of the model it was made of, which no .dat can hold."""
-    from ..models.information import describe
-    from ..models.loading import DEFAULT_MODEL
+def _write(output: Path, predictor: Predictor, file: Path | None) -> None:
+    """Write a .dat, which can hold no licence, and say that of the model it was made of."""
+    from ..models.dat import write_dat
+    from ..models.information import metadata_of
+    from ..models.loading import resolve_model
 
-    click.echo(f"{output}: {size} bytes", err=True)
-    if licence := describe(file or DEFAULT_MODEL)["licence"]:
+    licence = None
+    # Before writing, which may replace the model. A report that cannot be read is no reason not to.
+    with suppress(DataError):
+        licence = metadata_of(resolve_model(file)).get("licence")
+    click.echo(f"{output}: {write_dat(predictor, output)} bytes", err=True)
+    if licence:
         click.echo(f"licence: {printable(str(licence))}", err=True)
 
 

@@ -176,11 +176,11 @@ def _measure(faces: list[ImageRecord]) -> Callable[[bytes], float]:
 
 
 def _metadata(file: Path, points: int, licence: str | None, scheme: str | None) -> dict[str, Any]:
-    """What is known of the model, of which the file beside it tells most."""
-    from ..models.information import describe, training_report
+    """What is known of the model, and what the options say of it."""
+    from ..models.information import metadata_of
     from ..scheme import SCHEMES
 
-    metadata: dict[str, Any] = describe(file)["metadata"] | training_report(file)
+    metadata = dict(metadata_of(file))
     known = [name for name, own in SCHEMES.items() if own.size == points]
     if scheme is not None or known:
         metadata["scheme"] = scheme if scheme is not None else known[0]

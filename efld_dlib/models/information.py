@@ -24,8 +24,8 @@ def describe(path: str | Path) -> dict[str, Any]:
     dict
         ``file``, ``format``, ``bytes``; ``predictors``: by role, ``points``, ``cascades``,
         ``trees`` (of a cascade), ``depth``, ``leaves`` (in all), ``pool`` and ``dat_bytes`` (as a
-        `.dat`); ``part_bytes``; ``metadata``, of a `.dat` that of `training_report`; ``licence``
-        (or None).
+        `.dat`); ``part_bytes``; ``metadata``, as of `metadata_of`, though empty where that of a
+        `.dat` cannot be read; ``licence`` (or None).
 
     Raises
     ------
@@ -44,7 +44,7 @@ def describe(path: str | Path) -> dict[str, Any]:
         parts = _dat_parts(predictor)
         # A file beside it must not keep anyone from looking at this one.
         with suppress(DataError):
-            metadata = training_report(path)
+            metadata = _training_report(path)
     parts["other"] = len(data) - sum(parts.values())
     return {
         "file": str(path),
@@ -57,19 +57,27 @@ def describe(path: str | Path) -> dict[str, Any]:
     }
 
 
-def training_report(path: str | Path) -> dict[str, Any]:
-    """What the report that training wrote beside a model says of it, such as its licence.
+def metadata_of(path: str | Path) -> dict[str, Any]:
+    """What is known of a model: how it was trained, its licence.
 
     Returns
     -------
     dict
-        Empty where there is none, or where it is of a file of another size.
+        The metadata of an `.efld`. Of a `.dat` what the report says that training wrote beside it;
+        empty where there is none, or where it is of a file of another size.
 
     Raises
     ------
+    ModelFormatError
+        The model cannot be read, or is damaged.
     DataError
-        The file ending in ``.json`` beside the model is no JSON, or cannot be read.
+        The file ending in ``.json`` beside a `.dat` is no JSON, or cannot be read.
     """
+    data = read_input(path, ModelFormatError)
+    return parse_efld(data, path).metadata if is_efld(data) else _training_report(path)
+
+
+def _training_report(path: str | Path) -> dict[str, Any]:
     model = Path(path)
     report = model.with_suffix(".json")
     if not is_file(report):

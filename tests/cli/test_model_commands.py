@@ -80,10 +80,17 @@ def test_info_of_a_dat_without_a_report_on_it(tiny_model, tmp_path, report):
     assert "licence: not stated" in run("info", tmp_path / "m.dat").stdout
 
 
-def test_what_is_made_of_a_model_has_its_licence(small, tmp_path):
+def test_what_is_made_of_a_model_has_its_licence(small, tiny_model, tmp_path):
     for command in (["expand"], ["slim"], ["subset", "--points", "eyes"]):
         result = run(*command, small, "-o", tmp_path / "m.dat")
         assert "licence: only a test" in result.stderr
+    # Also where it takes the model's place; a report that is no JSON only leaves it out.
+    shutil.copy(tiny_model, tmp_path / "m.dat")
+    shutil.copy(tiny_model.with_suffix(".json"), tmp_path / "m.json")
+    model = tmp_path / "m.dat"
+    assert "licence: that of its training data" in run("slim", model, "-o", model).stderr
+    (tmp_path / "m.json").write_text("{")
+    assert "licence" not in run("slim", model, "-o", model).stderr
 
 
 def test_info_of_an_efld_tells_where_it_comes_from(small, tiny_model):
