@@ -58,6 +58,6 @@ def test_modules_can_be_read_at_one_sitting():
     long = {
         path.name: lines
         for path in PACKAGE.rglob("*.py")
-        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 300
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 600
     }
     assert not long
