@@ -7,7 +7,7 @@ EXTRA  ?=
 PRESET ?= standard
 OUT    ?= build/efld.dat
 XML    ?= training_xml
-SUBSET ?= helen/testset
+SUBSET ?=
 STOCK  ?=
 JOBS   ?=
 # Few trees have no room for augmented and rare faces: see docs/nano.md.
@@ -33,6 +33,8 @@ VENV   := .venv
 RUN    := $(VENV)/bin
 READY  := $(VENV)/ready
 SAMPLE := build/sample
+# The documents' figures of the benchmarks are for HELEN test.
+HELEN  := $(if $(SUBSET),$(SUBSET),helen/testset)
 # Without real data, the sample that the project makes for itself.
 SOURCE := $(if $(DATA),$(DATA),$(SAMPLE))
 JOBS_OPTION := $(if $(JOBS),--jobs $(JOBS))
@@ -51,7 +53,7 @@ help: ## this list
 	@echo "  LICENCE of the model, for 'model info' ($(if $(LICENCE),$(LICENCE),that of its training data))"
 	@echo "  OUT     the model to write ($(OUT))"
 	@echo "  XML     folder of the training data ($(XML))"
-	@echo "  SUBSET  what 'make evaluate' measures on ($(SUBSET))"
+	@echo "  SUBSET  of DATA, to measure on ($(if $(SUBSET),$(SUBSET),the test faces))"
 	@echo "  BENCHMARK  more options of 'efld-dlib benchmark', e.g. --dat stock=FILE.dat"
 	@echo "  STOCK   a predictor file for dlib, of 'make benchmark-speed' ($(if $(STOCK),$(STOCK),none))"
 	@echo "  JOBS    processes and threads ($(if $(JOBS),$(JOBS),one a core))"
@@ -93,17 +95,17 @@ else
 	@$(RUN)/python -m tools.show_model "$(OUT)" "$(if $(DATA),,$(SAMPLE)/helen/testset)"
 endif
 
-evaluate: $(READY) ## measure OUT on SUBSET of DATA
-	@$(RUN)/efld-dlib evaluate "$(OUT)" "$(SOURCE)" --subset $(SUBSET) $(JOBS_OPTION)
+evaluate: $(READY) ## measure OUT on the test faces of DATA, or on its SUBSET
+	@$(RUN)/efld-dlib evaluate "$(OUT)" "$(SOURCE)" $(if $(SUBSET),--subset $(SUBSET)) $(JOBS_OPTION)
 
 benchmark: $(READY) ## the paper's Table 2, measured: OUT against what is installed, on SUBSET of DATA
-	@$(RUN)/efld-dlib benchmark "$(OUT)" "$(SOURCE)" --subset $(SUBSET) $(BENCHMARK)
+	@$(RUN)/efld-dlib benchmark "$(OUT)" "$(SOURCE)" --subset $(HELEN) $(BENCHMARK)
 
 benchmark-extract: $(READY) ## extract with 1 and 2 processes, and its memory (DATA: a folder of pictures)
 	@$(RUN)/python -m tools.benchmark_extract "$(SOURCE)" $(BENCHMARK)
 
 benchmark-speed: $(READY) ## the pipeline with --min-face 120 against dlib's detector with the predictor file STOCK
-	@$(RUN)/efld-dlib detector speed "$(SOURCE)" --subset $(SUBSET) --min-face 120 --dat "$(STOCK)"
+	@$(RUN)/efld-dlib detector speed "$(SOURCE)" --subset $(HELEN) --min-face 120 --dat "$(STOCK)"
 
 profile: $(READY) ## where the time of a picture goes
 	@$(RUN)/efld-dlib profile --min-face 120

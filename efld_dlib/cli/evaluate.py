@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import OptionError, Problems
-from .detection_options import QUALITIES
+from .detection_options import QUALITIES, Command
 from .model_arguments import models_or_package, split_arguments
 from .options import (
     SEED,
     describe_source,
     finish,
     jobs_option,
+    measured_subsets,
     open_records,
     strict_option,
-    subset_option,
     warn,
 )
 
@@ -27,21 +28,26 @@ if TYPE_CHECKING:
     from ..evaluation.figures import Study
     from ..evaluation.protocol import Boxes
 
-boxes_option = click.option(
-    "--boxes",
-    type=click.Choice(["detector", "pipeline", "ground-truth", "file"]),
-    default="detector",
-    show_default=True,
-    help="Start from what dlib's detector finds; from what `detect` finds, with all that it does "
-    "about landmarks; from the box that the detector would give for the true landmarks; or from "
-    "the boxes in the data.",
-)
+
+def boxes_option(default: Boxes) -> Callable[[Command], Command]:
+    """Where the landmarks start, which is not the same by default in every command."""
+    return click.option(
+        "--boxes",
+        type=click.Choice(["detector", "pipeline", "ground-truth", "file"]),
+        default=default,
+        show_default=True,
+        help="Boxes to start from: what dlib's detector finds; what `detect` finds, with all that "
+        "it does about landmarks (pipeline); the box that the detector would give for the true "
+        "landmarks; or the boxes in the data.",
+    )
+
+
 quality_option = click.option(
     "--quality",
     type=QUALITIES,
     default="balanced",
     show_default=True,
-    help="Of the landmarks, with --boxes pipeline.",
+    help="Landmark quality, with --boxes pipeline.",
 )
 resamples_option = click.option(
     "--resamples",
@@ -55,8 +61,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.command()
 @click.argument("arguments", nargs=-1, required=True, metavar="[MODEL]... DATA...")
-@subset_option
-@boxes_option
+@click.option(
+    "--subset",
+    help="Part of the data to measure: of a 300-W tree train, test-common, test-challenging, "
+    "test-full, or a folder in it such as helen/testset [default: the test part, all that is "
+    "there; everything, if the data set has no test part].",
+)
+@boxes_option("pipeline")
 @quality_option
 @click.option(
     "--by",
@@ -83,7 +94,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 def evaluate(
     ctx: click.Context,
     arguments: tuple[str, ...],
-    subset: str,
+    subset: str | None,
     boxes: Boxes,
     quality: Quality,
     by: str,
@@ -102,6 +113,8 @@ def evaluate(
     A MODEL is a file ending in .dat or .efld; NAME=FILE gives it a name for the tables, and without
     one the model of the package is measured. DATA is a dlib XML file, a 300-W tree, a folder with
     .pts files, or any other data set as NAME:PATH, with a name that `efld-dlib xml --help` lists.
+    Measured are its test faces and what `detect` makes of them, unless --subset or --boxes say
+    otherwise; data without a test part is measured whole. The first line printed says which.
 
     Prints the normalised mean error (NME) by the distance of the outer eye corners, by that of the
     pupils and by the face's size, AUC and failure rates, errors by region and by head pose, and for
@@ -110,10 +123,10 @@ def evaluate(
 
     \b
     Examples:
-      efld-dlib evaluate build/efld.dat 300w/ --subset helen/testset
-      efld-dlib evaluate new.dat old=build/efld.dat 300w/ --subset test-common --report report/
+      efld-dlib evaluate 300w/
+      efld-dlib evaluate build/efld.dat 300w/ --subset helen/testset --boxes detector
+      efld-dlib evaluate new.dat old=build/efld.dat 300w/ wflw:WFLW/ --report report/
       efld-dlib evaluate build/efld.dat training_xml/validation.xml --boxes file --json figures.json
-      efld-dlib evaluate 300w/ --subset helen/testset --boxes pipeline
     """
     from ..evaluation.ced import plot_ced, require_plotting
     from ..evaluation.export import write_faces, write_figures
@@ -131,10 +144,12 @@ def evaluate(
     models = models_or_package(models)
     check_models(models.values())
     problems = Problems(strict, warn)
+    subsets = [measured_subsets(each) if subset is None else (subset,) for each in sources]
     studies = []
-    for source in sources:
-        records = open_records(source, subset, problems)
-        name = describe_source(source, subset)
+    for source, parts in zip(sources, subsets, strict=True):
+        opened = [open_records(source, part, problems) for part in parts]
+        records = chain.from_iterable(opened)
+        name = describe_source(source, ", ".join(parts))
         outcomes = evaluate_models(models, records, boxes, jobs, problems, True, name, quality)
         studies.append(study(name, boxes, outcomes, by, resamples, seed))
         tables = [as_text(table) for table in study_tables(studies[-1])]

@@ -88,7 +88,7 @@ def cli() -> None:
       efld-dlib video talk.mp4 -o talk-landmarks.mp4
       efld-dlib prepare 300w/ -o training_xml
       efld-dlib train training_xml -o build/efld.dat
-      efld-dlib evaluate build/efld.dat 300w/ --subset test-common
+      efld-dlib evaluate build/efld.dat 300w/
     """
 
 

@@ -19,6 +19,7 @@ from ..errors import DataError, OptionError, Problems
 
 if TYPE_CHECKING:
     from ..annotation import ImageRecord
+    from ..datasets.dataset import DataSet
     from ..datasets.reading import FolderCount
 
 # A single letter before the colon is a drive of Windows.
@@ -106,12 +107,7 @@ def open_records(
     OptionError
         There is no such data set, or it has not this subset or no 68-point landmarks.
     """
-    from ..datasets.table import DATASETS
-
-    name, path = _split_source(source)
-    if name not in DATASETS:
-        raise OptionError(f"'{name}' in {source} is no data set; there are {', '.join(DATASETS)}")
-    dataset = DATASETS[name]
+    dataset, path = _find_dataset(source)
     options = {"subset": subset} if dataset.takes("subset") else {}
     if options:
         from ..datasets.w300 import missing_parts
@@ -126,16 +122,52 @@ def open_all(sources: Iterable[Path], subset: str, problems: Problems) -> list[I
     return list(chain.from_iterable(open_records(each, subset, problems) for each in sources))
 
 
+def measured_subsets(source: Path) -> tuple[str, ...]:
+    """Subsets for `open_records` that together are the test part of `source`.
+
+    Of a 300-W tree, they are the test folders that are there. A set that has no test part gives
+    ``train``, which is all of it.
+
+    Raises
+    ------
+    DataError
+        `source` is no data set, or has training faces in a folder of their own and no test faces.
+    """
+    from ..datasets.w300 import TEST_PARTS, has_training_folders, present_test_folders
+
+    dataset, path = _find_dataset(source)
+    if dataset.name != "300w":
+        return ("test",) if dataset.takes("subset") else ("train",)
+    folders = present_test_folders(path)
+    if not folders and has_training_folders(path):
+        wanted = ", ".join(part.folder for part in TEST_PARTS)
+        raise DataError(
+            source,
+            f"has training faces and none of 300-W's test folders ({wanted}); "
+            "measure the training faces with --subset train",
+        )
+    return folders or ("train",)
+
+
 def describe_source(source: Path, subset: str) -> str:
     """What to call the data of `open_records`: the source, and its subset where it has some."""
-    from ..datasets.table import DATASETS
-    from ..datasets.w300 import PARTS
+    from ..datasets.w300 import is_tree
 
-    name, path = _split_source(source)
-    plain = name == "300w" and not any((path / part.folder).is_dir() for part in PARTS)
-    if name not in DATASETS or not DATASETS[name].takes("subset") or (plain and subset == "train"):
+    dataset, path = _find_dataset(source)
+    plain = dataset.name == "300w" and not is_tree(path)
+    if not dataset.takes("subset") or (plain and subset == "train"):
         return str(source)
     return f"{source} ({subset})"
+
+
+def _find_dataset(source: Path) -> tuple[DataSet, Path]:
+    """The data set that `source` is of, and its path."""
+    from ..datasets.table import DATASETS
+
+    name, path = _split_source(source)
+    if name not in DATASETS:
+        raise OptionError(f"'{name}' in {source} is no data set; there are {', '.join(DATASETS)}")
+    return DATASETS[name], path
 
 
 def _split_source(source: Path) -> tuple[str, Path]:

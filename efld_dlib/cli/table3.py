@@ -22,7 +22,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.argument("arguments", nargs=-1, metavar="[MODEL]...")
 @click.option("--data", type=_FOLDER, help="A 300-W tree.")
 @click.option("--aflw", type=_FOLDER, help="Folder with AFLWinfo_release.mat and AFLW's pictures.")
-@boxes_option
+@boxes_option("detector")
 @resamples_option
 @click.option(
     "-o",

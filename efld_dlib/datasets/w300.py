@@ -46,6 +46,8 @@ SUBSETS: dict[str, tuple[Part, ...]] = {
     "test-full": (HELEN_TEST, LFPW_TEST, IBUG),
 }
 
+TEST_PARTS = SUBSETS["test-full"]
+
 # AFW and HELEN number the faces of one photograph: 134212_1 and 134212_2. LFPW's and ibug's
 # underscores mean nothing of the kind.
 _FACE_NUMBER = re.compile(r"_\d+$")
@@ -79,7 +81,7 @@ def subset_folders(root: str | Path, subset: str = "train") -> list[tuple[Path, 
         ]
         if present:
             return present
-        if subset == "train" and not any((root / part.folder).is_dir() for part in PARTS):
+        if subset == "train" and not is_tree(root):
             return [(root, None)]
         wanted = ", ".join(part.folder for part in SUBSETS[subset])
         raise DataError(root, f"has none of the folders of subset '{subset}' ({wanted})")
@@ -90,6 +92,32 @@ def subset_folders(root: str | Path, subset: str = "train") -> list[tuple[Path, 
     raise OptionError(
         f"'{subset}' is neither a subset ({', '.join(SUBSETS)}) nor a folder below {root}"
     )
+
+
+def is_tree(root: str | Path) -> bool:
+    """Whether `root` has any of the folders of 300-W."""
+    return any((Path(root) / part.folder).is_dir() for part in PARTS)
+
+
+def present_test_folders(root: str | Path) -> tuple[str, ...]:
+    """Folders of test faces below `root`, each a `subset` of `read_w300`.
+
+    They are the official ones of a 300-W tree, and ``testset`` of one of its archives alone
+    (``300w/helen``). A plain folder has none.
+    """
+    root = require_folder(root)
+    candidates = [part.folder for part in TEST_PARTS] if is_tree(root) else ["testset"]
+    return tuple(folder for folder in candidates if (root / folder).is_dir())
+
+
+def has_training_folders(root: str | Path) -> bool:
+    """Whether folders of 300-W's training faces can be told below `root`.
+
+    In a tree they are known; elsewhere one counts, however deep, whose name ends in ``trainset``.
+    """
+    if is_tree(root):
+        return any((Path(root) / part.folder).is_dir() for part in SUBSETS["train"])
+    return any(path.is_dir() for path in files_below(Path(root), "trainset"))
 
 
 def missing_parts(root: str | Path, subset: str) -> tuple[Part, ...]:

@@ -39,7 +39,7 @@ for the crops that `prepare` makes."""
 def evaluate(
     model: str | Path,
     records: Iterable[ImageRecord],
-    boxes: Boxes = "detector",
+    boxes: Boxes = "pipeline",
     jobs: int | None = None,
     problems: Problems | None = None,
     show_progress: bool = False,
@@ -53,8 +53,8 @@ def evaluate(
         A 68-point predictor.
     records : iterable of ImageRecord
         The annotated faces.
-    boxes : {"detector", "pipeline", "ground-truth", "file"}
-        See `Boxes`.
+    boxes : {"pipeline", "detector", "ground-truth", "file"}
+        Where the landmarks start, see `Boxes`; by default as `FaceLandmarker` finds them.
     jobs : int, optional
         Number of processes; by default one a core.
     problems : Problems, optional
@@ -87,7 +87,7 @@ def evaluate(
 def evaluate_models(
     models: Mapping[str, Path],
     records: Iterable[ImageRecord],
-    boxes: Boxes = "detector",
+    boxes: Boxes = "pipeline",
     jobs: int | None = None,
     problems: Problems | None = None,
     show_progress: bool = False,

@@ -11,6 +11,8 @@ from click.testing import CliRunner
 
 from efld_dlib.cli.main import cli
 from efld_dlib.cli.model_arguments import split_arguments
+from efld_dlib.cli.options import measured_subsets
+from efld_dlib.datasets.imglab import read_imglab
 from efld_dlib.errors import OptionError
 from efld_dlib.models.loading import DEFAULT_MODEL
 
@@ -46,7 +48,7 @@ def five_point_model(tmp_path):
 
 def test_help_keeps_its_examples_on_lines_of_their_own():
     lines = run("--help").stdout.splitlines()
-    assert "    efld-dlib evaluate build/efld.dat 300w/ --subset helen/testset" in lines
+    assert "    efld-dlib evaluate 300w/" in lines
 
 
 def test_several_models_and_all_outputs(tiny_model, crops, tmp_path):
@@ -80,6 +82,57 @@ def test_each_data_set_is_reported_by_itself(tiny_model, crops, sample):
     result = run(tiny_model, crops, sample, "--subset", "helen/testset", "--boxes", "ground-truth")
     assert f"{crops}: " in result.stdout
     assert f"{sample} (helen/testset): 10 faces, boxes from the true landmarks" in result.stdout
+
+
+def faces_in(sample, folder):
+    return len(list((sample / folder).glob("*.pts")))
+
+
+def test_the_test_part_and_the_pipeline_are_measured_by_default(tiny_model, sample, tmp_path):
+    folders = [
+        each for each in ("helen/testset", "lfpw/testset", "ibug") if (sample / each).exists()
+    ]
+    faces = sum(faces_in(sample, each) for each in folders)
+    result = run(tiny_model, sample, "--resamples", 0)
+    assert f"{sample} ({', '.join(folders)}): {faces} faces, the whole pipeline; " in result.stdout
+    tree = shutil.copytree(sample, tmp_path / "tree")
+    shutil.copytree(tree / "helen" / "testset", tree / "ibug")
+    result = run(tiny_model, f"300w:{tree}", "--resamples", 0)
+    assert f"300w:{tree} (helen/testset, ibug): 20 faces, the whole pipeline; " in result.stdout
+    one_archive = run(tiny_model, tree / "helen", "--resamples", 0).stdout
+    assert f"{tree / 'helen'} (testset): 10 faces" in one_archive
+
+
+def test_training_faces_are_measured_only_on_demand(tiny_model, sample, tmp_path):
+    tree = shutil.copytree(sample, tmp_path / "tree", ignore=shutil.ignore_patterns("testset"))
+    for source in (tree, f"300w:{tree}", tmp_path, tree / "helen"):
+        result = run(tiny_model, source, code=2)
+        assert f"{source}: has training faces and none of 300-W's test folders" in result.stderr
+        assert "with --subset train" in result.stderr
+        assert not result.stdout
+    result = run(tiny_model, tree, "--subset", "train", "--boxes", "ground-truth")
+    trained = sum(faces_in(tree, each) for each in ("afw", "helen/trainset", "lfpw/trainset"))
+    assert f"{tree} (train): {trained} faces, boxes from the true landmarks" in result.stdout
+
+
+def test_what_has_no_test_part_is_measured_whole(tiny_model, crops, sample):
+    faces = len(list(read_imglab(crops)))
+    assert f"{crops}: {faces} faces, boxes from the data" in run(crops, "--boxes", "file").stdout
+    plain = sample / "helen" / "trainset"
+    assert f"{plain}: {faces_in(plain, '.')} faces, " in run(tiny_model, plain).stdout
+
+
+def test_other_sets_with_subsets_are_measured_on_their_test_part(tmp_path):
+    for source, subsets in (
+        (f"wflw:{tmp_path}", ("test",)),
+        (f"aflw19:{tmp_path}", ("test",)),
+        (f"merl-rav:{tmp_path}", ("train",)),
+        (tmp_path, ("train",)),
+    ):
+        assert measured_subsets(Path(source)) == subsets
+    said = run(f"wflw:{tmp_path}", code=2).stderr
+    assert "has no list_98pt_rect_attr_test.txt" in said
+    assert "'nosuch' in nosuch:x is no data set" in run("nosuch:x", code=2).stderr
 
 
 def test_named_readers_are_data_too(tiny_model, sample):

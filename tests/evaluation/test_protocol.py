@@ -46,6 +46,18 @@ def test_jobs_do_not_change_the_result(tiny_model, sample):
     assert 0 < one.nme < 0.25
 
 
+def test_the_pipeline_is_measured_by_default(tiny_model, sample):
+    records = list(read_w300(sample, "helen/testset"))[:4]
+    usual, pipeline = (
+        evaluate(tiny_model, records, jobs=1),
+        evaluate(tiny_model, records, "pipeline", 1),
+    )
+    np.testing.assert_array_equal(usual.errors, pipeline.errors)
+    (several,) = evaluate_models({"one": tiny_model}, records, jobs=1)
+    np.testing.assert_array_equal(usual.errors, several.errors)
+    assert usual.errors.tolist() != evaluate(tiny_model, records, "detector", 1).errors.tolist()
+
+
 def test_boxes_of_the_file_find_every_face(tiny_model, training_data):
     outcome = evaluate(tiny_model, read_imglab(training_data / "validation.xml"), "file", 1)
     assert outcome.missed == 0
