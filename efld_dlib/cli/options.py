@@ -112,7 +112,7 @@ def open_records(
     if name not in DATASETS:
         raise OptionError(f"'{name}' in {source} is no data set; there are {', '.join(DATASETS)}")
     dataset = DATASETS[name]
-    options = {"subset": subset} if dataset.takes("subset") else {}
+    options = {"subset": subset} if dataset.has_test_part else {}
     if options:
         from ..datasets.w300 import missing_parts
 
@@ -133,7 +133,7 @@ def describe_source(source: Path, subset: str) -> str:
 
     name, path = _split_source(source)
     plain = name == "300w" and not any((path / part.folder).is_dir() for part in PARTS)
-    if name not in DATASETS or not DATASETS[name].takes("subset") or (plain and subset == "train"):
+    if name not in DATASETS or not DATASETS[name].has_test_part or (plain and subset == "train"):
         return str(source)
     return f"{source} ({subset})"
 
