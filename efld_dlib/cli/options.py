@@ -108,7 +108,7 @@ def open_records(
         There is no such data set, or it has not this subset or no 68-point landmarks.
     """
     dataset, path = _find_dataset(source)
-    options = {"subset": subset} if dataset.takes("subset") else {}
+    options = {"subset": subset} if dataset.has_test_part else {}
     if options:
         from ..datasets.w300 import missing_parts
 
@@ -137,7 +137,7 @@ def measured_subsets(source: Path) -> tuple[str, ...]:
 
     dataset, path = _find_dataset(source)
     if dataset.name != "300w":
-        return ("test",) if dataset.takes("subset") else ("train",)
+        return ("test",) if dataset.has_test_part else ("train",)
     folders = present_test_folders(path)
     if not folders and has_training_folders(path):
         wanted = ", ".join(part.folder for part in TEST_PARTS)
@@ -155,7 +155,7 @@ def describe_source(source: Path, subset: str) -> str:
 
     dataset, path = _find_dataset(source)
     plain = dataset.name == "300w" and not is_tree(path)
-    if not dataset.takes("subset") or (plain and subset == "train"):
+    if not dataset.has_test_part or (plain and subset == "train"):
         return str(source)
     return f"{source} ({subset})"
 

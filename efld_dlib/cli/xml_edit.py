@@ -64,9 +64,10 @@ def split(file: Path, train: Path, held_out: Path, fraction: float, seed: int, b
     """Hold some photographs of a dlib XML file out.
 
     Pictures are of one photograph when their names say so: crops that `prepare` wrote (a face, its
-    mirror image, its other samples), and faces numbered as in 134212_1.jpg and 134212_2.jpg. The
-    same seed holds out the same photographs. Everything dlib knows is kept, as by `merge`, and
-    paths are made relative to the new files.
+    mirror image, its other samples), and faces numbered as in 134212_1.jpg and 134212_2.jpg. All
+    pictures of a person in the folders of YTF and CFP are kept together too. The same seed holds
+    out the same photographs. Everything dlib knows is kept, as by `merge`, and paths are made
+    relative to the new files.
 
     \b
     Examples:

@@ -119,6 +119,11 @@ class DataSet:
             options["scheme"] = scheme
         return self.read(root, problems=problems, counts=counts, **options)
 
-    def takes(self, option: str) -> bool:
-        """Whether the reader has this further parameter."""
-        return any(own.name == option for own in self.options)
+    @property
+    def has_test_part(self) -> bool:
+        """Whether a command's choice of a subset applies to it.
+
+        It does not if the set is read whole by default: its official parts share persons, so that
+        neither is a test of the other.
+        """
+        return any(own.name == "subset" and own.default != "all" for own in self.options)

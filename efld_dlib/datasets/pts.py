@@ -39,19 +39,19 @@ def read_pts(path: str | Path, n_points: int = 68) -> FloatArray:
     return read_rows(path, n_points) - 1.0
 
 
-def read_rows(path: str | Path, n_points: int) -> FloatArray:
+def read_rows(path: str | Path, n_points: int, separator: str | None = None) -> FloatArray:
     """The pairs of numbers of a `.pts` file or of a bare list of points, as they are written.
 
-    Parameters and errors are those of `read_pts`.
+    `separator` stands between the two numbers; by default it is white space. The other parameters
+    and the errors are those of `read_pts`.
     """
     points: list[tuple[float, float]] = []
     last_line = 0
     for number, text in enumerate(_lines(path), start=1):
-        words = text.split()
-        if not words or words[0] in "{}" or ":" in text:
+        if not text.strip() or text.split()[0] in "{}" or ":" in text:
             continue
         try:
-            x, y = (float(word) for word in words)
+            x, y = (float(word) for word in text.split(separator))
         except ValueError:
             raise DataError(path, f"expected two numbers, found {text.strip()!r}", number) from None
         if not (np.isfinite(x) and np.isfinite(y)):

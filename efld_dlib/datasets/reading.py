@@ -11,6 +11,7 @@ import numpy as np
 
 from ..annotation import Box, ImageRecord
 from ..errors import DataError, Problems
+from ..files import require_regular
 
 Item = TypeVar("Item")
 
@@ -96,6 +97,24 @@ def read_each(
         notes = [f"{repeated} left out that came twice"] if repeated else []
         notes += [text for text in [note() if callable(note) else note] if text]
         counts.append(FolderCount(name, found, official, "; ".join(notes)))
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text file that are not blank, each with its number, counted from 1.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or is not text.
+    """
+    try:
+        require_regular(path)
+        with path.open(encoding="utf-8") as file:
+            yield from ((number, line) for number, line in enumerate(file, start=1) if line.strip())
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(path, "is not a text file") from error
 
 
 def merged(records: Iterable[ImageRecord]) -> Iterator[ImageRecord]:

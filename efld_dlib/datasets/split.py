@@ -12,6 +12,9 @@ import numpy as np
 _CROP = re.compile(r"(?P<index>\d{6}-)(?P<name>.+?)(?:-(?:mirror|\d+))?")
 # AFLW's crops, in the form shared for research, are numbered before the photograph's name.
 _NUMBERED = re.compile(r"\d{4}-(?P<name>image\d{5})")
+# YTF's frames, whose two folders hold the same persons, and CFP's profiles, by person.
+_YTF = re.compile(r"((?:.*/)?)(?:training|test)/([^/]+)_\d\d\.\w+")
+_CFP = re.compile(r"(.*/)?(\d{3})/profile/\d\d\.\w+")
 # AFW and HELEN number the faces of one photograph. More digits are a photograph's own number, as
 # LFPW's image_0001.
 _FACE_NUMBER = re.compile(r"_\d{1,2}$")
@@ -28,7 +31,8 @@ def photograph_of(file: str) -> str:
 
     Pictures of one face (``000012-134212_1-0.jpg``, ``000012-134212_1-mirror.jpg``) and of several
     faces of one photograph (``134212_1.jpg``, ``134212_2.jpg``) get one name. Joining too much does
-    no harm to a split; parting siblings would.
+    no harm to a split; parting siblings would. For the same reason all frames of a person in YTF
+    and all profiles of a person in CFP get one name.
 
     Parameters
     ----------
@@ -46,9 +50,14 @@ def photograph_of(file: str) -> str:
     '134212'
     >>> photograph_of("afw/134212_2.jpg")
     'afw/134212'
+    >>> photograph_of("ytf/test/Some_Person_21.jpg")
+    'ytf/Some_Person'
     """
     path = PurePosixPath(file)
     crop = _CROP.fullmatch(path.stem)
+    person = None if crop else _YTF.fullmatch(file) or _CFP.fullmatch(file)
+    if person:
+        return "".join(person.groups(""))
     name = crop["name"] if crop else path.stem
     numbered = _NUMBERED.match(name)
     if numbered:

@@ -6,6 +6,7 @@ from ..scheme import SCHEMES
 from .aflw import read_aflw
 from .aflw19 import read_aflw19
 from .aflw2000 import read_aflw2000
+from .cfp import read_cfp
 from .cofw68 import read_cofw68
 from .dataset import DataSet, ReaderOption
 from .facesynthetics import read_facesynthetics
@@ -13,6 +14,7 @@ from .imglab_checked import read_imglab_checked
 from .merl_rav import read_merl_rav
 from .w300 import read_w300
 from .wflw import read_wflw
+from .ytf import read_ytf
 
 
 def _pictures(where: str) -> ReaderOption:
@@ -133,6 +135,33 @@ _ALL = (
         "*_ldmks.txt file with a picture beside it",
         "Convert FaceSynthetics: rendered faces.",
         examples=("dataset_100000/ -o synthetics.xml",),
+    ),
+    DataSet(
+        "ytf",
+        "YTF",
+        read_ytf,
+        ("68",),
+        "line in its lists",
+        "Convert YTF: frames of videos, for non-commercial research only.",
+        (
+            ReaderOption(
+                "subset",
+                "Which faces. Both official parts hold the same persons: to test on faces held "
+                "out, split by person.",
+                ("train", "test", "all"),
+                "all",
+            ),
+        ),
+        ("ytf/ -o ytf.xml", "ytf/ --subset train -o ytf-train.xml"),
+    ),
+    DataSet(
+        "cfp",
+        "CFP",
+        read_cfp,
+        ("68",),
+        "Fiducials/NNN/profile/NN.txt file with its picture in Images",
+        "Convert CFP: profiles, 30 of the 68 landmarks, for non-commercial research only.",
+        examples=("cfp/ -o cfp.xml",),
     ),
     DataSet(
         "imglab",

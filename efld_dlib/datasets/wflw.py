@@ -16,10 +16,9 @@ import numpy as np
 
 from ..annotation import FaceAnnotation, ImageRecord
 from ..errors import DataError, OptionError, Problems
-from ..files import require_regular
 from ..scheme_maps import convert_face
 from .pictures import Pictures, file_below, require_folder
-from .reading import FolderCount, box_of_corners, merged, read_each
+from .reading import FolderCount, box_of_corners, merged, numbered_lines, read_each
 
 OFFICIAL = {"train": 7500, "test": 2500}
 ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
@@ -75,19 +74,10 @@ def read_wflw(
     )
     read_one = partial(_read_face, path=path, pictures=images, scheme=scheme)
     yield from merged(
-        read_each(_lines(path), read_one, problems, counts, f"WFLW {subset}", OFFICIAL[subset])
+        read_each(
+            numbered_lines(path), read_one, problems, counts, f"WFLW {subset}", OFFICIAL[subset]
+        )
     )
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        require_regular(path)
-        with path.open(encoding="utf-8") as file:
-            yield from ((number, line) for number, line in enumerate(file, start=1) if line.strip())
-    except OSError as error:
-        raise DataError(path, f"cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise DataError(path, "is not a text file") from error
 
 
 def _read_face(

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from scipy.io import savemat
 
 from efld_dlib.cli.main import cli
-from efld_dlib.cli.options import open_records
+from efld_dlib.cli.options import describe_source, open_records
 from efld_dlib.datasets.imglab import read_imglab
 from efld_dlib.datasets.pts import write_pts
 from efld_dlib.datasets.table import DATASETS
@@ -106,6 +106,8 @@ def test_folders_with_nothing_in_them(tmp_path):
         ("cofw68", "has no usable <number>_points.mat file"),
         ("wflw", "has no list_98pt_rect_attr_train.txt"),
         ("facesynthetics", "has no usable *_ldmks.txt file"),
+        ("ytf", "has no training_frames_keypoints.csv"),
+        ("cfp", "has no usable Fiducials/NNN/profile/NN.txt file with its picture in Images"),
         ("imglab", "cannot be read"),
     ):
         assert said in run("xml", name, tmp_path, "-o", tmp_path / "o.xml", code=2).stderr
@@ -127,6 +129,25 @@ def test_named_sources_come_with_68_landmarks(wflw, merl_rav):
     # The same folder as plain .pts files: minus signs are coordinates.
     assert opened(merl_rav)[0].faces[0].points[4, 0] < 0
     assert opened(f"300w:{merl_rav}")[0].faces[0].points[4, 0] < 0
+
+
+def test_a_set_whose_parts_share_persons_is_read_whole(tmp_path):
+    for part in ("training", "test"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "A_Person_00.jpg").touch()
+        row = "A_Person_00.jpg" + "".join(f",{value}" for value in range(136))
+        (tmp_path / f"{part}_frames_keypoints.csv").write_text(f"{row}\n")
+    for subset in ("train", "test-common"):
+        records = opened(f"ytf:{tmp_path}", subset)
+        assert [record.photograph for record in records] == ["ytf/A_Person"] * 2
+    assert describe_source(Path(f"ytf:{tmp_path}"), "train") == f"ytf:{tmp_path}"
+    run("xml", "ytf", tmp_path, "--subset", "test", "-o", tmp_path / "test.xml")
+    assert len(list(read_imglab(tmp_path / "test.xml"))) == 1
+    run("xml", "ytf", tmp_path, "-o", tmp_path / "all.xml")
+    # Split by file name, the person is not on both sides: there is nobody else.
+    parts = ("--train", tmp_path / "a.xml", "--held-out", tmp_path / "b.xml", "--fraction", "0.5")
+    said = run("xml", "split", tmp_path / "all.xml", *parts, code=2).stderr
+    assert "0.5 of 1 photographs leaves one part empty" in said
 
 
 def test_sources_that_cannot_be_used(tmp_path, wflw):

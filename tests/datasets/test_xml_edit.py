@@ -107,6 +107,12 @@ def test_what_cannot_be_merged_names_the_file_and_writes_nothing(tmp_path, image
         ("lfpw/image_0001.png", "lfpw/image_0001"),
         ("a/b.c.jpg", "a/b.c"),
         ("_1.jpg", "_1"),
+        ("training/Al-Hakim_O'Neil_51.jpg", "Al-Hakim_O'Neil"),
+        ("../ytf/test/Al-Hakim_O'Neil_02.jpg", "../ytf/Al-Hakim_O'Neil"),
+        ("crops-1/000016-Adam_Sandler_40-1.jpg", "Adam_Sandler"),
+        ("test/000017-134212_11.jpg", "134212"),
+        ("cfp/Images/train/001/profile/04.jpg", "cfp/Images/train/001"),
+        ("001/profile/01.jpg", "001"),
     ],
 )
 def test_photographs_by_name(file, photograph):

@@ -27,6 +27,7 @@ from efld_dlib.models.quantised import quantise
 from efld_dlib.prepare.build import PrepareOptions, build_training_xml
 from efld_dlib.prepare.rarity import Weighting
 from tests.datasets.test_aflw import Aflw
+from tests.datasets.test_cfp import PROFILE
 from tests.models.small_models import random_predictor
 from tools.make_sample import make_sample
 from tools.sample.folder import Plan
@@ -61,8 +62,8 @@ def make_samples(folder: Path) -> Path:
 
     ``pictures/`` with ``odd/``; ``videos/``; ``w300/`` with ``Bounding Boxes``; ``training/`` as
     `prepare` writes it and ``faces.xml``; ``aflw/``, ``aflw19/``, ``aflw2000/``, ``cofw/``,
-    ``wflw/``, ``merl/``, ``synthetics/``; ``models/`` with small.dat, small.efld, full.dat (68
-    points) with the report beside it, and full.efld; ``detector/``.
+    ``wflw/``, ``merl/``, ``synthetics/``, ``ytf/``, ``cfp/``; ``models/`` with small.dat,
+    small.efld, full.dat (68 points) with the report beside it, and full.efld; ``detector/``.
     """
     folder.mkdir(parents=True)
     (folder / "pictures").mkdir()
@@ -202,3 +203,17 @@ def _texts(folder: Path) -> None:
         text = "".join(f"{x} {y}\n" for x, y in rows)
         (folder / "synthetics" / f"00000{number}_ldmks.txt").write_text(text)
         (folder / "synthetics" / f"00000{number}.png").write_bytes(encoded(".png"))
+    header = "," + ",".join(map(str, range(136)))
+    for part in ("training", "test"):
+        _made(folder / "ytf" / part)
+        lines = [header]
+        for number in range(3):
+            name = f"A_Person_{number}0.jpg"
+            (folder / "ytf" / part / name).write_bytes(encoded(".jpg"))
+            lines.append(name + "".join(f",{value:.2f}" for value in points.ravel() + number))
+        (folder / "ytf" / f"{part}_frames_keypoints.csv").write_text("\n".join(lines) + "\n")
+    for number in range(3):
+        person = f"00{number}/profile"
+        text = "".join(f"{x},{y}\n" for x, y in PROFILE + number)
+        (_made(folder / "cfp" / "Fiducials" / person) / "01.txt").write_text(text)
+        (_made(folder / "cfp" / "Images" / person) / "01.jpg").write_bytes(encoded(".jpg"))

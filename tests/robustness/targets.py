@@ -84,6 +84,8 @@ READERS = (
         readers.data_set("facesynthetics", "synthetics"),
         2,
     ),
+    Target("ytf", "ytf/*.csv", damaged_text, readers.data_set("ytf", "ytf"), 3),
+    Target("cfp", "cfp/Fiducials/*/*/*.txt", damaged_text, readers.data_set("cfp", "cfp"), 2),
     Target("dat", "models/*.dat", _model, readers.model, 8),
     Target("efld", "models/*.efld", _model, readers.model, 8),
     Target("detector", "detector/*.*", _model, readers.detector_folder, 5),
@@ -129,6 +131,8 @@ COMMANDS = (
             ("merl-rav", "merl", "merl/*.pts", damaged_text),
             ("wflw", "wflw", "wflw/*.txt", damaged_text),
             ("facesynthetics", "synthetics", "synthetics/*.txt", damaged_text),
+            ("ytf", "ytf", "ytf/*.csv", damaged_text),
+            ("cfp", "cfp", "cfp/Fiducials/*/*/*.txt", damaged_text),
             ("imglab", "faces.xml", "faces.xml", damaged_xml),
         )
     ),
