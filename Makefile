@@ -8,7 +8,6 @@ PRESET ?= standard
 OUT    ?= build/efld.dat
 XML    ?= training_xml
 SUBSET ?=
-STOCK  ?=
 JOBS   ?=
 # Few trees have no room for augmented and rare faces: see docs/nano.md.
 PREPARE_nano := --variants 2 --augment none --weights none
@@ -17,10 +16,8 @@ PREPARE ?= $(PREPARE_$(PRESET))
 PLAIN   := --variants 2 --augment none --weights none
 # AFLW's faces, where EXTRA names them, help turned heads; half as many crops of each leave the others as they are.
 REFINED := --framing refined --variants 3 --emphasis 2 --augment none --weights none
-START   := --framing start --variants 4 --augment none --weights none
 PLAIN_STEP   := 7e-5
 REFINED_STEP := 4.2e-5
-START_STEP   := 2e-4
 # Empty where there is DATA: 'efld-dlib train' says then what is true of any.
 LICENCE ?= $(if $(DATA),,that of the code: it was trained on faces that the project draws itself)
 LICENCE_OPTION = $(if $(LICENCE),--licence "$(LICENCE)")
@@ -40,7 +37,7 @@ SOURCE := $(if $(DATA),$(DATA),$(SAMPLE))
 JOBS_OPTION := $(if $(JOBS),--jobs $(JOBS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train evaluate benchmark benchmark-extract benchmark-speed profile ablation detector test robustness lint clean
+.PHONY: help setup data train evaluate benchmark benchmark-extract benchmark-speed profile ablation network test robustness lint clean
 
 help: ## this list
 	@echo "Targets:"
@@ -55,7 +52,6 @@ help: ## this list
 	@echo "  XML     folder of the training data ($(XML))"
 	@echo "  SUBSET  of DATA, to measure on ($(if $(SUBSET),$(SUBSET),the test faces))"
 	@echo "  BENCHMARK  more options of 'efld-dlib benchmark', e.g. --dat stock=FILE.dat"
-	@echo "  STOCK   a predictor file for dlib, of 'make benchmark-speed' ($(if $(STOCK),$(STOCK),none))"
 	@echo "  JOBS    processes and threads ($(if $(JOBS),$(JOBS),one a core))"
 	@echo "  TESTS   what 'make test' runs, e.g. tests/models ($(if $(TESTS),$(TESTS),all))"
 	@echo "  PYTHON  interpreter for .venv, 3.10 or later ($(PYTHON))"
@@ -104,8 +100,8 @@ benchmark: $(READY) ## the paper's Table 2, measured: OUT against what is instal
 benchmark-extract: $(READY) ## extract with 1 and 2 processes, and its memory (DATA: a folder of pictures)
 	@$(RUN)/python -m tools.benchmark_extract "$(SOURCE)" $(BENCHMARK)
 
-benchmark-speed: $(READY) ## the pipeline with --min-face 120 against dlib's detector with the predictor file STOCK
-	@$(RUN)/efld-dlib detector speed "$(SOURCE)" --subset $(HELEN) --min-face 120 --dat "$(STOCK)"
+benchmark-speed: $(READY) ## the time of the face detector beside that of dlib's
+	@$(RUN)/efld-dlib network speed "$(SOURCE)/$(HELEN)"
 
 profile: $(READY) ## where the time of a picture goes
 	@$(RUN)/efld-dlib profile --min-face 120
@@ -113,13 +109,10 @@ profile: $(READY) ## where the time of a picture goes
 ablation: $(READY) ## what each part of the training data is worth (DATA: a folder with 300w/ and aflw/)
 	@$(RUN)/python -m tools.ablation "$(DATA)" --work build/ablation -o build/ablation/tables.md
 
-detector: $(READY) ## train the face detector anew (DATA: a folder with 300w/ and aflw/)
-	@$(RUN)/efld-dlib detector train "$(DATA)/300w" "merl-rav:$(DATA)/aflw" \
-	    -o efld_dlib/data/detector --cache build/detections.jsonl $(JOBS_OPTION)
-	@$(RUN)/efld-dlib prepare "$(DATA)/300w" "merl-rav:$(DATA)/aflw" -o "$(XML)/start" $(START) $(JOBS_OPTION)
-	@$(RUN)/efld-dlib train "$(XML)/start" -o build/start.dat --preset start $(JOBS_OPTION)
-	@$(RUN)/efld-dlib model compress build/start.dat -o efld_dlib/data/detector/start.efld \
-	    --role start --step $(START_STEP) --usage "$(XML)/start/train.xml"
+network: $(READY) ## train the networks that find faces (DATA: a folder with 300w/, aflw/, ytf/, cfp/ and faceless/)
+	@$(RUN)/python tools/install.py $(DLIB) network
+	@$(RUN)/efld-dlib network train "$(DATA)/300w" "merl-rav:$(DATA)/aflw" "ytf:$(DATA)/ytf" "cfp:$(DATA)/cfp" \
+	    --faceless "$(DATA)/faceless" -o efld_dlib/data/network $(JOBS_OPTION)
 
 test: $(READY) ## run the tests (those that need real data look in EFLD_DATA, then ../shared/data)
 	@$(RUN)/python -m coverage erase

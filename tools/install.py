@@ -1,9 +1,9 @@
 """Install the project and its packages into the environment that runs this script.
 
-``python tools/install.py [dlib | dlib-bin]``. It exists because pip cannot take one package for
-another: the project declares `dlib`, which is compiled for minutes, and `dlib-bin` is the same
-module prebuilt. So dlib is settled first, and then everything else that the project asks for.
-`opencv-python` needs libraries of the system that a machine without a screen often lacks
+``python tools/install.py [dlib | dlib-bin] [EXTRA ...]``. It exists because pip cannot take one
+package for another: the project declares `dlib`, which is compiled for minutes, and `dlib-bin` is
+the same module prebuilt. So dlib is settled first, and then everything else that the project asks
+for. `opencv-python` needs libraries of the system that a machine without a screen often lacks
 (libGL, libxcb); there `opencv-python-headless` takes its place, the same without windows.
 Only the standard library is used, since nothing else is there yet.
 """
@@ -34,11 +34,13 @@ def pip_install(*arguments: str) -> None:
         sys.exit(code)
 
 
-def requirements() -> list[str]:
-    """What the project asks for, the developers' extra included, without dlib."""
+def requirements(extras: list[str]) -> list[str]:
+    """What the project and some of its extras ask for, without dlib."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
-    asked = project["dependencies"] + project["optional-dependencies"]["dev"]
+    asked = list(project["dependencies"])
+    for extra in extras:
+        asked += project["optional-dependencies"][extra]
     return [name for name in asked if not re.match(r"dlib\b", name)]
 
 
@@ -63,7 +65,7 @@ def main() -> None:
         sys.exit(f"DLIB must be dlib or dlib-bin, not {dlib!r}")
     if importlib.util.find_spec("dlib") is None:
         pip_install(dlib)
-    pip_install(*requirements())
+    pip_install(*requirements(["dev", *sys.argv[2:]]))
     settle_opencv()
     pip_install("--no-deps", "--editable", str(ROOT))
 

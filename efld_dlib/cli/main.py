@@ -19,10 +19,10 @@ from .lazy import LazyGroup
 COMMANDS = {
     "benchmark": "Measure MODELs against what one would otherwise use, on the faces of DATA",
     "detect": "Find faces in IMAGES: files, folders, globs, or - for a picture on stdin",
-    "detector": "The toolkit's own face detector, and how it compares with dlib's",
     "evaluate": "Measure one or more MODELs on each DATA",
     "extract": "Write the faces of INPUTS into one table: files, folders, globs, or @FILE",
     "model": "Model files: dlib's .dat, and .efld, which holds the same in a twentieth",
+    "network": "The light networks that find faces and say roughly where their landmarks lie",
     "prepare": "Make training_xml/ of SOURCES: 300-W trees, folders with .pts files",
     "profile": "Where the time goes from a picture's file to its faces, features and drawing",
     "table3": "Print the paper's Table 3 in Markdown",

@@ -122,6 +122,11 @@ def open_all(sources: Iterable[Path], subset: str, problems: Problems) -> list[I
     return list(chain.from_iterable(open_records(each, subset, problems) for each in sources))
 
 
+def data_set_of(source: Path) -> str:
+    """Name of the data set that `source` is, as for `open_records`."""
+    return _find_dataset(source)[0].name
+
+
 def measured_subsets(source: Path) -> tuple[str, ...]:
     """Subsets for `open_records` that together are the test part of `source`.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 import numpy as np
+
+from ..annotation import ImageRecord
 
 # A prepared crop: the face's number, the photograph's name, and which sample of the face it is.
 _CROP = re.compile(r"(?P<index>\d{6}-)(?P<name>.+?)(?:-(?:mirror|\d+))?")
@@ -18,6 +21,9 @@ _CFP = re.compile(r"(.*/)?(\d{3})/profile/\d\d\.\w+")
 # AFW and HELEN number the faces of one photograph. More digits are a photograph's own number, as
 # LFPW's image_0001.
 _FACE_NUMBER = re.compile(r"_\d{1,2}$")
+
+FOLDS = 5
+"""Parts into which images without a face are split."""
 
 
 def choose_photographs(names: Iterable[str], fraction: float, rng: np.random.Generator) -> set[str]:
@@ -64,3 +70,51 @@ def photograph_of(file: str) -> str:
         name = numbered["name"]
     name = _FACE_NUMBER.sub("", name) or name
     return name if crop else (path.parent / name).as_posix()
+
+
+def group_of(record: ImageRecord) -> str:
+    """What a split must keep together: the person or the photograph that the reader names."""
+    return record.photograph or photograph_of(record.path.name)
+
+
+def is_held_out(group: str, fraction: float, seed: int) -> bool:
+    """Whether the faces of a person or a photograph are kept for measuring.
+
+    It follows from the name and the seed alone, so that it is the same whichever other sets are
+    read beside.
+
+    Parameters
+    ----------
+    group : str
+        As `group_of` gives it.
+    fraction : float
+        Part of the groups that is held out, on average.
+    seed : int
+
+    Examples
+    --------
+    >>> sum(is_held_out(f"person {number}", 0.1, 1) for number in range(1000))
+    102
+    """
+    digest = hashlib.sha256(f"{seed}:{group}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < fraction * 2**64
+
+
+def fold_of(name: str, seed: int) -> int:
+    """The fifth to which an image without a face belongs, from 1 to `FOLDS`.
+
+    Like `is_held_out`, it follows from the name and the seed alone.
+
+    Parameters
+    ----------
+    name : str
+        The image's path in its folder, with ``/`` between the parts.
+    seed : int
+
+    Examples
+    --------
+    >>> [fold_of(f"{number}.jpg", 1) for number in range(8)]
+    [5, 4, 1, 1, 2, 5, 5, 1]
+    """
+    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") * FOLDS // 2**64 + 1

@@ -1,0 +1,120 @@
+"""Training of the network that finds faces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..annotation import FloatArray
+from ..images import Image
+from .faces import Picture
+from .fitting import Batch, Fit, FitOptions
+from .loss import face_loss
+from .mining import mark_unknown_faces, mistakes
+from .model import FaceNetwork
+from .scenes import SceneMaker
+from .targets import targets
+
+MINING = (0.15, 0.35, 0.55, 0.75, 0.9)
+"""Parts of the steps after which pictures without a face are searched for mistakes. After the first
+and the third, the annotated ones are searched for faces that nobody annotated."""
+
+RATES = {60.0: 3.0, 30.0: 1.5}
+"""How much more often a face is pasted whose yaw is at least so many degrees."""
+
+
+@dataclass
+class Detector:
+    """Everything that the training of the face network needs.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+        Those that are held out are not trained on.
+    grounds : mapping of str to array
+        Pictures without a face, by name.
+    options : FitOptions
+    folder : Path
+        Takes the checkpoint.
+    tell : callable
+        Takes a line of progress.
+    """
+
+    pictures: Sequence[Picture]
+    grounds: Mapping[str, Image]
+    options: FitOptions
+    folder: Path
+    tell: Callable[[str], None]
+
+    def train(self) -> nn.Module:
+        """The trained network, ready to be run."""
+        trained = [picture for picture in self.pictures if not picture.held_out]
+        maker = SceneMaker(trained, self.grounds, _rates(trained))
+        state: dict[str, Any] = {}
+        torch.manual_seed(self.options.seed)
+        checkpoint = self.folder / "detector.pt"
+        fit = Fit(
+            FaceNetwork(), self._batches(maker), _loss, self.options, checkpoint, self.tell, state
+        )
+        _recall(state, maker, trained)
+        for number, part in enumerate(MINING):
+            until = round(part * self.options.steps)
+            if fit.step >= until:
+                continue
+            fit.run(until)
+            network = FaceNetwork()
+            network.load_state_dict(fit.averaged)
+            network.eval()
+            maker.mistakes = mistakes(network, list(self.grounds.values()))
+            state["mistakes"] = [[where, box.tolist()] for where, box in maker.mistakes]
+            told = f"{len(maker.mistakes)} mistakes in {len(self.grounds)} pictures without a face"
+            if number in (0, 2):
+                unknown = mark_unknown_faces(network, trained)
+                state["ignored"] = [[box.tolist() for box in each.ignored] for each in trained]
+                told += f", {unknown} faces that nobody annotated"
+            self.tell(told)
+            fit.save()
+        fit.run()
+        return fit.finished()
+
+    def _batches(self, maker: SceneMaker) -> Callable[[int], Batch]:
+        def make(step: int) -> Batch:
+            images, answers = [], []
+            for number in range(self.options.batch):
+                scene = maker.scene(np.random.default_rng([self.options.seed, step, number]))
+                images.append(scene.image)
+                answers.append(targets(scene))
+            columns = (np.stack(values) for values in zip(*answers, strict=True))
+            pixels = torch.from_numpy(np.stack(images)[:, None])
+            return (pixels, *(torch.from_numpy(values) for values in columns))
+
+        return make
+
+
+def _recall(state: dict[str, Any], maker: SceneMaker, pictures: Sequence[Picture]) -> None:
+    """Take up what an interrupted run had found."""
+    maker.mistakes = [(where, np.array(box)) for where, box in state.get("mistakes", [])]
+    for picture, boxes in zip(pictures, state.get("ignored", []), strict=False):
+        picture.ignored, picture.known = [np.array(box) for box in boxes], True
+
+
+def _loss(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    pixels, *answers = batch
+    levels = network(pixels.contiguous(memory_format=torch.channels_last))
+    outputs = torch.cat([level.flatten(2).transpose(1, 2) for level in levels], dim=1)
+    loss = face_loss(outputs, *answers)
+    return {"total": loss.total, **loss._asdict()}
+
+
+def _rates(pictures: Sequence[Picture]) -> FloatArray:
+    yaws = np.nan_to_num(np.abs([picture.faces[0].pose[0] for picture in pictures]))
+    rates = np.ones(len(pictures))
+    for least, rate in sorted(RATES.items()):
+        rates[yaws >= least] = rate
+    return rates

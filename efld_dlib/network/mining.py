@@ -1,0 +1,73 @@
+"""What the network sees where no face is annotated: mistakes to learn from, or unknown faces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from ..annotation import FloatArray
+from ..detection.network import Found, decode, joined, surest
+from ..images import Image
+from .faces import Picture
+
+PROBABLE_FACE = 0.3
+"""Score from which something beside the annotated faces may be a face that nobody annotated."""
+
+MISTAKE = 0.1
+"""Score from which something in a picture without a face is learnt from."""
+
+SCALES = (0.5, 1.0, 2.0)
+"""Pictures without a face are searched at these scales."""
+
+_MULTIPLE = 32
+_LONGEST = 900
+
+
+def search(network: nn.Module, image: Image, least: float, scale: float = 1.0) -> Found:
+    """Faces in a gray picture, in its pixels, by a network that is being trained."""
+    height, width = image.shape
+    scale = min(scale, _LONGEST / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = image
+    if size != (width, height):
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        small = np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
+    rows, columns = (-(-side // _MULTIPLE) * _MULTIPLE for side in small.shape)
+    padded = np.full((rows, columns), 128, np.uint8)
+    padded[: small.shape[0], : small.shape[1]] = small
+    with torch.inference_mode():
+        pixels = torch.from_numpy(padded[None, None].astype(np.float32))
+        levels = [level[0].numpy() for level in network(pixels)]
+    found = surest(decode(levels, least))
+    return found.moved((width / size[0], height / size[1]))
+
+
+def mistakes(network: nn.Module, grounds: Sequence[Image]) -> list[tuple[int, FloatArray]]:
+    """Boxes that the network takes for a face, with the number of their picture, which has none."""
+    wrong = []
+    for number, image in enumerate(grounds):
+        parts = [search(network, image, MISTAKE, scale) for scale in SCALES]
+        wrong += [(number, box) for box in surest(joined(parts)).boxes]
+    return wrong
+
+
+def mark_unknown_faces(network: nn.Module, pictures: Iterable[Picture]) -> int:
+    """Note in each picture what is probably a face that nobody annotated; how many there are."""
+    count = 0
+    for picture in pictures:
+        found = search(network, picture.image, PROBABLE_FACE)
+        picture.ignored = [box for box in found.boxes if not _is_annotated(box, picture)]
+        picture.known = True
+        count += len(picture.ignored)
+    return count
+
+
+def _is_annotated(box: FloatArray, picture: Picture) -> bool:
+    """Whether a box has its centre in an annotated face."""
+    return any(
+        float(np.abs(box[:2] - face.box[:2]).max()) < 0.6 * face.box[2] for face in picture.faces
+    )
