@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .annotation import Box, FaceAnnotation, ImageRecord, Pose
     from .detection.detectors import FrontalDetector
     from .detection.landmarker import Face, FaceLandmarker
-    from .detection.pose_detector import PoseDetector
+    from .detection.network_detector import NetworkDetector
     from .detection.smoothing import FaceSmoother, Smoothing
     from .detection.tracker import FaceTracker, TrackedFace, TrackOptions
     from .errors import EfldError
@@ -33,7 +33,7 @@ _HOMES = {
     "ImageRecord": "annotation",
     "Pose": "annotation",
     "FrontalDetector": "detection.detectors",
-    "PoseDetector": "detection.pose_detector",
+    "NetworkDetector": "detection.network_detector",
     "Face": "detection.landmarker",
     "FaceLandmarker": "detection.landmarker",
     "FaceSmoother": "detection.smoothing",
@@ -69,8 +69,8 @@ __all__ = [
     "FaceTracker",
     "FrontalDetector",
     "ImageRecord",
+    "NetworkDetector",
     "Pose",
-    "PoseDetector",
     "PrepareOptions",
     "Smoothing",
     "TrackOptions",

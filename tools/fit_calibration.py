@@ -12,10 +12,15 @@ from pathlib import Path
 import click
 
 from efld_dlib.datasets.w300 import read_w300
-from efld_dlib.detection.calibration import TABLE, fit_calibration
 from efld_dlib.detection.detectors import FrontalDetector
 from efld_dlib.detection.matching import match_detections
-from efld_dlib.detection.others import DlibCnnDetector, LbpDetector, YunetDetector
+from efld_dlib.detection.others import (
+    TABLE,
+    DlibCnnDetector,
+    LbpDetector,
+    YunetDetector,
+    fit_calibration,
+)
 from efld_dlib.files import write_text
 from efld_dlib.images import read_image, to_gray
 
@@ -25,7 +30,7 @@ TARGET = Path(__file__).resolve().parent.parent / "efld_dlib" / "data" / TABLE
 @click.command()
 @click.argument("root", type=click.Path(path_type=Path, exists=True))
 @click.argument("detectors", nargs=-1, required=True)
-@click.option("--every", default=10, show_default=True, help="Only every so many-th picture.")
+@click.option("--every", default=10, show_default=True, help="Use only every Nth image.")
 def main(root: Path, detectors: tuple[str, ...], every: int) -> None:
     """Fit DETECTORS on the 300-W tree ROOT."""
     known = {}
@@ -40,7 +45,7 @@ def main(root: Path, detectors: tuple[str, ...], every: int) -> None:
             "dlib-cnn": lambda file=file: DlibCnnDetector(file),
         }
         if name not in makers:
-            raise click.UsageError(f"there is no detector '{name}'; choose {', '.join(makers)}")
+            raise click.UsageError(f"unknown detector '{name}'; choose from {', '.join(makers)}")
         detector, dlibs, boxes, wanted = makers[name](), FrontalDetector(), [], []
         for record in list(read_w300(root))[::every]:
             gray = to_gray(read_image(record.path))

@@ -26,7 +26,7 @@ from efld_dlib.datasets.merl_rav import read_merl_rav
 from efld_dlib.datasets.split import choose_photographs
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.detection.confidence import CONFIDENCE_FILE, EVIDENCE, FAILURE, evidence
-from efld_dlib.detection.detectors import Detection
+from efld_dlib.detection.frame import Place
 from efld_dlib.detection.matching import match_detections
 from efld_dlib.files import write_json
 from efld_dlib.geometry import eye_distance
@@ -80,11 +80,11 @@ def _runs(records: list[ImageRecord], rng: np.random.Generator) -> tuple[np.ndar
                 continue
             for shift in SHIFTS:
                 moved = apply_deviation(hit.box, rng.normal(0, shift, 3))
-                place = Detection(moved, hit.score, hit.roll + float(rng.normal(0, 60 * shift)))
-                points = landmarker.stage(gray, place if shift else hit)
+                place = Place(moved, hit.roll + float(rng.normal(0, 60 * shift)))
+                points = landmarker.stage(gray, place if shift else Place(hit.box, hit.roll))
                 known = face.given
                 error = np.linalg.norm(points[known] - face.points[known], axis=1).mean()
-                evident = evidence(gray, points, estimate_pose(points))
+                evident = evidence(landmarker.network, gray, points, estimate_pose(points))
                 if evident is None:
                     continue
                 seen.append(evident)

@@ -55,9 +55,8 @@ def detect(
     feature_text: str,
     upsample: Upsample,
     detector_name: str,
-    min_score: float,
+    min_score: float | None,
     min_face: str | None,
-    views: str | None,
     quality: Quality,
     strict: bool,
 ) -> None:
@@ -77,16 +76,13 @@ def detect(
     from ..detection.choice import make_detector
     from ..detection.landmarker import FaceLandmarker
     from ..detection.sinks import open_sink
-    from ..detection.views import split_views
     from ..feature_vector import parse_features
 
     chosen = parse_features(feature_text)
     names = list_inputs(images)
     # One picture is not a bulk run: what is wrong with it is the whole answer.
     problems = Problems(strict or len(names) == 1, warn)
-    detector = make_detector(
-        detector_name, upsample, min_score, min_face=min_face, views=split_views(views)
-    )
+    detector = make_detector(detector_name, upsample, min_score, min_face)
     landmarker = FaceLandmarker(model, detector, quality=quality)
     drawings = _Drawings(annotate) if annotate is not None else None
     found = 0

@@ -40,41 +40,37 @@ upsample_option = click.option(
     callback=_times,
     default="auto",
     show_default=True,
-    help="How often the picture is doubled for the detector; auto doubles where it finds nothing.",
+    help="How often dlib's detector doubles the image; auto doubles it if nothing was found.",
 )
 detector_option = click.option(
     "--detector",
     "detector_name",
     default="fast",
     show_default=True,
-    help="fast finds faces of any yaw; thorough also those turned in the picture, upside down too; "
+    help="fast finds faces of any yaw; thorough also faces turned in the image, upside down too; "
     "dlib is its frontal detector; also lbp, yunet=FILE.onnx, dlib-cnn=FILE.dat.",
 )
 min_score_option = click.option(
     "--min-score",
     "--threshold",
     "min_score",
-    default=0.0,
-    show_default=True,
-    help="Lowest score of the detector that counts.",
+    type=float,
+    help="Lowest score of a face: between 0 and 1 for fast and thorough [default: 0.7], on its own "
+    "scale for dlib [default: 0].",
 )
 min_face_option = click.option(
     "--min-face",
     metavar="SIZE",
-    help="Width of the smallest face that is wanted, in pixels or as 10% of the picture's shorter "
-    "side: the larger, the faster. Landmarks come from the full picture all the same.",
-)
-views_option = click.option(
-    "--views",
-    help="Only these sub-detectors of fast and thorough, comma separated, for less time: front, "
-    "half-left, half-right, profile-left, profile-right [default: all].",
+    help="Width of the smallest face that is wanted, in pixels (12 or more) or as 10% of the "
+    "image's shorter side: the larger, the faster. Landmarks come from the full image all the same "
+    "[default: 20 pixels or a sixtieth of the longer side, whichever is larger].",
 )
 quality_option = click.option(
     "--quality",
     type=QUALITIES,
     default="balanced",
     show_default=True,
-    help="Of the landmarks: fast takes half of the time, best six times as long.",
+    help="Landmark quality: fast takes half of the time, best six times as long.",
 )
 detect_every_option = click.option(
     "--detect-every",
@@ -94,7 +90,6 @@ def detection_options(command: Command) -> Command:
         detector_option,
         min_score_option,
         min_face_option,
-        views_option,
         quality_option,
     )
     for option in reversed(options):

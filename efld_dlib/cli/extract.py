@@ -64,9 +64,8 @@ def extract(
     feature_text: str,
     upsample: Upsample,
     detector_name: str,
-    min_score: float,
+    min_score: float | None,
     min_face: str | None,
-    views: str | None,
     quality: Quality,
     strict: bool,
 ) -> None:
@@ -98,7 +97,6 @@ def extract(
         upsample=upsample,
         quality=quality,
         min_face=min_face,
-        views=views,
     )
     earlier: Earlier = "resume" if resume else "restart" if restart else "refuse"
     try:

@@ -79,11 +79,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--framing",
-    type=click.Choice(["detector", "start", "refined"]),
+    type=click.Choice(["detector", "refined"]),
     default="detector",
     show_default=True,
     help="Of the crops: by the detector's box, for any dlib program; or upright about the box that "
-    "the landmarks ask for, for the start or the predictor that runs after it.",
+    "the landmarks ask for, for the predictor that runs after the landmark network.",
 )
 @click.option(
     "--conform",

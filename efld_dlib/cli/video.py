@@ -19,13 +19,13 @@ from .detection_options import (
     model_option,
     quality_option,
 )
-from .options import warn
+from .options import NumberRange, warn
 
 if TYPE_CHECKING:
     from ..detection.landmark_stage import Quality
     from ..detection.video import VideoReader
     from ..detection.video_output import VideoWriter, Window
-    from ..detection.video_sinks import VideoSink
+    from ..detection.video_run import VideoSink
     from ..feature_vector import Feature
 
 
@@ -61,10 +61,11 @@ if TYPE_CHECKING:
 @detector_option
 @min_score_option
 @click.option(
-    "--keep-score",
-    default=-1.0,
+    "--keep-confidence",
+    type=NumberRange(0, 1),
+    default=0.2,
     show_default=True,
-    help="Score below which a face that is followed counts as lost.",
+    help="Confidence below which a face that is followed counts as lost.",
 )
 @features_option
 @click.pass_context
@@ -82,8 +83,8 @@ def video(
     model: Path | None,
     quality: Quality,
     detector_name: str,
-    min_score: float,
-    keep_score: float,
+    min_score: float | None,
+    keep_confidence: float,
     feature_text: str,
 ) -> None:
     """Follow the faces of SRC: a video file, the address of a stream, or the number of a camera.
@@ -102,15 +103,14 @@ def video(
 
     from ..detection.choice import make_detector
     from ..detection.landmarker import FaceLandmarker
-    from ..detection.stopping import stop_on_signals
     from ..detection.tracker import FaceTracker, TrackOptions
     from ..detection.video import VideoReader
-    from ..detection.video_run import VideoRun
+    from ..detection.video_run import VideoRun, stop_on_signals
     from ..feature_vector import parse_features
     from ..parallel import progress
 
     chosen = parse_features(feature_text)
-    options = TrackOptions(detect_every, max_faces, keep_score)
+    options = TrackOptions(detect_every, max_faces, keep_confidence)
     _require_apart(source, output, csv_file, jsonl_file)
     with ExitStack() as stack:
         # The matrices are so small that several threads only wait for each other.
@@ -159,7 +159,7 @@ def _require_apart(
 def _sinks(
     stack: ExitStack, csv_file: str | None, jsonl_file: str | None, chosen: Sequence[Feature]
 ) -> list[VideoSink]:
-    from ..detection.video_sinks import VideoCsvSink, VideoJsonLinesSink
+    from ..detection.video_run import VideoCsvSink, VideoJsonLinesSink
 
     sinks: list[VideoSink] = []
     if csv_file is not None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, cast
+
+import cv2
 
 from ..annotation import Box
 from ..backend import load_dlib
 from ..errors import OptionError
 from ..images import Image
-from .scales import Scales
-from .smallest import SMALLEST_FACE, MinFace
 
 Upsample = Literal["auto"] | int
 
@@ -21,6 +21,80 @@ MAX_AUTO_UPSAMPLE_PIXELS = 2_000_000
 seldom too small."""
 
 MAX_UPSAMPLE = 4
+
+SMALLEST_FACE = 80.0
+"""Width in pixels of the smallest face that dlib's frontal detector finds in a picture as it is."""
+
+LEAST_PIXELS = 12.0
+"""Smaller faces cannot be asked for: no detector here finds them."""
+
+
+@dataclass(frozen=True)
+class MinFace:
+    """Width of the smallest face that is wanted.
+
+    Parameters
+    ----------
+    amount : float
+        In pixels, at least `LEAST_PIXELS`, or per cent of the picture's shorter side, above 0 and
+        at most 100.
+    percent : bool
+
+    Raises
+    ------
+    OptionError
+        The amount is out of range.
+    """
+
+    amount: float
+    percent: bool = False
+
+    def __post_init__(self) -> None:
+        if self.percent and not 0 < self.amount <= 100:
+            raise OptionError(
+                "the smallest face must be above 0% and at most 100% of the picture's shorter "
+                f"side, not {self.amount:g}%"
+            )
+        if not self.percent and not LEAST_PIXELS <= self.amount < math.inf:
+            raise OptionError(
+                f"the smallest face must be at least {LEAST_PIXELS:g} pixels wide, "
+                f"not {self.amount:g}"
+            )
+
+    @classmethod
+    def parse(cls, value: float | str | MinFace) -> MinFace:
+        """From pixels as a number or as text, or from per cent as text: ``120`` or ``"10%"``.
+
+        Raises
+        ------
+        OptionError
+            It is neither, or out of range.
+
+        Examples
+        --------
+        >>> MinFace.parse(120)
+        MinFace(amount=120.0, percent=False)
+        >>> MinFace.parse("10%").pixels((480, 640))
+        48.0
+        """
+        if isinstance(value, MinFace):
+            return value
+        text = str(value).strip()
+        try:
+            amount = float(text.removesuffix("%"))
+        except ValueError:
+            amount = math.nan
+        if math.isnan(amount) or isinstance(value, bool):
+            raise OptionError(
+                f"the smallest face must be a number of pixels, or per cent as '10%', not {value!r}"
+            )
+        return cls(amount, text.endswith("%"))
+
+    def pixels(self, shape: tuple[int, ...]) -> float:
+        """The width in pixels in a picture of that shape, (height, width)."""
+        if not self.percent:
+            return self.amount
+        return max(LEAST_PIXELS, self.amount / 100 * min(shape[:2]))
 
 
 class Detection(NamedTuple):
@@ -31,17 +105,15 @@ class Detection(NamedTuple):
     box : Box
         Of the face turned upright about the box's centre.
     score : float
-        Higher is surer, and above 0 is the detector's own threshold.
+        Higher is surer. Between 0 and 1 for the toolkit's own detector and YuNet; dlib's frontal
+        detector and its network have a scale of their own, on which 0 is their threshold.
     roll : float
-        By how many degrees the face is turned clockwise in the picture.
-    yaw : float
-        Degrees, with the signs of `efld_dlib.pose`; NaN = the detector does not tell.
+        By how many degrees the face is turned clockwise in the image.
     """
 
     box: Box
     score: float
     roll: float = 0.0
-    yaw: float = math.nan
 
 
 class Detector(Protocol):
@@ -63,7 +135,7 @@ class FrontalDetector:
     threshold : float
         Lowest score that counts. Below 0 finds more faces, and more that are none.
     min_face : float or str, optional
-        Width of the smallest face that is wanted, as in `smallest.MinFace.parse`: the picture is
+        Width of the smallest face that is wanted, as in `MinFace.parse`: the picture is
         reduced or enlarged until that face has `SMALLEST_FACE` pixels. Not beside `upsample`.
 
     Raises
@@ -92,7 +164,11 @@ class FrontalDetector:
         return self._run(gray, 1)
 
     def _run_scaled(self, gray: Image, scale: float) -> list[Detection]:
-        image, step_x, step_y = Scales(gray).reduced(scale)
+        height, width = gray.shape
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        image = cast(Image, cv2.resize(gray, size, interpolation=how))
+        step_x, step_y = width / size[0], height / size[1]
         return [
             found._replace(
                 box=Box(

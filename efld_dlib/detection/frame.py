@@ -3,16 +3,41 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from typing import NamedTuple
 
 import numpy as np
 
-from ..annotation import Box, FloatArray, annotated
+from ..annotation import Box, FaceAnnotation, FloatArray, annotated
 
 MIN_POINTS = 5
 """A face with fewer landmarks gets no box: its place and size are too uncertain."""
+
+
+# Of a face seen from the side, dlib's box (measured on frontal faces): its width over the distance
+# from the middle of the brow to the chin, and where on that way its centre lies.
+PROFILE_WIDTH, PROFILE_CENTER = 1.13, 0.37
+_CHIN, _BROWS = 8, slice(17, 27)
+_SIDES = ((36, 48), (45, 54))
+
+
+class Place(NamedTuple):
+    """Where a face is, or may be.
+
+    Parameters
+    ----------
+    box : Box
+        Square, in the framing of dlib's frontal detector, of the face turned upright about the
+        box's centre.
+    roll : float
+        By how many degrees the face is turned clockwise in the image.
+    """
+
+    box: Box
+    roll: float
 
 
 @dataclass(frozen=True)
@@ -90,3 +115,67 @@ def default_box_map() -> BoxMap:
     mean_shape = np.array(data["mean_shape"], dtype=np.float64)
     constant = [[*data["center"], data["width"]]]
     return BoxMap(mean_shape, np.vstack([np.zeros((mean_shape.size, 3)), constant]))
+
+
+def framed(points: FloatArray, roll: float) -> Box:
+    """The box of a face turned upright, in the framing of dlib's frontal detector.
+
+    Parameters
+    ----------
+    points : array, shape (68, 2)
+        Landmarks in pixels of the photograph.
+    roll : float
+        By how many degrees the face is turned clockwise.
+
+    Returns
+    -------
+    Box
+        In the photograph, about the point about which `canonical_crop` turns it.
+    """
+    cosine, sine = math.cos(math.radians(roll)), math.sin(math.radians(roll))
+    upright = points @ np.array([[cosine, -sine], [sine, cosine]])
+    box = default_box_map().predict(upright)
+    x, y = box.center
+    return square_box(cosine * x - sine * y, sine * x + cosine * y, box.width)
+
+
+def is_usable(box: Box) -> bool:
+    """Whether a box that landmarks ask for is one: finite, and wider than a pixel."""
+    return bool(np.isfinite(box).all()) and box.width > 1
+
+
+def true_box(face: FaceAnnotation, roll: float) -> Box | None:
+    """The box in which dlib's frontal detector would frame an annotated face, if it saw it.
+
+    Parameters
+    ----------
+    face : FaceAnnotation
+        With the 68 landmarks.
+    roll : float
+        By how many degrees it is turned clockwise; NaN = unknown, and taken for upright.
+
+    Returns
+    -------
+    Box or None
+        Square; None if there are too few landmarks.
+    """
+    points = face.points
+    if face.given.sum() < MIN_POINTS:
+        return None
+    brow = points[_BROWS][face.given[_BROWS]]
+    # Of the hidden half the mean face would say the wrong thing.
+    if is_half(face) and face.given[_CHIN] and len(brow):
+        middle = brow.mean(axis=0)
+        down = points[_CHIN] - middle
+        width = PROFILE_WIDTH * float(np.hypot(*down))
+        x, y = middle + PROFILE_CENTER * down
+        box = square_box(x, y, width)
+    else:
+        box = framed(default_box_map().complete(points), roll if np.isfinite(roll) else 0.0)
+    return box if is_usable(box) else None
+
+
+def is_half(face: FaceAnnotation) -> bool:
+    """Whether the head itself hides one half of a face with 68 landmarks."""
+    left, right = (face.given[list(corners)].any() for corners in _SIDES)
+    return bool(left != right)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +13,13 @@ from ..feature_vector import FEATURES, Feature, feature_names, features
 from ..images import ColorOrder, Image, ImageSource, read_image, to_gray
 from ..models.loading import load_refined, require_68_points, resolve_model
 from ..pose import estimate_pose
-from .around import ASTRAY, FOUND, places_around
-from .confidence import confidence
+from .choice import is_own
+from .confidence import confidence, evidence
 from .detectors import Detection, Detector
+from .frame import Place
+from .landmark_network import own_landmark_network
 from .landmark_stage import FAST_CASCADES, LANDMARK_SIZE, LandmarkStage, Quality, require_quality
-from .pose_detector import PoseDetector
-from .start import load_start
-from .verifier import Candidate
+from .network_detector import NetworkDetector
 
 if TYPE_CHECKING:
     from .tracker import TrackedFace, TrackOptions
@@ -45,7 +43,7 @@ class Face:
         Yaw, pitch and roll in degrees (signs: `efld_dlib.pose`).
     confidence : float
         How likely it is, from 0 to 1, that the landmarks are right: `confidence.confidence`. NaN
-        where nobody asked.
+        if it was not computed.
     """
 
     box: Box
@@ -89,7 +87,7 @@ class FaceLandmarker:
     model : path or dlib.shape_predictor, optional
         A 68-point predictor; by default `efld_dlib.models.loading.DEFAULT_MODEL`.
     detector : Detector, optional
-        What finds the boxes; by default `PoseDetector` in its fast mode.
+        What finds the boxes; by default `NetworkDetector` in its fast mode.
     face_size : int
         Width in pixels to which a face box is scaled before the predictor sees it; at least 1.
     quality : {"fast", "balanced", "best"}
@@ -98,6 +96,12 @@ class FaceLandmarker:
         Width of the smallest face that is wanted, in pixels or as ``"10%"`` of the picture's
         shorter side, for the detector of the toolkit: the larger, the faster. Landmarks are
         predicted in the full picture all the same. A `detector` of one's own has its own.
+    network : bool, optional
+        Whether the toolkit's landmark network says where exactly a face is before the predictor
+        sees it, and how likely its landmarks are right. By default it does, unless both model and
+        detector are the caller's: the network was trained on pictures that may be used for
+        non-commercial research only. Without it the predictor starts from the detector's box, and
+        there is no confidence.
 
     Raises
     ------
@@ -129,26 +133,26 @@ class FaceLandmarker:
         face_size: int = LANDMARK_SIZE,
         quality: Quality = "balanced",
         min_face: float | str | None = None,
+        network: bool | None = None,
     ) -> None:
         require_quality(quality)
         if detector is not None and min_face is not None:
             raise OptionError("min_face is for the toolkit's own detector: give it or a detector")
+        if detector is None:
+            detector = NetworkDetector(min_face=min_face)
+        if network is None:
+            network = model is None or is_own(detector)
         if model is None or isinstance(model, (str, Path)):
             path = resolve_model(model)
             cascades = FAST_CASCADES if quality == "fast" else None
-            with ThreadPoolExecutor(1) as thread:
-                # Most of the unpacking of the one lets the other run.
-                start = thread.submit(load_start)
-                model, name = load_refined(path, cascades), str(path)
-                start.result()
+            model, name = load_refined(path, cascades), str(path)
         else:
             name = "<predictor>"
         require_68_points(model, name)
         self.predictor = model
-        self.detector: Detector = (
-            detector if detector is not None else PoseDetector(min_face=min_face)
-        )
-        self.stage = LandmarkStage(model, quality, face_size)
+        self.detector: Detector = detector
+        self.network = own_landmark_network() if network else None
+        self.stage = LandmarkStage(model, quality, face_size, self.network)
 
     def detect(self, image: ImageSource, color: ColorOrder | None = None) -> list[Face]:
         """All faces of a picture, the surest first.
@@ -234,32 +238,26 @@ class FaceLandmarker:
         >>> for frame, faces in FaceLandmarker().track("video.mp4"):  # doctest: +SKIP
         ...     print(frame.number, frame.time, [face.id for face in faces])
         """
-        from .tracking import track
+        from .video_run import track
 
         return track(self, source, options, smooth=smooth, color=color, fps=fps)
 
-    def face_at(self, gray: Image, detection: Detection, around: bool = True) -> Face:
-        """The face at a place of a gray picture that is known; its box is that of `detection`.
-
-        Where landmarks of a detection of our own went astray, by their confidence, `around` looks
-        for the face around the place too, and the box is then where it was found.
+    def face_at(self, gray: Image, detection: Detection) -> Face:
+        """The face that a detector found in a gray image; its box is that of `detection`.
 
         Raises
         ------
         DataError
             The box is empty or not finite.
         """
-        face = self._face(gray, detection)
-        if not (around and face.confidence < ASTRAY and math.isfinite(detection.yaw)):
-            return face
-        others = [
-            self._face(gray, detection._replace(box=place.box, roll=place.roll))
-            for place in places_around(gray, Candidate(detection.box, detection.roll))
-        ]
-        best = max(others, key=lambda other: other.confidence)
-        return best if best.confidence > FOUND else face
+        place = self.stage.locate(gray, Place(detection.box, detection.roll))
+        return self.face_in(gray, place, detection.box, detection.score)
 
-    def _face(self, gray: Image, detection: Detection) -> Face:
-        points = self.stage(gray, detection)
+    def face_in(self, gray: Image, place: Place, box: Box, score: float) -> Face:
+        """The face at a place that is known exactly, with a box and a score of the caller's."""
+        points = self.stage.predict(gray, place)
         pose = estimate_pose(points)
-        return Face(detection.box, detection.score, points, pose, confidence(gray, points, pose))
+        if self.network is None:
+            return Face(box, score, points, pose)
+        sure = confidence(evidence(self.network, gray, points, pose))
+        return Face(box, score, points, pose, sure)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from ..annotation import Box, FaceAnnotation
 from .detectors import Detection
+from .frame import is_half, true_box
 
 MIN_OVERLAP = 0.35
-"""Least intersection over union of a detection and the landmarks' tight box to count as found."""
+"""Least intersection over union of a detection and a face's box to count as found."""
 
 
 def match_detections(
@@ -16,11 +17,12 @@ def match_detections(
 ) -> list[Box | None]:
     """The detection that belongs to each face, each detection given away at most once.
 
-    Pairs are made in order of their overlap with the landmarks' tight box.
+    Pairs are made in order of their overlap with the tight box of the landmarks; for a face of
+    which the head hides one half, with `frame.true_box`, since half a face has half a tight box.
     """
     pairs = sorted(
         (
-            (Box.around(face.points).overlap(detection.box), index, number)
+            (_box_of(face).overlap(detection.box), index, number)
             for index, face in enumerate(faces)
             if face.given.any()
             for number, detection in enumerate(detections)
@@ -34,3 +36,8 @@ def match_detections(
             matched[index] = detections[number].box
             taken.add(number)
     return matched
+
+
+def _box_of(face: FaceAnnotation) -> Box:
+    profile = true_box(face, 0.0) if face.scheme == "68" and is_half(face) else None
+    return profile or Box.around(face.points)

@@ -1,9 +1,13 @@
-"""Face detectors of other projects behind our interface, with boxes as they give them."""
+"""Face detectors of other projects behind our interface, their boxes brought to our framing."""
 
 from __future__ import annotations
 
+import csv
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,9 +16,10 @@ import numpy as np
 
 from ..annotation import Box
 from ..backend import load_dlib
-from ..errors import DataError, ModelFormatError
+from ..errors import DataError, ModelFormatError, OptionError
 from ..images import Image
-from .detectors import Detection
+from .detectors import Detection, Detector
+from .frame import square_box
 
 
 class LbpDetector:
@@ -145,3 +150,104 @@ def _roll(row: Any) -> float:
 def _require_file(model: str | Path) -> None:
     if not Path(model).is_file():
         raise DataError(model, "does not exist")
+
+
+TABLE = "box_calibration.csv"
+MIN_PAIRS = 10
+
+
+@dataclass(frozen=True)
+class BoxCalibration:
+    """Where dlib's frontal detector would put its box, seen from another detector's.
+
+    Parameters
+    ----------
+    x, y : float
+        Shift of the centre, as a fraction of the geometric mean of the box's sides.
+    scale : float
+        Width over that mean.
+
+    Examples
+    --------
+    >>> BoxCalibration(0.0, 0.25, 1.5).apply(Box(10, 20, 20, 80))
+    Box(left=-10.0, top=40.0, width=60.0, height=60.0)
+    """
+
+    x: float
+    y: float
+    scale: float
+
+    def apply(self, box: Box) -> Box:
+        """The square box in dlib's framing."""
+        size = (box.width * box.height) ** 0.5
+        center_x, center_y = box.center
+        return square_box(center_x + self.x * size, center_y + self.y * size, self.scale * size)
+
+
+def fit_calibration(boxes: Sequence[Box], wanted: Sequence[Box]) -> BoxCalibration:
+    """The calibration that takes a detector's `boxes` to those `wanted`, by medians.
+
+    Parameters
+    ----------
+    boxes, wanted : sequence of Box
+        Of the same faces in the same order; the latter square.
+
+    Raises
+    ------
+    DataError
+        There are fewer than `MIN_PAIRS` pairs.
+    """
+    if len(boxes) < MIN_PAIRS:
+        raise DataError("<boxes>", f"{len(boxes)} pairs of boxes are too few to fit a calibration")
+    rows = []
+    for box, target in zip(boxes, wanted, strict=True):
+        size = (box.width * box.height) ** 0.5
+        rows.append((*(np.subtract(target.center, box.center) / size), target.width / size))
+    x, y, scale = np.median(rows, axis=0)
+    return BoxCalibration(float(x), float(y), float(scale))
+
+
+@lru_cache(maxsize=1)
+def calibrations() -> dict[str, BoxCalibration]:
+    """The calibrations that come with the toolkit, by detector (``tools/fit_calibration.py``)."""
+    text = files("efld_dlib.data").joinpath(TABLE).read_text(encoding="utf-8")
+    return {
+        row["detector"]: BoxCalibration(float(row["x"]), float(row["y"]), float(row["scale"]))
+        for row in csv.DictReader(text.splitlines())
+    }
+
+
+def calibration(name: str) -> BoxCalibration:
+    """The calibration of a detector.
+
+    Raises
+    ------
+    OptionError
+        There is none.
+    """
+    known = calibrations()
+    if name not in known:
+        raise OptionError(
+            f"there is no calibration of the boxes of '{name}', only of {', '.join(known)}: fit "
+            "one with python -m tools.fit_calibration"
+        )
+    return known[name]
+
+
+@dataclass(frozen=True)
+class CalibratedDetector:
+    """A detector whose boxes are brought to dlib's framing.
+
+    Parameters
+    ----------
+    detector : Detector
+    calibration : BoxCalibration
+    """
+
+    detector: Detector
+    calibration: BoxCalibration
+
+    def __call__(self, gray: Image) -> list[Detection]:
+        return [
+            found._replace(box=self.calibration.apply(found.box)) for found in self.detector(gray)
+        ]

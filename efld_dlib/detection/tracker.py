@@ -8,18 +8,15 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
+from ..annotation import Box
 from ..errors import OptionError
 from ..images import ColorOrder, Image, ImageSource, read_image, to_gray
-from .association import associate, doubles
 from .detectors import Detection
-from .frame import square_box
+from .frame import Place, framed, square_box
 from .landmarker import Face
-from .looks import FIRST_LOOK
-from .pose_detector import own_verifier
-from .prediction import framed
-from .suppression import same_face
-from .verifier import Candidate
+from .network import MAX_COVER, MAX_OVERLAP
 from .video import frame_of
 
 if TYPE_CHECKING:
@@ -28,10 +25,16 @@ if TYPE_CHECKING:
 LONGEST_WAIT = 8
 """Frames after which a picture in which nothing was found is searched again, at most."""
 
+KEEP_CONFIDENCE = 0.2
+"""Confidence below which a followed face is lost."""
+
+ASSOCIATION_OVERLAP = 0.2
+"""Least intersection over union of a lost face's last box and of that in which it is found."""
+
 # Between two frames: how far a face's box grows or shrinks, and its overlap with the old one.
 _MAX_GROWTH = 1.5
 _LEAST_OVERLAP = 0.2
-# Narrower boxes hold no face that the verifier could judge, in pixels.
+# Narrower boxes hold too few pixels to follow a face.
 _LEAST_WIDTH = 16.0
 
 
@@ -45,9 +48,8 @@ class TrackOptions:
         Frames after which the detector looks for new faces while all known ones are followed.
     max_faces : int, optional
         Most faces at a time, the surest; while there are so many, nothing is searched.
-    keep_score : float
-        A followed face is lost where its score falls below this: the score is the verifier's, on
-        the scale of `PoseDetector`.
+    keep_confidence : float
+        A followed face is lost if its confidence falls below this.
     patience : int
         Frames for which a lost face keeps its id.
 
@@ -59,7 +61,7 @@ class TrackOptions:
 
     detect_every: int = 30
     max_faces: int | None = None
-    keep_score: float = -1.0
+    keep_confidence: float = KEEP_CONFIDENCE
     patience: int = 15
 
     def __post_init__(self) -> None:
@@ -76,7 +78,7 @@ class TrackedFace(Face):
     """A face in a frame of a video.
 
     It is a `Face`, whose `box` is the frame that its landmarks ask for. The score is the
-    detector's in the frame in which that found it, and else the verifier's, on the same scale.
+    detector's in the frames in which that found it, else the confidence.
 
     Parameters
     ----------
@@ -98,24 +100,23 @@ class _Track:
     """What is remembered of a face: where it was, how it moves, for how long it is lost."""
 
     id: int
-    place: Candidate
-    yaw: float
+    place: Place
     velocity: tuple[float, float] = (0.0, 0.0)
     missed: int = 0
 
     @property
-    def expected(self) -> Candidate:
+    def expected(self) -> Place:
         """Where the face must be in the next frame, if it moves on as it did."""
         x, y = self.place.box.center
         moved = square_box(x + self.velocity[0], y + self.velocity[1], self.place.box.width)
-        return Candidate(moved, self.place.roll)
+        return Place(moved, self.place.roll)
 
-    def move(self, face: Face, place: Candidate, known: bool) -> None:
+    def move(self, place: Place, known: bool) -> None:
         """Take over where the face is now."""
         shift = np.subtract(place.box.center, self.place.box.center)
         # After a gap nobody knows how fast the face is.
         self.velocity = (float(shift[0]), float(shift[1])) if known else (0.0, 0.0)
-        self.place, self.yaw, self.missed = place, face.pose.yaw, 0
+        self.place, self.missed = place, 0
 
     def lose(self) -> None:
         self.velocity, self.missed = (0.0, 0.0), self.missed + 1
@@ -159,7 +160,6 @@ class FaceTracker:
     def __init__(self, landmarker: FaceLandmarker, options: TrackOptions | None = None) -> None:
         self.landmarker = landmarker
         self.options = options if options is not None else TrackOptions()
-        self.verifier = own_verifier()
         self.detections = 0
         self._ids = count(1)
         self._tracks: list[_Track] = []
@@ -199,16 +199,18 @@ class FaceTracker:
 
     def _follow(self, gray: Image) -> list[TrackedFace]:
         """Those of the known faces that are where they are expected; the others are lost."""
+        if self.landmarker.network is None:
+            # Nothing says whether a face is still there: the detector looks in every frame.
+            for track in self._tracks:
+                track.lose()
+            return []
         expected = [track.expected for track in self._tracks]
-        seen = [
-            self._look(gray, Detection(place.box, 0.0, place.roll, track.yaw))
-            for track, place in zip(self._tracks, expected, strict=True)
-        ]
-        scores = self.verifier.look(gray, [place for _, place in seen])[:, 0] - FIRST_LOOK.doubt
+        seen = [self._look(gray, place) for place in expected]
         good = [
             number
             for number, (old, (face, new)) in enumerate(zip(expected, seen, strict=True))
-            if scores[number] >= self.options.keep_score and _holds(old, face, new, gray.shape)
+            if face.confidence >= self.options.keep_confidence
+            and _holds(old, face, new, gray.shape)
         ]
         # Where one face hides another, both are found at the one in front: the other has jumped.
         steps = [expected[number].box.overlap(seen[number][1].box) for number in good]
@@ -217,22 +219,16 @@ class FaceTracker:
         faces = []
         for number, (track, (face, place)) in enumerate(zip(self._tracks, seen, strict=True)):
             if number in kept:
-                track.move(face, place, known=not track.missed)
-                score = float(scores[number])
-                faces.append(TrackedFace.of(face, track.id, box=place.box, score=score))
+                track.move(place, known=not track.missed)
+                faces.append(TrackedFace.of(face, track.id, box=place.box, score=face.confidence))
             else:
                 track.lose()
         return faces
 
-    def _look(
-        self, gray: Image, detection: Detection, fresh: bool = False
-    ) -> tuple[Face, Candidate]:
-        """The face at a place, of the detector if `fresh`, and where its landmarks want it."""
-        face = self.landmarker.face_at(gray, detection, around=fresh)
-        box = framed(face.points, face.pose.roll)
-        if np.isfinite(box).all() and box.width >= _LEAST_WIDTH:
-            return face, Candidate(box, face.pose.roll)
-        return face, Candidate(detection.box, detection.roll)
+    def _look(self, gray: Image, place: Place) -> tuple[Face, Place]:
+        """The face at a place, and where its landmarks want it."""
+        face = self.landmarker.face_in(gray, place, place.box, 0.0)
+        return face, _wanted(face, place)
 
     def _detection_is_due(self, followed: int) -> bool:
         if self.options.max_faces is not None and followed >= self.options.max_faces:
@@ -249,11 +245,12 @@ class FaceTracker:
         self._since_detection = 0
         lost = [track for track in self._tracks if track.missed]
         taken = [face.box for face in followed]
-        found: list[tuple[Detection, Face, Candidate]] = []
+        found: list[tuple[Detection, Face, Place]] = []
         for detection in self.landmarker.detector(gray):
             if len(taken) == self.options.max_faces:
                 break
-            face, place = self._look(gray, detection, fresh=True)
+            face = self.landmarker.face_at(gray, detection)
+            place = _wanted(face, Place(detection.box, detection.roll))
             if not any(same_face(place.box, other) for other in taken):
                 found.append((detection, face, place))
                 taken.append(place.box)
@@ -265,14 +262,22 @@ class FaceTracker:
             if number in pairs:
                 track = lost[pairs[number]]
             else:
-                track = _Track(next(self._ids), place, face.pose.yaw)
+                track = _Track(next(self._ids), place)
                 self._tracks.append(track)
-            track.move(face, place, known=False)
+            track.move(place, known=False)
             faces.append(TrackedFace.of(face, track.id, box=place.box, score=detection.score))
         return faces
 
 
-def _holds(expected: Candidate, face: Face, place: Candidate, shape: tuple[int, ...]) -> bool:
+def _wanted(face: Face, place: Place) -> Place:
+    """The place that landmarks ask for; the one they come from if they ask for none."""
+    box = framed(face.points, face.pose.roll)
+    if np.isfinite(box).all() and box.width >= _LEAST_WIDTH:
+        return Place(box, face.pose.roll)
+    return place
+
+
+def _holds(expected: Place, face: Face, place: Place, shape: tuple[int, ...]) -> bool:
     """Whether landmarks are those of the face that was expected: it neither jumps nor leaves."""
     growth = place.box.width / expected.box.width
     x, y = place.box.center
@@ -283,3 +288,53 @@ def _holds(expected: Candidate, face: Face, place: Candidate, shape: tuple[int, 
         and -0.5 <= x <= shape[1] - 0.5
         and -0.5 <= y <= shape[0] - 0.5
     )
+
+
+def associate(known: Sequence[Box], found: Sequence[Box]) -> dict[int, int]:
+    """The pairs of boxes whose intersections over unions have the largest sum.
+
+    Returns
+    -------
+    dict
+        Number of a found box -> number of the known one; pairs below `ASSOCIATION_OVERLAP` are left
+        out.
+
+    Examples
+    --------
+    >>> known = [Box(0, 0, 50, 50), Box(200, 0, 50, 50)]
+    >>> associate(known, [Box(205, 0, 50, 50), Box(400, 0, 50, 50)])
+    {0: 1}
+    """
+    if not (known and found):
+        return {}
+    overlaps = [[old.overlap(new) for new in found] for old in known]
+    rows, columns = linear_sum_assignment(overlaps, maximize=True)
+    return {
+        int(new): int(old)
+        for old, new in zip(rows, columns, strict=True)
+        if overlaps[old][new] >= ASSOCIATION_OVERLAP
+    }
+
+
+def doubles(boxes: Sequence[Box], sureness: Sequence[float]) -> set[int]:
+    """Numbers of the boxes that are of the same face as a surer one; of equals the first stays.
+
+    Examples
+    --------
+    >>> doubles([Box(0, 0, 50, 50), Box(5, 0, 50, 50), Box(90, 0, 50, 50)], [1.5, 2.5, 0.5])
+    {0}
+    """
+    kept: list[int] = []
+    order = sorted(range(len(boxes)), key=lambda number: -sureness[number])
+    for number in order:
+        if not any(same_face(boxes[number], boxes[other]) for other in kept):
+            kept.append(number)
+    return set(order) - set(kept)
+
+
+def same_face(box: Box, other: Box) -> bool:
+    """Whether two boxes overlap so far that they are of one face."""
+    overlap = box.overlap(other)
+    smaller = min(box.width * box.height, other.width * other.height)
+    union = (box.width * box.height + other.width * other.height) / (1 + overlap)
+    return overlap > MAX_OVERLAP or overlap * union > MAX_COVER * smaller

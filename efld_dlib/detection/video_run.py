@@ -2,15 +2,75 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import signal
+import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from ..feature_vector import Feature
+from ..images import ColorOrder
+from .sinks import face_as_dict, face_cells, face_columns
 from .smoothing import FaceSmoother
-from .tracker import FaceTracker, TrackedFace
-from .video import Frame
+from .tracker import FaceTracker, TrackedFace, TrackOptions
+from .video import Frame, VideoSource, read_frames
 from .video_output import VideoWriter, Window, drawn
-from .video_sinks import VideoSink
+
+if TYPE_CHECKING:
+    from .landmarker import FaceLandmarker
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class VideoSink(Protocol):
+    """Takes one frame after the other."""
+
+    def faces(self, frame: Frame, faces: Sequence[TrackedFace]) -> None:
+        """The faces of a frame, none included."""
+
+
+class VideoCsvSink:
+    """One row per face; a frame without a face has none.
+
+    The columns are those of `sinks.CsvSink`, after ``frame`` (counted from 0), ``face_id`` and
+    ``timestamp`` (seconds), as OpenFace calls them.
+    """
+
+    def __init__(self, stream: TextIO, chosen: Sequence[Feature]) -> None:
+        self.stream, self.chosen = stream, chosen
+        self.writer = csv.writer(stream, lineterminator="\n")
+        self.writer.writerow(["frame", "face_id", "timestamp", *face_columns(chosen)])
+
+    def faces(self, frame: Frame, faces: Sequence[TrackedFace]) -> None:
+        for face in faces:
+            place = [frame.number, face.id, round(frame.time, 4)]
+            self.writer.writerow([*place, *face_cells(face, self.chosen)])
+        _flush_to_terminal(self.stream)
+
+
+class VideoJsonLinesSink:
+    """One JSON object per frame, each on its own line."""
+
+    def __init__(self, stream: TextIO, chosen: Sequence[Feature]) -> None:
+        self.stream, self.chosen = stream, chosen
+
+    def faces(self, frame: Frame, faces: Sequence[TrackedFace]) -> None:
+        listed = [{"face_id": face.id, **face_as_dict(face, self.chosen)} for face in faces]
+        entry = {"frame": frame.number, "timestamp": round(frame.time, 4), "faces": listed}
+        self.stream.write(json.dumps(entry) + "\n")
+        _flush_to_terminal(self.stream)
+
+
+def _flush_to_terminal(stream: TextIO) -> None:
+    # Who reads stdout wants a camera's faces at once.
+    if stream is sys.stdout:
+        stream.flush()
 
 
 @dataclass
@@ -79,3 +139,56 @@ class VideoRun:
             f"{self.frames} frames at {rate:.0f} a second, {faces}; "
             f"the detector ran {self.tracker.detections} times"
         )
+
+
+def track(
+    landmarker: FaceLandmarker,
+    source: VideoSource,
+    options: TrackOptions | None = None,
+    *,
+    smooth: bool = False,
+    color: ColorOrder = "rgb",
+    fps: float = 30.0,
+) -> Iterator[tuple[Frame, list[TrackedFace]]]:
+    """What `FaceLandmarker.track` does."""
+    tracker = FaceTracker(landmarker, options)
+    smoother = FaceSmoother() if smooth else None
+    for frame in read_frames(source, color, fps):
+        faces = tracker.update(frame.gray)
+        yield frame, faces if smoother is None else smoother(frame.time, faces)
+
+
+class Stop:
+    """Whether the user asked for an end."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __bool__(self) -> bool:
+        return self.asked
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Stop]:
+    """A block in which the first Ctrl-C or SIGTERM only sets the `Stop`, so that what is being
+    written is finished; a second one raises `KeyboardInterrupt`.
+    """
+    stop = Stop()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.asked:
+            raise KeyboardInterrupt
+        stop.asked = True
+
+    if threading.current_thread() is not threading.main_thread():
+        # Only the main thread may handle signals.
+        yield stop
+        return
+    before: list[tuple[signal.Signals, Any]] = [
+        (number, signal.signal(number, ask)) for number in _SIGNALS
+    ]
+    try:
+        yield stop
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)

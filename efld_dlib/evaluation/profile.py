@@ -13,13 +13,10 @@ import numpy as np
 
 from .. import images, render
 from ..detection import (
+    landmark_network,
     landmark_stage,
     landmarker,
-    places,
-    pose_detector,
-    scales,
-    start,
-    verifier,
+    network_detector,
 )
 from .tables import DASH, Table, number
 
@@ -43,17 +40,11 @@ class Step(NamedTuple):
 STEPS = (
     Step("reading", images, "read_image"),
     Step("gray", landmarker, "to_gray"),
-    Step("reduced picture", scales.Scales, "reduced"),
-    Step("HOG windows (dlib)", places, "find_windows"),
-    Step("verifier: crops", verifier, "picture_of"),
-    Step("verifier: histograms", verifier, "gradient_features"),
-    Step("verifier: network", verifier.Verifier, "outputs"),
-    Step("dlib's detector, where ours finds none", pose_detector.PoseDetector, "_second_opinion"),
-    Step("start predictor", start, "located"),
+    Step("detector: network", network_detector, "find_faces"),
+    Step("landmark network", landmark_network.LandmarkNetwork, "look"),
     Step("landmarks", landmark_stage, "predict_points"),
     Step("pose", landmarker, "estimate_pose"),
     Step("confidence", landmarker, "confidence"),
-    Step("places around, where landmarks went astray", landmarker, "places_around"),
     Step("features", landmarker, "features"),
     Step("drawing", render, "draw_face"),
 )

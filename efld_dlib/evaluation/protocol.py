@@ -14,11 +14,10 @@ import numpy as np
 from ..annotation import Box, FaceAnnotation, FloatArray, ImageRecord
 from ..detection.detectors import Detection, Detector, FrontalDetector
 from ..detection.frame import MIN_POINTS, default_box_map
-from ..detection.landmark_stage import Quality, require_quality
+from ..detection.landmark_stage import Quality, predict_points, require_quality
 from ..detection.landmarker import FaceLandmarker
 from ..detection.matching import match_detections
-from ..detection.pose_detector import PoseDetector
-from ..detection.prediction import predict_points
+from ..detection.network_detector import NetworkDetector
 from ..errors import DataError, EfldError, OptionError, Problems
 from ..images import FACE_SIZE, Image, read_image, to_gray
 from ..models.loading import load_predictor, require_68_points
@@ -183,7 +182,7 @@ def _plain(predictor: Any, gray: Image, detection: Detection) -> FloatArray:
 
 @lru_cache(maxsize=1)
 def _detector(boxes: Boxes) -> Detector:
-    return PoseDetector() if boxes == "pipeline" else FrontalDetector()
+    return NetworkDetector() if boxes == "pipeline" else FrontalDetector()
 
 
 def _predict(

@@ -13,7 +13,6 @@ from ..detection.choice import make_detector
 from ..detection.detectors import Upsample
 from ..detection.landmark_stage import Quality, require_quality
 from ..detection.landmarker import FaceLandmarker
-from ..detection.views import split_views
 from ..errors import DataError, EfldError
 from ..feature_vector import Feature, parse_features
 from ..models.loading import resolve_model
@@ -32,9 +31,9 @@ class ExtractSettings:
         As in `efld_dlib.feature_vector.parse_features`.
     detector : str
         As in `efld_dlib.detection.choice.make_detector`, and so are the next two.
-    min_score : float
+    min_score : float, optional
         Lowest score of the detector that counts.
-    min_face, views : str, optional
+    min_face : str, optional
         As on the command line.
     upsample : int or "auto"
         How often the picture is doubled for the detector.
@@ -51,11 +50,10 @@ class ExtractSettings:
     model: str | None = None
     features: str = "default"
     detector: str = "fast"
-    min_score: float = 0.0
+    min_score: float | None = None
     upsample: Upsample = "auto"
     quality: Quality = "balanced"
     min_face: str | None = None
-    views: str | None = None
 
     @cached_property
     def chosen(self) -> tuple[Feature, ...]:
@@ -98,7 +96,6 @@ class ExtractSettings:
             self.upsample,
             self.min_score,
             min_face=self.min_face,
-            views=split_views(self.views),
         )
         return FaceLandmarker(self.model, detector, quality=self.quality)
 
@@ -108,7 +105,7 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
     Examples
     --------
-    >>> differences({"views": None, "quality": "fast"}, {"views": None, "quality": "best"})
+    >>> differences({"model": None, "quality": "fast"}, {"model": None, "quality": "best"})
     ['quality']
     """
     return [name for name in now if then.get(name) != now[name]]

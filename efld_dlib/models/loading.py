@@ -22,7 +22,7 @@ DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "data" / "model" / "def
 research only, as the pictures that it was trained on: see LICENCE.md beside it."""
 
 REFINED = "refined"
-"""Role of the predictor that is made for faces which `detection.start` has located."""
+"""Role of the predictor that is made for faces which the landmark network has located."""
 
 
 def resolve_model(path: str | Path | None = None) -> Path:
@@ -89,7 +89,7 @@ def _from_dat(data: bytes, source: str | Path) -> Any:
 
 
 def load_refined(path: str | Path | None = None, cascades: int | None = None) -> Any:
-    """The predictor for faces that a start has located: that of role `REFINED`, or the only one.
+    """The predictor for faces that the landmark network has located: `REFINED`, or the only one.
 
     Parameters
     ----------

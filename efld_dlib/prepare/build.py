@@ -59,7 +59,7 @@ class PrepareOptions:
         Total of training samples; without it the weights times the variants add up freely.
     validation : float
         Fraction of the photographs held out, from 0 up to but not including 1.
-    framing : {"detector", "start", "refined"}
+    framing : {"detector", "refined"}
         Of the crops: `samples.Framing`.
     seed : int
         Seed of all chance.

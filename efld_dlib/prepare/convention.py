@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from ..annotation import FaceAnnotation, FloatArray, ImageRecord
-from ..detection.frame import default_box_map
-from ..detection.prediction import framed, predict_points
+from ..detection.frame import default_box_map, framed
+from ..detection.landmark_stage import predict_points
 from ..errors import DataError, EfldError, Problems
 from ..images import read_image, to_gray
 from ..models.loading import load_predictor, require_68_points

@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 
 from ..annotation import Box, FaceAnnotation, FloatArray, ImageRecord
-from ..detection.frame import default_box_map
-from ..detection.prediction import framed
+from ..detection.frame import default_box_map, framed
 from ..errors import OutputError
 from ..files import atomic_path
 from ..images import Image, canonical_crop, read_image, to_gray
@@ -27,14 +26,14 @@ WIDE_CONTEXT = 0.9
 """Picture around the box, as a fraction of its width, on which augmentations work: enough that a
 turned and shifted face still has its surroundings."""
 
-Framing = Literal["detector", "start", "refined"]
+Framing = Literal["detector", "refined"]
 """How crops are framed: ``detector`` by the run-time detector's box, as for a plain dlib program;
-the others upright in the box that the landmarks ask for, but off by as much as a detector is
-(``start``), or as the start of `detection.start` is that looked before (``refined``)."""
+``refined`` upright in the box that the landmarks ask for, but off by as much as the place is at
+which the landmark network looked before."""
 
 # Standard deviations of the box's centre (fractions of its width), of the logarithm of its width,
 # and of the roll in degrees.
-_OFF = {"start": (0.05, 0.06, 7.0), "refined": (0.018, 0.022, 2.5)}
+_OFF = (0.018, 0.022, 2.5)
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class CropJob:
     seed, face_size, jpeg_quality : int
     steps : tuple of Step
     boxes : BoxModel
-    framing : {"detector", "start", "refined"}
+    framing : {"detector", "refined"}
     """
 
     face: TrainingFace
@@ -154,7 +153,7 @@ def sample_crop(job: CropJob, sample: Sample, gray: Image) -> tuple[Image, FaceA
 
 def _about_the_landmarks(points: FloatArray, job: CropJob, sample: Sample) -> tuple[Box, float]:
     """About the box that landmarks ask for, and their roll."""
-    place, size, turn = _OFF[job.framing]
+    place, size, turn = _OFF
     rng = np.random.default_rng([job.seed, job.index, sample.number, 1])
     seen = estimate_pose(points).roll
     roll = (seen if np.isfinite(seen) else 0.0) + float(rng.normal(0, turn))

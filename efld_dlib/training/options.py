@@ -148,12 +148,6 @@ PRESETS: dict[str, Preset] = {
         ),
         "63 MB; dlib's default size, hours of training on large sets",
     ),
-    "start": Preset(
-        TrainingOptions(
-            num_trees_per_cascade_level=150, nu=0.15, oversampling_amount=5, num_test_splits=30
-        ),
-        "20 MB; the detector's start, of prepare --framing start",
-    ),
     "refined": Preset(
         TrainingOptions(
             cascade_depth=20,
@@ -163,7 +157,7 @@ PRESETS: dict[str, Preset] = {
             num_test_splits=40,
             feature_pool_region_padding=0.05,
         ),
-        "80 MB; runs after the start, of prepare --framing refined",
+        "80 MB; runs after the landmark network, on crops of prepare --framing refined",
     ),
     "plain": Preset(TrainingOptions(), "66 MB; dlib's own defaults, for dlib's own boxes"),
 }

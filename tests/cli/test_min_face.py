@@ -1,4 +1,4 @@
-"""``detect --min-face`` and ``--views``, as a user calls them."""
+"""``detect --min-face``, as a user calls it."""
 
 from __future__ import annotations
 
@@ -37,8 +37,3 @@ def test_smaller_faces_than_wanted_are_not_looked_for(astronaut_file):
 @pytest.mark.parametrize("size", ["0", "-3", "200%", "large"])
 def test_an_impossible_size_is_refused(astronaut_file, size):
     assert "Error" in detect(astronaut_file, f"--min-face={size}", code=2).output
-
-
-def test_views_choose_the_sub_detectors(astronaut_file):
-    assert len(faces(astronaut_file, "--views", "front")) == 1
-    assert "sideways" in detect(astronaut_file, "--views", "sideways", code=2).output

@@ -1,4 +1,4 @@
-"""``detector speed``, ``profile`` and ``detect --min-face``, as a user calls them."""
+"""``profile`` and ``detect --min-face``, as a user calls them."""
 
 from __future__ import annotations
 
@@ -24,30 +24,6 @@ def photo(tmp_path, astronaut):
     return path
 
 
-def test_speed_prints_a_row_for_each_pipeline(sample, tiny_model):
-    options = ("--subset", "helen/testset", "--every", 5, "--size", "320x240", "--no-faceless")
-    output = run(
-        *("detector", "speed", sample, "--dat", tiny_model, "-m", tiny_model, *options),
-        *("--min-face", "20%"),
-    ).output
-    names = [line.split("|")[1].strip() for line in output.splitlines() if line.startswith("| ")]
-    assert names == [
-        "pipeline",
-        "dlib + tiny.dat",
-        "dlib, doubling where it finds nothing, + tiny.dat",
-        "efld\\_dlib, balanced",
-        "efld\\_dlib, balanced, --min-face 20%",
-        "efld\\_dlib, fast",
-        "efld\\_dlib, fast, --min-face 20%",
-    ]
-    assert "Missed: of 2 annotated faces" in output
-
-
-def test_a_size_that_is_none_is_named(sample, tiny_model):
-    result = run("detector", "speed", sample, "--dat", tiny_model, "--size", "vga", code=2)
-    assert "--size must be as 640x480, or 'own', not 'vga'" in result.output
-
-
 def test_profile_names_the_steps(photo, tiny_model):
     options = ("-m", tiny_model, "--repeats", 1)
     output = run("profile", photo, *options, "--min-face", 80).output
@@ -69,7 +45,6 @@ def test_detect_looks_for_the_faces_that_are_asked_for(photo, tiny_model):
         return len(list(csv.DictReader(result.stdout.splitlines())))
 
     assert count("--min-face", "80") == 1
-    assert count("--min-face", "15%", "--views", "front, half-left") == 1
     assert count("--min-face", "200", "--detector", "dlib") == 0
 
 
@@ -77,10 +52,12 @@ def test_detect_looks_for_the_faces_that_are_asked_for(photo, tiny_model):
     ("options", "message"),
     [
         (("--min-face", "big"), "not 'big'"),
-        (("--min-face", "90", "--upsample", "1"), "upsample and min_face both say"),
-        (("--views", "back"), "'back' is no view of a face"),
-        (("--views", "front", "--detector", "dlib"), "only fast and thorough have views"),
-        (("--upsample", "1", "--detector", "lbp"), "take an upsampling, not 'lbp'"),
+        (
+            ("--min-face", "90", "--upsample", "1", "--detector", "dlib"),
+            "upsample and min_face both say",
+        ),
+        (("--upsample", "1"), "only dlib takes an upsampling, not 'fast'"),
+        (("--upsample", "1", "--detector", "lbp"), "only dlib takes an upsampling, not 'lbp'"),
         (("--min-score", "1", "--detector", "lbp"), "take a lowest score, not 'lbp'"),
     ],
 )

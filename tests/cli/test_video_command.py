@@ -85,7 +85,7 @@ def test_errors(movie, tmp_path):
         ([movie, "-o", "x.gif"], "'x.gif' is no video that can be written"),
         ([movie, "--csv", movie], "is to be read"),
         ([movie, "--csv", "-", "--jsonl", "-"], "two outputs have the same name"),
-        ([movie, "--detector", "eyes"], "'eyes' is no detector"),
+        ([movie, "--detector", "eyes"], "unknown detector 'eyes'"),
         (["99999999999"], "camera 99999999999: cannot be opened"),
     ):
         assert complaint in run(*arguments, code=2).stderr

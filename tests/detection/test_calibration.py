@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from efld_dlib.annotation import Box
-from efld_dlib.detection.calibration import BoxCalibration, calibration, fit_calibration
 from efld_dlib.detection.choice import make_detector
-from efld_dlib.detection.others import YunetDetector
+from efld_dlib.detection.others import (
+    BoxCalibration,
+    YunetDetector,
+    calibration,
+    fit_calibration,
+)
 from efld_dlib.errors import DataError, ModelFormatError, OptionError
 from efld_dlib.images import to_gray
 
@@ -46,7 +50,7 @@ def test_files_of_other_detectors_are_checked(kind, tmp_path):
     broken.write_bytes(b"nothing")
     with pytest.raises(ModelFormatError, match=r"broken\.onnx"):
         make_detector(f"{kind}={broken}")
-    with pytest.raises(OptionError, match="is no detector"):
+    with pytest.raises(OptionError, match="unknown detector"):
         make_detector(kind)
 
 

@@ -5,11 +5,16 @@ import pytest
 
 from efld_dlib import FaceLandmarker
 from efld_dlib.annotation import Box, Pose
-from efld_dlib.detection.confidence import confidence
+from efld_dlib.detection.confidence import confidence, evidence
+from efld_dlib.detection.landmark_network import own_landmark_network
 from efld_dlib.images import to_gray
 from efld_dlib.pose import estimate_pose
 
 BOX = Box(179, 83, 88, 88)
+
+
+def sureness(gray, points, pose):
+    return confidence(evidence(own_landmark_network(), gray, points, pose))
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +37,12 @@ def test_landmarks_on_the_face_are_sure(face):
 )
 def test_landmarks_that_went_astray_are_not(astronaut, face, astray):
     points = astray(face.points)
-    assert confidence(to_gray(astronaut), points, estimate_pose(points)) < 0.3
+    assert sureness(to_gray(astronaut), points, estimate_pose(points)) < 0.3
 
 
 def test_landmarks_that_make_up_no_face_have_none(astronaut):
     unknown = Pose(np.nan, np.nan, np.nan)
-    assert confidence(to_gray(astronaut), np.zeros((68, 2)), unknown) == 0.0
+    assert sureness(to_gray(astronaut), np.zeros((68, 2)), unknown) == 0.0
 
 
 def test_a_box_without_a_face_gives_landmarks_without_confidence(astronaut):

@@ -8,8 +8,8 @@ import pytest
 
 from efld_dlib import FaceLandmarker
 from efld_dlib.annotation import Box
-from efld_dlib.detection.start import load_start, located
-from efld_dlib.detection.verifier import Candidate
+from efld_dlib.detection.frame import Place
+from efld_dlib.detection.landmark_network import own_landmark_network
 from efld_dlib.errors import OptionError
 from efld_dlib.images import to_gray
 
@@ -37,21 +37,34 @@ def test_a_face_of_no_size_is_refused(size):
         FaceLandmarker(face_size=size)
 
 
-def test_the_start_finds_back_to_the_face_from_boxes_beside_it(astronaut):
-    gray = to_gray(astronaut)
-    right = located(load_start(), gray, Candidate(BOX, 0.0))
+def test_the_network_finds_back_to_the_face_from_boxes_beside_it(astronaut):
+    gray, network = to_gray(astronaut), own_landmark_network()
+    right = network.locate(gray, Place(BOX, 0.0))
     for moved in (Box(186, 88, 88, 88), Box(174, 78, 100, 100)):
-        found = located(load_start(), gray, Candidate(moved, 0.0))
+        found = network.locate(gray, Place(moved, 0.0))
         assert found.box.overlap(right.box) > max(0.85, moved.overlap(right.box))
 
 
+def test_the_network_tells_a_face_from_what_is_beside_it(astronaut):
+    gray, network = to_gray(astronaut), own_landmark_network()
+    assert network.look(gray, Place(BOX, 0.0)).score > 2
+    assert network.look(gray, Place(Box(380, 360, 88, 88), 0.0)).score < -1
+
+
+def test_rough_landmarks_lie_near_the_predictors(astronaut):
+    gray, network = to_gray(astronaut), own_landmark_network()
+    (face,) = FaceLandmarker().landmarks(gray, [BOX])
+    eyes = np.linalg.norm(face.points[36] - face.points[45])
+    for mirrored in (False, True):
+        rough = network.look(gray, Place(BOX, 0.0), mirrored).points
+        assert np.linalg.norm(rough - face.points, axis=1).mean() < 0.1 * eyes
+
+
 def test_where_landmarks_make_no_sense_the_place_stays():
-    place = Candidate(Box(10, 10, 80, 80), 5.0)
-    far = Candidate(Box(900, 900, 80, 80), 5.0)
     empty = np.zeros((100, 100), np.uint8)
-    for each in (place, far):
-        found = located(load_start(), empty, each)
-        assert found.box.overlap(each.box) > 0.3
+    for place in (Place(Box(10, 10, 80, 80), 5.0), Place(Box(900, 900, 80, 80), 5.0)):
+        found = own_landmark_network().locate(empty, place)
+        assert found.box.overlap(place.box) > 0.3
 
 
 def test_a_small_tilted_face_is_turned_upright(astronaut):

@@ -5,7 +5,8 @@ import pytest
 
 from efld_dlib import Box, FaceLandmarker
 from efld_dlib.detection.detectors import Detection
-from efld_dlib.detection.prediction import framed, predict_points
+from efld_dlib.detection.frame import framed
+from efld_dlib.detection.landmark_stage import predict_points
 from efld_dlib.errors import DataError, ModelFormatError, OptionError
 from efld_dlib.feature_vector import FEATURES
 from efld_dlib.images import to_gray
@@ -58,7 +59,7 @@ def test_points_move_with_the_picture(landmarker, astronaut):
     (face,) = landmarker.landmarks(astronaut, [box], "rgb")
     padded = cv2.copyMakeBorder(astronaut, 30, 0, 70, 0, cv2.BORDER_CONSTANT)
     (moved,) = landmarker.landmarks(padded, [Box(249, 113, 88, 88)], "rgb")
-    np.testing.assert_allclose(moved.points, face.points + [70, 30], atol=0.6)
+    np.testing.assert_allclose(moved.points, face.points + [70, 30], atol=1.0)
     assert np.isnan(face.score)
 
 
@@ -148,22 +149,18 @@ def test_a_turned_face_gets_the_points_of_the_upright_one(tiny_model, astronaut)
         assert np.linalg.norm(face.points - expected, axis=1).mean() < 0.02 * 88
 
 
-def test_landmarks_that_went_astray_are_looked_for_around_the_place(astronaut):
-    landmarker = FaceLandmarker()
-    gray = to_gray(astronaut)
-    (right,) = landmarker.detect(gray)
-    box = right.box._replace(left=right.box.left + 0.4 * right.box.width)
-    beside = Detection(box, 1.0, 0.0, 0.0)
-    astray = landmarker.face_at(gray, beside, around=False)
-    assert astray.confidence < 0.1
-    assert astray.box == box
-    found = landmarker.face_at(gray, beside)
-    assert found.confidence > 0.9
-    assert found.box.overlap(right.box) > 0.9
-    assert np.abs(found.points - right.points).mean() < 0.01 * right.box.width
-    # What the caller gives is taken as it is.
-    (kept,) = landmarker.landmarks(gray, [box])
-    assert kept.box == box
+def test_a_model_and_a_detector_of_ones_own_use_no_network(tiny_model, astronaut):
+    """The predictor then starts from the detector's box, as in a plain dlib program."""
+    box = Box(179, 83, 88, 88)
+    landmarker = FaceLandmarker(tiny_model, lambda _: [Detection(box, 1.0)])
+    (face,) = landmarker.detect(astronaut, "rgb")
+    assert np.isnan(face.confidence)
+    plain = predict_points(landmarker.predictor, to_gray(astronaut), box, 150)
+    assert np.abs(face.points - plain).mean() < 0.01 * box.width
+    (helped,) = FaceLandmarker(tiny_model, landmarker.detector, network=True).detect(
+        astronaut, "rgb"
+    )
+    assert 0 <= helped.confidence <= 1
 
 
 def test_a_box_that_frames_the_face_badly_is_made_good(astronaut):

@@ -3,7 +3,7 @@ import pytest
 
 from efld_dlib import FaceLandmarker, FaceTracker, TrackOptions
 from efld_dlib.annotation import Box
-from efld_dlib.detection.association import associate, doubles
+from efld_dlib.detection.tracker import associate, doubles
 from efld_dlib.errors import DataError, OptionError
 from tests.detection.videos import clip, shifts
 
@@ -28,7 +28,7 @@ class Counting:
 
 @pytest.fixture
 def counted(landmarker):
-    return FaceLandmarker(landmarker.predictor, Counting(landmarker.detector))
+    return FaceLandmarker(landmarker.predictor, Counting(landmarker.detector), network=True)
 
 
 def test_a_face_is_followed_without_the_detector(counted, astronaut):
@@ -45,7 +45,7 @@ def test_a_face_is_followed_without_the_detector(counted, astronaut):
     detected = counted.detect(frames[13], "rgb")[0]
     assert np.linalg.norm(detected.points - points[13], axis=1).mean() < 0.04 * eyes
     assert found[13][0].box.overlap(detected.box) > 0.8
-    assert found[13][0].score > 1
+    assert found[13][0].score == found[13][0].confidence > 0.5
 
 
 def test_with_all_faces_that_are_wanted_nothing_is_searched(counted, astronaut):
@@ -92,6 +92,14 @@ def test_two_faces_keep_their_ids_when_one_leaves(landmarker, astronaut):
     again = tracker(both, "rgb")
     assert {each.id for each in again} == {1, 2}
     assert max(again, key=lambda each: each.box.left).id == right.id
+
+
+def test_without_the_network_the_detector_looks_in_every_frame(landmarker, astronaut):
+    plain = FaceLandmarker(landmarker.predictor, Counting(landmarker.detector))
+    tracker = FaceTracker(plain)
+    found = [tracker(frame, "rgb") for frame in clip(astronaut, 5)]
+    assert [[face.id for face in faces] for faces in found] == [[1]] * 5
+    assert plain.detector.calls == 5
 
 
 def test_a_frame_of_another_size_begins_anew(counted, astronaut):

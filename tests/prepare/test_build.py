@@ -242,10 +242,10 @@ def test_landmarks_of_another_scheme_are_refused(tmp_path):
 
 
 def test_the_preview_frames_the_crops_as_the_build_does(records, tmp_path):
-    for framing in ("detector", "start"):
+    for framing in ("detector", "refined"):
         chosen = options(framing=framing)
         write_preview(records[:2], tmp_path / f"{framing}.png", chosen, jobs=1)
-    sheets = [cv2.imread(str(tmp_path / f"{name}.png")) for name in ("detector", "start")]
+    sheets = [cv2.imread(str(tmp_path / f"{name}.png")) for name in ("detector", "refined")]
     assert (sheets[0] != sheets[1]).any()
 
 

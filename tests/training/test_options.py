@@ -64,7 +64,7 @@ def test_presets_grow_and_an_unknown_one_lists_them():
         for p in list(PRESETS.values())[:4]
     ]
     assert list(PRESETS)[:4] == ["nano", "small", "standard", "large"]
-    assert set(PRESETS) - {"nano", "small", "standard", "large"} == {"start", "refined", "plain"}
+    assert set(PRESETS) - {"nano", "small", "standard", "large"} == {"refined", "plain"}
     assert leaves == sorted(leaves)
     with pytest.raises(OptionError, match="nano, small, standard, large"):
         preset_options("huge")

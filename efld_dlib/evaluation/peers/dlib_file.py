@@ -10,7 +10,7 @@ import numpy as np
 
 from ...annotation import Box, FloatArray
 from ...backend import load_dlib
-from ...detection.detectors import Detection
+from ...detection.frame import Place
 from ...detection.landmarker import FaceLandmarker
 from ...errors import ModelFormatError
 from ...images import Image
@@ -67,7 +67,7 @@ class _ToolkitRunner(Runner):
         self.landmarker = landmarker
 
     def landmarks(self, picture: Picture, box: Box) -> FloatArray:
-        return self.landmarker.stage(picture.gray, Detection(box, float("nan")))
+        return self.landmarker.stage(picture.gray, Place(box, 0.0))
 
     def count_faces(self, rgb: Image) -> int:
         return len(self.landmarker.detect(rgb, "rgb"))

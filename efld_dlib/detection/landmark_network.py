@@ -1,0 +1,132 @@
+"""Where exactly a face is and how it is turned: a small network that looks at a crop.
+
+A detector frames a face less exactly than its landmarks do, and a predictor depends on how its crop
+is framed. So the network says roughly where the 68 landmarks lie, and their frame is what the
+predictor starts from. It also says whether the crop shows a face as a detector frames it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..annotation import FloatArray
+from ..images import Image, canonical_crop
+from ..pose import estimate_pose
+from ..scheme import SCHEMES
+from .frame import Place, framed, is_usable
+from .network import Network
+
+LANDMARK_FILE = "landmarks.onnx.xz"
+
+CROP = 64
+"""Side in pixels of what the network sees."""
+
+BOX = 40
+"""Width of the face's box in it, in pixels."""
+
+_CONTEXT = (CROP - BOX) / 2 / BOX
+_LEAST_DEVIATION = 5.0
+"""Added to a crop's deviation, so that noise is not drawn out of an even one."""
+
+_LEAST_OVERLAP = 0.3
+_MIRROR = list(SCHEMES["68"].mirror)
+
+
+class Look(NamedTuple):
+    """What the network says of a place.
+
+    Parameters
+    ----------
+    score : float
+        Logarithm of the odds that it shows a face, framed as a detector frames it.
+    points : array, shape (68, 2)
+        Rough landmarks in pixels of the image.
+    """
+
+    score: float
+    points: FloatArray
+
+
+def normalised(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Gray crops, shape (n, CROP, CROP), with mean 0 and a deviation of about 1 each."""
+    pixels = crops.astype(np.float32)
+    mean = pixels.mean(axis=(1, 2), keepdims=True)
+    deviation = pixels.std(axis=(1, 2), keepdims=True) + _LEAST_DEVIATION
+    out: NDArray[np.float32] = (pixels - mean) / deviation
+    return out
+
+
+class LandmarkNetwork:
+    """Looks at faces.
+
+    Parameters
+    ----------
+    network : Network
+        That of `LANDMARK_FILE`.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    def look(self, gray: Image, place: Place, mirrored: bool = False) -> Look:
+        """What a place shows.
+
+        Parameters
+        ----------
+        gray : array of uint8, shape (height, width)
+        place : Place
+        mirrored : bool
+            Whether its mirror image is looked at too, and the mean is said.
+
+        Raises
+        ------
+        DataError
+            The box is empty or not finite.
+        """
+        crop = canonical_crop(gray, place.box, BOX, _CONTEXT, place.roll)
+        images = [crop.image, crop.image[:, ::-1]] if mirrored else [crop.image]
+        said = self.network(normalised(np.stack(images))[:, None])[0].astype(np.float64)
+        points = said[:, 1:].reshape(-1, 68, 2)
+        if mirrored:
+            points[1] = points[1, _MIRROR] * [-1, 1]
+        middle = points.mean(axis=0) * CROP + (CROP - 1) / 2
+        return Look(float(said[:, 0].mean()), crop.to_photograph(middle))
+
+    def locate(self, gray: Image, place: Place, mirrored: bool = False) -> Place:
+        """Where the rough landmarks say that the face is, and its roll.
+
+        Looking once more from there gains nothing: on held-out faces the error of the landmarks
+        that start from it grows by 0.03 points.
+
+        Parameters
+        ----------
+        gray : array of uint8, shape (height, width)
+        place : Place
+            Where a detector says that it is. It is kept if the rough landmarks make no sense, or
+            lie beside it.
+        mirrored : bool
+            As of `look`.
+
+        Raises
+        ------
+        DataError
+            The box is empty or not finite.
+        """
+        points = self.look(gray, place, mirrored).points
+        roll = estimate_pose(points).roll
+        if not np.isfinite(roll):
+            return place
+        box = framed(points, roll)
+        if not (is_usable(box) and box.overlap(place.box) > _LEAST_OVERLAP):
+            return place
+        return Place(box, roll)
+
+
+@lru_cache(maxsize=1)
+def own_landmark_network() -> LandmarkNetwork:
+    """The network of the package, unpacked once."""
+    return LandmarkNetwork(Network(LANDMARK_FILE))

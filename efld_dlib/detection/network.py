@@ -1,0 +1,248 @@
+"""The network that finds faces, run by OpenCV: all faces of an image in one pass, at any size."""
+
+from __future__ import annotations
+
+import lzma
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..annotation import FloatArray
+from ..errors import ModelFormatError
+from ..files import read_input
+from ..images import Image
+
+FOLDER = "network"
+"""Folder of the package's data that holds the networks and their licence."""
+
+DETECTOR_FILE = "faces.onnx.xz"
+
+STRIDES = (8, 16, 32)
+"""Pixels from one cell of the network to the next, on each of its levels."""
+
+CELL_OUTPUTS = 17
+"""Logit of a face; shift of its box's centre (x, y) in cells and logarithm of the box's width in
+cells; shifts of the five points of the paper's Table 1 in cells; yaw, pitch and roll in units of
+`POSE_UNIT`."""
+
+POSE_UNIT = 90.0
+"""Degrees."""
+
+MULTIPLE = STRIDES[-1]
+"""An image is padded until its sides are multiples of this many pixels."""
+
+PADDING = 128
+"""Gray level that the network takes for nothing."""
+
+MAX_OVERLAP = 0.3
+"""Intersection over union above which two boxes are taken for one face."""
+
+MAX_COVER = 0.6
+"""Likewise, if one box covers this part of the smaller one: a part of a face that was taken for a
+small face."""
+
+_LARGEST_FILE = 64 << 20
+_MOST_CANDIDATES = 3000
+_NETS_KEPT = 4
+
+
+class Found(NamedTuple):
+    """Faces that the network found, the surest first.
+
+    Parameters
+    ----------
+    boxes : array, shape (n, 3)
+        Centre (x, y) and width in pixels, in the framing of dlib's frontal detector.
+    scores : array, shape (n,)
+        Between 0 and 1.
+    points : array, shape (n, 5, 2)
+        Outer corner of the left and of the right eye, tip of the nose, left and right corner of
+        the mouth, in pixels. A point that the head hides may lie anywhere.
+    poses : array, shape (n, 3)
+        Yaw, pitch and roll in degrees (signs: `efld_dlib.pose`).
+    """
+
+    boxes: FloatArray
+    scores: FloatArray
+    points: FloatArray
+    poses: FloatArray
+
+    def chosen(self, which: NDArray[Any] | Sequence[int]) -> Found:
+        """Those with the numbers `which`, in that order."""
+        return Found(*(values[np.asarray(which, dtype=np.intp)] for values in self))
+
+    def moved(self, step: tuple[float, float]) -> Found:
+        """In pixels of the image from which the one that was searched was reduced by `step`."""
+        scale = np.array(step)
+        centers = (self.boxes[:, :2] + 0.5) * scale - 0.5
+        boxes = np.column_stack([centers, self.boxes[:, 2] * math.sqrt(step[0] * step[1])])
+        return self._replace(boxes=boxes, points=(self.points + 0.5) * scale - 0.5)
+
+
+def decode(levels: Sequence[NDArray[np.float32]], least: float) -> Found:
+    """The cells that see a face, sorted by score; many of them see the same one.
+
+    Parameters
+    ----------
+    levels : sequence of arrays, each of shape (CELL_OUTPUTS, rows, columns)
+        One for each of `STRIDES`.
+    least : float
+        Lowest score, between 0 and 1.
+    """
+    logit = math.log(least / (1 - least))
+    rows: list[FloatArray] = []
+    for stride, level in zip(STRIDES, levels, strict=True):
+        y, x = np.nonzero(level[0] > logit)
+        cells = level[:, y, x].T.astype(np.float64)
+        here = np.column_stack([x, y])
+        cells[:, 1:3] += here
+        cells[:, 4:14] += np.tile(here, 5)
+        cells[:, 3] = np.exp(np.clip(cells[:, 3], -10, 10))
+        cells[:, 1:14] *= stride
+        rows.append(cells)
+    said = np.concatenate(rows)
+    said = said[np.argsort(-said[:, 0], kind="stable")[:_MOST_CANDIDATES]]
+    return Found(
+        said[:, 1:4],
+        1 / (1 + np.exp(-said[:, 0])),
+        said[:, 4:14].reshape(-1, 5, 2),
+        said[:, 14:17] * POSE_UNIT,
+    )
+
+
+def surest(found: Found) -> Found:
+    """The surest of the boxes that show one face; `found` must be sorted by score."""
+    width = found.boxes[:, 2]
+    low = found.boxes[:, :2] - width[:, None] / 2
+    high, area = low + width[:, None], width**2
+    alive = np.ones(len(width), np.bool_)
+    kept: list[int] = []
+    for number in range(len(width)):
+        if not alive[number]:
+            continue
+        kept.append(number)
+        sides = np.minimum(high, high[number]) - np.maximum(low, low[number])
+        shared = np.maximum(sides, 0).prod(axis=1)
+        alive &= (shared <= MAX_OVERLAP * (area + area[number] - shared)) & (
+            shared <= MAX_COVER * np.minimum(area, area[number])
+        )
+    return found.chosen(kept)
+
+
+def joined(parts: Sequence[Found]) -> Found:
+    """Several lists as one, the surest first."""
+    whole = Found(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+    return whole.chosen(np.argsort(-whole.scores, kind="stable"))
+
+
+class Network:
+    """A network of the package, run by OpenCV; it may be used in several threads at once.
+
+    Parameters
+    ----------
+    name : str
+        Its file's name in the package's data.
+    path : path, optional
+        Another file, written by ``efld-dlib network train``.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read.
+    ModelFormatError
+        It is damaged, or not a network that OpenCV can run.
+    """
+
+    def __init__(self, name: str, path: str | Path | None = None) -> None:
+        self._name, self._path = name, None if path is None else Path(path)
+        self._onnx = _unpacked(name, self._path)
+        self._local = threading.local()
+        self._new_net()
+
+    @property
+    def source(self) -> str | Path:
+        """What to call its file."""
+        return self._path or self._name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._name, self._path)
+
+    def __call__(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Outputs for an input of shape (n, 1, height, width), the largest one first."""
+        net, names = self._net(pixels.shape)
+        net.setInput(pixels)
+        outputs = [np.asarray(each, np.float32) for each in net.forward(names)]
+        return sorted(outputs, key=lambda each: -each.size)
+
+    def _net(self, shape: tuple[int, ...]) -> tuple[Any, Sequence[str]]:
+        """The net of this thread for inputs of a shape: another shape would cost a new layout."""
+        # OpenCV's nets hold their inputs and outputs, so that threads cannot share one.
+        nets: OrderedDict[tuple[int, ...], Any] = self._local.__dict__.setdefault(
+            "nets", OrderedDict()
+        )
+        if shape not in nets:
+            full = len(nets) == _NETS_KEPT
+            nets[shape] = nets.popitem(last=False)[1] if full else self._new_net()
+        nets.move_to_end(shape)
+        return cast("tuple[Any, Sequence[str]]", nets[shape])
+
+    def _new_net(self) -> tuple[Any, Sequence[str]]:
+        try:
+            net = cv2.dnn.readNetFromONNX(np.frombuffer(self._onnx, np.uint8))
+            return net, net.getUnconnectedOutLayersNames()
+        except cv2.error as error:
+            raise ModelFormatError(
+                self.source, f"is not a network for OpenCV ({error.err})"
+            ) from error
+
+
+def _unpacked(name: str, path: Path | None) -> bytes:
+    if path is None:
+        data = files("efld_dlib.data").joinpath(FOLDER, name).read_bytes()
+    else:
+        data = read_input(path)
+    # The packed file carries a checksum: OpenCV is never given a damaged network.
+    unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+    try:
+        onnx = unpacker.decompress(data, _LARGEST_FILE)
+    except (lzma.LZMAError, EOFError) as error:
+        raise ModelFormatError(path or name, "is not a packed network, or damaged") from error
+    if not unpacker.eof:
+        raise ModelFormatError(path or name, "is not a packed network, or cut short")
+    return onnx
+
+
+def find_faces(network: Network, gray: Image, scale: float, least: float) -> Found:
+    """The faces of an image that are 16 to 300 pixels wide at a scale, in pixels of the image.
+
+    Parameters
+    ----------
+    network : Network
+        That of `DETECTOR_FILE`.
+    gray : array of uint8, shape (height, width)
+    scale : float
+        By how much the image is enlarged, or below 1 reduced, before it is searched.
+    least : float
+        Lowest score, between 0 and 1.
+    """
+    height, width = gray.shape
+    columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
+    small = gray
+    if (columns, rows) != (width, height):
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        small = cast(Image, cv2.resize(gray, (columns, rows), interpolation=how))
+    padded = [-(-side // MULTIPLE) * MULTIPLE for side in (rows, columns)]
+    pixels = np.full((1, 1, *padded), PADDING, np.float32)
+    pixels[0, 0, :rows, :columns] = small
+    levels = [level[0] for level in network(pixels)]
+    if [level.shape[:1] for level in levels] != [(CELL_OUTPUTS,)] * len(STRIDES):
+        raise ModelFormatError(network.source, "has other outputs than a face network")
+    return surest(decode(levels, least)).moved((width / columns, height / rows))

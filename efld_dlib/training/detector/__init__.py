@@ -1,1 +1,0 @@
-"""Training the toolkit's own face detector: sub-detectors by dlib, and their verifier."""

@@ -1,0 +1,123 @@
+"""What the toolkit's own detector looks for: sizes, turns, scores."""
+
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from efld_dlib.detection.choice import make_detector
+from efld_dlib.detection.network_detector import NetworkDetector
+from efld_dlib.errors import OptionError
+from efld_dlib.images import to_gray
+
+
+@pytest.fixture(scope="module")
+def gray(astronaut_pixels):
+    return to_gray(astronaut_pixels)
+
+
+def center_error(found, x, y, width):
+    return np.hypot(found.box.center[0] - x, found.box.center[1] - y) / width
+
+
+def test_large_and_small_faces_are_found_together(gray):
+    """A face of half the image's height beside one of 24 pixels."""
+    face = gray[40:210, 140:310]
+    image = np.full((480, 640), 90, np.uint8)
+    image[40:440, 20:420] = cv2.resize(face, (400, 400), interpolation=cv2.INTER_CUBIC)
+    image[300:346, 500:546] = cv2.resize(face, (46, 46), interpolation=cv2.INTER_AREA)
+    widths = sorted(found.box.width for found in NetworkDetector()(image))
+    assert len(widths) == 2
+    assert 18 < widths[0] < 34
+    assert 160 < widths[1] < 300
+
+
+def test_a_larger_smallest_face_leaves_small_ones_out(gray):
+    small = cv2.resize(gray, None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA)
+    (face,) = NetworkDetector()(small)
+    assert 20 < face.box.width < 40
+    assert all(found.box.width >= 80 for found in NetworkDetector(min_face=80)(small))
+    assert len(NetworkDetector(min_face="12%")(small)) == 1
+
+
+def test_how_large_an_image_is_searched():
+    default = NetworkDetector()
+    assert default.scales((480, 640)) == pytest.approx([1.0, 0.25])
+    # A sixtieth of 4,000 pixels has 67: the image is searched at 1,200 pixels.
+    assert default.scales((3000, 4000))[0] * 4000 == pytest.approx(1200)
+    assert NetworkDetector(min_face=40).scales((480, 640)) == pytest.approx([0.5, 0.125])
+    assert NetworkDetector(min_face=80).scales((480, 640)) == pytest.approx([0.25])
+    assert NetworkDetector(min_face=12).scales((480, 640))[0] == pytest.approx(20 / 12)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_thorough_finds_faces_turned_by_quarters(gray, turns):
+    (upright,) = NetworkDetector()(gray)
+    image = np.ascontiguousarray(np.rot90(gray, turns))
+    (found,) = NetworkDetector("thorough")(image)
+    assert found.box.width == pytest.approx(upright.box.width, rel=0.15)
+    expected = (upright.roll - 90 * turns + 180) % 360 - 180
+    assert abs((found.roll - expected + 180) % 360 - 180) < 12
+    x, y = upright.box.center
+    for _ in range(turns):
+        x, y = y, 511 - x
+    assert center_error(found, x, y, upright.box.width) < 0.1
+
+
+@pytest.mark.parametrize("angle", [-40, -20, 20, 40])
+def test_roll_is_told(gray, angle):
+    matrix = cv2.getRotationMatrix2D((220.0, 130.0), -angle, 1.0)
+    image = cv2.warpAffine(gray, matrix, (512, 512), borderMode=cv2.BORDER_REPLICATE)
+    upright, found = NetworkDetector()(gray)[0], NetworkDetector()(image)[0]
+    assert found.roll - upright.roll == pytest.approx(angle, abs=10)
+
+
+def test_the_lowest_score_counts(gray):
+    (face,) = NetworkDetector()(gray)
+    assert 0.6 < face.score < 1
+    above = (1 + face.score) / 2
+    assert NetworkDetector(min_score=above)(gray) == []
+
+
+@pytest.mark.parametrize(
+    "options", [{"mode": "slow"}, {"min_score": 0}, {"min_score": 1.5}, {"min_face": 5}]
+)
+def test_wrong_options_are_refused(options):
+    with pytest.raises(OptionError):
+        NetworkDetector(**options)
+
+
+def test_upsampling_is_for_dlib():
+    with pytest.raises(OptionError, match="only dlib"):
+        make_detector("fast", upsample=1)
+    with pytest.raises(OptionError, match="unknown detector 'hog'"):
+        make_detector("hog")
+
+
+def test_own_model_and_dlibs_detector_open_no_research_only_file(tmp_path, tiny_model, astronaut):
+    """What was trained on pictures for research alone is not read where nobody asked for it."""
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), astronaut[:, :, ::-1])
+    command = ["efld-dlib", "detect", "--detector", "dlib", "-m", str(tiny_model), str(path)]
+    script = f"""
+import sys
+opened = []
+def note(event, args):
+    if event == "open":
+        opened.append(str(args[0]))
+sys.addaudithook(note)
+from efld_dlib.__main__ import main
+sys.argv = {command!r}
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+assert any(name.endswith("a.png") for name in opened), "the image was not read"
+ours = [name for name in opened if "data/network" in name or "data/model" in name]
+assert not ours, ours
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert '"points"' in done.stdout or "landmarks" in done.stdout
