@@ -14,7 +14,7 @@ LAYERS = [
     {"datasets", "models", "render", "sheet"},
     {"detection"},
     {"extraction", "prepare", "evaluation"},
-    {"training"},
+    {"training", "network"},
     {"cli"},
 ]
 ENTRY_POINTS = {"__init__", "__main__"}

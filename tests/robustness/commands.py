@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from click.testing import Result
 
-from efld_dlib.datasets.imglab import read_imglab
-from efld_dlib.errors import DataError, ModelFormatError
+from efld_dlib.errors import ModelFormatError
 from efld_dlib.models.loading import load_predictor
 
 from .judge import Failure, run_command
@@ -259,29 +258,3 @@ def convert(name: str, source: str) -> Callable[[Path, Path], str]:
         return outcome(result)
 
     return run
-
-
-def detector_info(root: Path, path: Path) -> str:
-    """What a damaged detector consists of."""
-    arguments = ["detector", "info", "--folder", str(path.parent)]
-    return outcome(run_command(arguments, (path.name, str(path.parent))))
-
-
-def detector_evaluate(root: Path, path: Path) -> str:
-    """A damaged detector."""
-    arguments = ["detector", "evaluate", str(root / "w300"), "--folder", str(path.parent)]
-    arguments += ["--detectors", "fast", "--no-faceless"]
-    return outcome(run_command(arguments, (path.name, str(path.parent))))
-
-
-def detector_train(root: Path, path: Path) -> str:
-    """XML of which something cannot be read. Of what can, dlib's trainer would learn for minutes,
-    and so it is not begun.
-    """
-    try:
-        if list(read_imglab(path)):
-            return "read"
-    except DataError:
-        pass
-    arguments = ["detector", "train", str(path), "-o", str(root / "new"), "-j", "1", "--strict"]
-    return outcome(run_command(arguments, (path.name, "new")))

@@ -24,7 +24,6 @@ import skimage.data
 from efld_dlib import FaceLandmarker
 from efld_dlib.annotation import Box, FaceAnnotation, ImageRecord
 from efld_dlib.datasets.imglab import write_imglab
-from efld_dlib.detection.pose_detector import PoseDetector
 from efld_dlib.pose import mean_face_3d
 from tools.processes import in_session, resident
 
@@ -42,11 +41,8 @@ def pictures() -> list[bytes]:
 
 
 def memory_over(count: int, steps: int = 10, model: str | None = None) -> Iterator[tuple[int, int]]:
-    """Run `count` detections; yields after each tenth how many there were, and the memory.
-
-    The pictures are looked through once: that is quickest, and keeps as much as more looks do.
-    """
-    landmarker = FaceLandmarker(model, PoseDetector(upsample=0))
+    """Run `count` detections; yields after each tenth how many there were, and the memory."""
+    landmarker = FaceLandmarker(model)
     files = pictures()
     for number in range(1, count + 1):
         landmarker.detect(files[number % len(files)])

@@ -16,16 +16,13 @@ from efld_dlib.datasets.table import DATASETS
 from efld_dlib.datasets.xml_check import check_imglab
 from efld_dlib.datasets.xml_pictures import picture_state
 from efld_dlib.detection.choice import make_detector
-from efld_dlib.detection.pose_detector import PoseDetector
-from efld_dlib.detection.start import _load_start
-from efld_dlib.detection.windows import load_windows
+from efld_dlib.detection.network_detector import NetworkDetector
 from efld_dlib.feature_vector import parse_features
 from efld_dlib.images import read_image
 from efld_dlib.models.information import describe
 from efld_dlib.models.loading import load_arrays, load_predictor
 from efld_dlib.models.subset import parse_points
 from efld_dlib.prepare.augment import parse_augmentation
-from efld_dlib.training.detector.build import describe_detector
 from efld_dlib.training.options import TrainingOptions, change_options
 
 from .judge import Failure, judged
@@ -105,16 +102,9 @@ def model(root: Path, path: Path) -> str:
     return judged(read, (path.name,))
 
 
-def detector_folder(root: Path, path: Path) -> str:
-    """The detector of a folder, loaded and run."""
-    load_windows.cache_clear()
-    _load_start.cache_clear()
-
-    def read() -> None:
-        describe_detector(path.parent)
-        PoseDetector(folder=path.parent)(GRAY)
-
-    return judged(read, (path.name, str(path.parent)))
+def network(root: Path, path: Path) -> str:
+    """A network, unpacked and run."""
+    return judged(lambda: NetworkDetector(path=path)(GRAY), (path.name,))
 
 
 _PARSERS: tuple[Callable[[str], Any], ...] = (

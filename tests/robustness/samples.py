@@ -63,7 +63,7 @@ def make_samples(folder: Path) -> Path:
     ``pictures/`` with ``odd/``; ``videos/``; ``w300/`` with ``Bounding Boxes``; ``training/`` as
     `prepare` writes it and ``faces.xml``; ``aflw/``, ``aflw19/``, ``aflw2000/``, ``cofw/``,
     ``wflw/``, ``merl/``, ``synthetics/``, ``ytf/``, ``cfp/``; ``models/`` with small.dat,
-    small.efld, full.dat (68 points) with the report beside it, and full.efld; ``detector/``.
+    small.efld, full.dat (68 points) with the report beside it, and full.efld; ``networks/``.
     """
     folder.mkdir(parents=True)
     (folder / "pictures").mkdir()
@@ -88,7 +88,7 @@ def make_samples(folder: Path) -> Path:
     size = (folder / "models" / "full.dat").stat().st_size
     report = {"bytes": size, "preset": "x", "nme": {"train": 0.1}, "licence": "y"}
     (folder / "models" / "full.json").write_text(json.dumps(report))
-    shutil.copytree(Path(str(files("efld_dlib.data") / "detector")), folder / "detector")
+    shutil.copytree(Path(str(files("efld_dlib.data") / "network")), folder / "networks")
     (folder / "options.txt").write_text(
         "36-45/30-48,angle:36-45,eye_distance\neyes,mouth,17-30\nrotate,occlude:0.3\n"
         "nu=0.05\n2.1MB\nfast\n"

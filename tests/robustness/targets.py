@@ -88,7 +88,7 @@ READERS = (
     Target("cfp", "cfp/Fiducials/*/*/*.txt", damaged_text, readers.data_set("cfp", "cfp"), 2),
     Target("dat", "models/*.dat", _model, readers.model, 8),
     Target("efld", "models/*.efld", _model, readers.model, 8),
-    Target("detector", "detector/*.*", _model, readers.detector_folder, 5),
+    Target("network", "networks/faces.*", _model, readers.network, 5),
     Target("options", "options.txt", damaged_text, readers.options, 6),
 )
 
@@ -136,9 +136,6 @@ COMMANDS = (
             ("imglab", "faces.xml", "faces.xml", damaged_xml),
         )
     ),
-    Target("detector-info", "detector/*.*", _model, commands.detector_info, 0.5),
-    Target("detector-evaluate", "detector/*.*", _model, commands.detector_evaluate, 0.1),
-    Target("detector-train", "faces.xml", damaged_xml, commands.detector_train, 0.5),
 )
 
 TARGETS = {target.name: target for target in (*READERS, *COMMANDS)}

@@ -1,24 +1,69 @@
-"""Running detectors over annotated faces, upright or turned, and over pictures without any."""
+"""Running face detectors by turns over the same images."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from ...annotation import FloatArray, ImageRecord
-from ...detection.detectors import Detection, Detector
-from ...detection.landmark_stage import LandmarkStage
+from ...annotation import Box, FaceAnnotation
+from ...detection.detectors import Detector
+from ...detection.frame import is_half, true_box
 from ...detection.matching import match_detections
-from ...detection.places import turned_back
-from ...errors import DataError, OptionError, Problems
-from ...images import Image, read_image, to_gray
-from ...models.loading import require_68_points
+from ...errors import OptionError
+from ...images import Image
 from ...pose import face_poses
-from ..metrics import normalised_mean_errors
+from ..benchmark_timing import in_turn
+
+
+class Traits(NamedTuple):
+    """What may make a face hard to find; of the image as it was before it was turned.
+
+    Parameters
+    ----------
+    yaw, roll : float
+        Degrees; NaN = unknown, and the yaw of a face of which the head hides one half.
+    half : bool
+        Whether the head hides one half of it.
+    size : float
+        Width in pixels of the box in which dlib's frontal detector would frame it.
+    brightness : float
+        Mean gray in that box, 0 to 255; NaN if the box lies outside the image.
+    """
+
+    yaw: float
+    roll: float
+    half: bool
+    size: float
+    brightness: float
+
+
+@dataclass(frozen=True, eq=False)
+class InputImage:
+    """An image to run detectors on.
+
+    Parameters
+    ----------
+    source, name : str
+        Where it comes from, for the tables, and its own name.
+    gray : array of uint8, shape (height, width)
+    faces : sequence of FaceAnnotation
+        With the 68 landmarks.
+    traits : sequence of Traits
+        Those of the faces.
+    turn : float
+        Degrees by which the image was turned clockwise.
+    """
+
+    source: str
+    name: str
+    gray: Image
+    faces: Sequence[FaceAnnotation] = ()
+    traits: Sequence[Traits] = ()
+    turn: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -27,155 +72,102 @@ class DetectedFace:
 
     Parameters
     ----------
-    yaw, roll : float
-        Degrees, NaN = unknown. The roll is that before the picture was turned.
-    size : float
-        Larger side of the landmarks' box, in pixels.
-    turn : float
-        Degrees by which the picture was turned clockwise.
-    found : mapping of str to bool
-        By detector.
-    errors : mapping of str to float
-        By detector, the NME of the landmarks, by the distance of the outer eye corners; of those
-        that found the face, and where the annotation has both corners.
+    traits : Traits
+    scores : mapping of str to float
+        By detector, the score of the detection that belongs to the face. A detector that missed
+        the face is not in it.
     """
 
-    yaw: float
-    roll: float
-    size: float
-    turn: float
-    found: Mapping[str, bool]
-    errors: Mapping[str, float]
+    traits: Traits
+    scores: Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class DetectorRun:
-    """What detectors made of pictures.
+class ImageRun:
+    """What detectors made of an image.
 
     Parameters
     ----------
+    source, name : str
+    turn : float
+        As in `InputImage`.
     faces : tuple of DetectedFace
+    others : mapping of str to tuple of float
+        By detector, the scores of the detections that belong to no annotated face: false alarms,
+        and people whom nobody annotated.
     seconds : mapping of str to float
-        By detector, for all pictures together.
-    others : mapping of str to int
-        By detector, detections that belong to no annotated face: false alarms, and people whom
-        nobody annotated.
-    pictures : int
+        By detector.
     """
 
+    source: str
+    name: str
+    turn: float
     faces: tuple[DetectedFace, ...]
+    others: Mapping[str, tuple[float, ...]]
     seconds: Mapping[str, float]
-    others: Mapping[str, int]
-    pictures: int
 
 
 def run_detectors(
-    detectors: Mapping[str, Detector],
-    records: Iterable[ImageRecord],
-    turns: Sequence[float] = (0.0,),
-    predictor: Any | None = None,
-    problems: Problems | None = None,
-) -> DetectorRun:
-    """Run detectors by turns over the same pictures, in one thread.
+    detectors: Mapping[str, Detector], images: Iterable[InputImage]
+) -> list[ImageRun]:
+    """Run detectors by turns over images; which one begins changes from image to image.
 
     Parameters
     ----------
     detectors : mapping of str to Detector
-    records : iterable of ImageRecord
-    turns : sequence of float
-        Degrees by which each picture is turned clockwise.
-    predictor : dlib.shape_predictor, optional
-        One of 68 landmarks. Predicts the landmarks of the faces found, to measure their error.
-    problems : Problems, optional
-        Takes the pictures that cannot be used; without it the first one raises.
+        By name.
+    images : iterable of InputImage
 
     Raises
     ------
     OptionError
         There is no detector.
-    ModelFormatError
-        The predictor is of other landmarks.
     """
     if not detectors:
         raise OptionError("there is no detector to measure")
-    if predictor is not None:
-        require_68_points(predictor, "<predictor>")
-    problems = problems if problems is not None else Problems(strict=True)
-    faces: list[DetectedFace] = []
-    seconds = dict.fromkeys(detectors, 0.0)
-    others = dict.fromkeys(detectors, 0)
-    pictures = 0
-    for record in records:
-        try:
-            gray = to_gray(read_image(record.path))
-        except DataError as error:
-            problems.add(error)
-            continue
-        for turn in turns:
-            pictures += 1
-            image, matrix = (gray, None) if not turn else turned_back(gray, -turn)
-            turned = [
-                face
-                if matrix is None
-                else replace(face, points=face.points @ matrix[:, :2].T + matrix[:, 2], pose=None)
-                for face in record.faces
-            ]
-            answers = {}
-            for name, detector in detectors.items():
-                start = time.perf_counter()
-                answers[name] = detector(image)
-                seconds[name] += time.perf_counter() - start
-            matched = {name: match_detections(turned, found) for name, found in answers.items()}
-            for name, found in answers.items():
-                others[name] += len(found) - sum(box is not None for box in matched[name])
-            poses = face_poses(record.faces)
-            for index, face in enumerate(turned):
-                hits = {name: boxes[index] for name, boxes in matched.items()}
-                errors = {}
-                if predictor is not None:
-                    for name, box in hits.items():
-                        hit = next((d for d in answers[name] if d.box == box), None)
-                        if hit is not None:
-                            nme = _error(predictor, image, hit, face.points)
-                            if np.isfinite(nme):
-                                errors[name] = nme
-                span = np.ptp(face.points[face.given], axis=0) if face.given.any() else [0.0]
-                faces.append(
-                    DetectedFace(
-                        float(poses[index][0]),
-                        float(poses[index][2]),
-                        float(np.max(span)),
-                        turn,
-                        {name: box is not None for name, box in hits.items()},
-                        errors,
-                    )
-                )
-    return DetectorRun(tuple(faces), seconds, others, pictures)
+    runs = []
+    for turn, image in enumerate(images):
+        if not turn:
+            # What is loaded at the first call does not count.
+            for detector in detectors.values():
+                detector(image.gray)
+        runs.append(_run(detectors, image, turn))
+    return runs
 
 
-def _error(predictor: Any, image: Image, detection: Detection, truth: FloatArray) -> float:
-    points = LandmarkStage(predictor)(image, detection)
-    return float(normalised_mean_errors(points[np.newaxis], truth[np.newaxis])[0])
+def _run(detectors: Mapping[str, Detector], image: InputImage, turn: int) -> ImageRun:
+    scores: list[dict[str, float]] = [{} for _ in image.faces]
+    others: dict[str, tuple[float, ...]] = {}
+    seconds: dict[str, float] = {}
+    for name in in_turn(list(detectors), turn):
+        began = time.perf_counter()
+        found = detectors[name](image.gray)
+        seconds[name] = time.perf_counter() - began
+        boxes = match_detections(image.faces, found)
+        for number, box in enumerate(boxes):
+            if box is not None:
+                scores[number][name] = next(each.score for each in found if each.box is box)
+        others[name] = tuple(
+            each.score for each in found if not any(each.box is box for box in boxes)
+        )
+    faces = tuple(map(DetectedFace, image.traits, scores))
+    return ImageRun(image.source, image.name, image.turn, faces, others, seconds)
 
 
-def false_alarms(
-    detectors: Mapping[str, Detector], pictures: Iterable[Image]
-) -> tuple[dict[str, int], int]:
-    """Detections on pictures without a face, by detector, and the number of pictures."""
-    alarms = dict.fromkeys(detectors, 0)
-    count = 0
-    for picture in pictures:
-        count += 1
-        for name, detector in detectors.items():
-            alarms[name] += len(detector(picture))
-    return alarms, count
+def traits_of(gray: Image, faces: Sequence[FaceAnnotation]) -> list[Traits]:
+    """Traits of the faces of an image; each face has at least one landmark."""
+    traits = []
+    for face, pose in zip(faces, face_poses(faces), strict=True):
+        half = is_half(face)
+        box = true_box(face, float(pose[2])) or Box.around(face.points)
+        # The mean face, fitted to one half alone, looks less turned than such heads are.
+        yaw = np.nan if half else float(pose[0])
+        traits.append(Traits(yaw, float(pose[2]), half, box.width, _mean_gray(gray, box)))
+    return traits
 
 
-Part = tuple[str, Callable[[DetectedFace], float], tuple[float, ...]]
-
-PARTS: tuple[Part, ...] = (
-    ("|yaw|", lambda face: abs(face.yaw), (0, 15, 30, 45, 180)),
-    ("|roll|", lambda face: abs(face.roll), (0, 10, 20, 180)),
-    ("size, px", lambda face: face.size, (0, 80, 120, 200, 10_000)),
-)
-"""Quantities by which recall is told, and the limits of their classes."""
+def _mean_gray(gray: Image, box: Box) -> float:
+    left, top = max(0, round(box.left)), max(0, round(box.top))
+    right, bottom = max(0, round(box.right) + 1), max(0, round(box.bottom) + 1)
+    part = gray[top:bottom, left:right]
+    return float(part.mean()) if part.size else float("nan")

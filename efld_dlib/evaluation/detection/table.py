@@ -1,78 +1,211 @@
-"""What was measured of detectors, as tables."""
+"""What was measured of detectors, as tables and as data for JSON."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
 
-import numpy as np
+from ..statistics import Figure
+from ..tables import Table, number, percent
+from .measure import ImageRun
+from .summary import PARTS, FaceClass, Part, Summary, face_classes, missed, summarise
 
-from ..tables import DASH, Table, number
-from .measure import PARTS, DetectedFace, DetectorRun
+_TIMES = (
+    "Times: one thread, detectors by turns on each image. Frame rate: the median over the images "
+    "of the first detector's time over this one's."
+)
+_OTHERS = "Others: detections that belong to no annotated face, people whom nobody annotated too."
 
 
-def recall_table(run: DetectorRun, names: Sequence[str], title: str) -> Table:
-    """Faces found by each detector in per cent, over all and by yaw, roll and size."""
-    rows = [_row("all", run.faces, names)]
-    for label, quantity, limits in PARTS:
-        values = np.array([quantity(face) for face in run.faces])
-        for low, high in itertools.pairwise(limits):
-            inside = [run.faces[i] for i in np.flatnonzero((values >= low) & (values < high))]
-            upper = f"{low:g}+" if high == limits[-1] else f"{low:g} to {high:g}"
-            if inside:
-                rows.append(_row(f"{label} {upper}", inside, names))
-    first = names[0]
-    rows.append(
-        ("others", str(run.pictures), *(str(run.others[name]) for name in names)),
-    )
-    per_picture = {name: 1000 * run.seconds[name] / max(run.pictures, 1) for name in names}
-    rows.append(("ms a picture", "", *(number(per_picture[name], 1) for name in names)))
-    if per_picture[first]:
-        ratios = (number(per_picture[first] / per_picture[name]) for name in names)
-        rows.append((f"frame rate, {first} = 1", "", *ratios))
+def by_source(runs: Iterable[ImageRun]) -> dict[str, list[ImageRun]]:
+    """The runs of each source, in the order in which the sources come."""
+    sources: dict[str, list[ImageRun]] = {}
+    for run in runs:
+        sources.setdefault(run.source, []).append(run)
+    return sources
+
+
+def by_turn(runs: Iterable[ImageRun]) -> dict[float, list[ImageRun]]:
+    """The runs at each angle, in the order of the angles."""
+    turns: dict[float, list[ImageRun]] = {}
+    for run in sorted(runs, key=lambda run: run.turn):
+        turns.setdefault(run.turn, []).append(run)
+    return turns
+
+
+def source_table(runs: Sequence[ImageRun], names: Sequence[str]) -> Table:
+    """Faces that each detector missed, by source."""
+    sources = by_source(runs)
+    if len(sources) > 1:
+        sources["all"] = list(runs)
+    rows = []
+    for source, some in sources.items():
+        summaries = [summarise(some, name, names[0]) for name in names]
+        head = (source, str(summaries[0].images), str(summaries[0].faces))
+        rows.append((*head, *(_of(each.missed, each.faces) for each in summaries)))
+    header = ("source", "images", "faces", *names)
+    return Table("Faces missed", header, tuple(rows), "Number, and per cent.")
+
+
+def recall_table(
+    runs: Sequence[ImageRun],
+    names: Sequence[str],
+    title: str = "Faces found, in per cent",
+    parts: Sequence[Part] = PARTS,
+) -> Table:
+    """Faces that each detector found, over all and by classes."""
+    faces = [face for run in runs for face in run.faces]
+    classes = [FaceClass("all", 0, math.inf, faces), *face_classes(faces, parts)]
+    rows = []
+    for each in classes:
+        total = len(each.faces)
+        cells = (_per_cent(total - missed(each.faces, name), total) for name in names)
+        rows.append((each.name, str(total), *cells))
     note = (
-        "Found, in per cent. Others: detections in these pictures that belong to no annotated "
-        "face, people whom nobody annotated among them.\nTimes: detectors by turns on each "
-        "picture, in one thread."
+        "Yaw and roll in degrees; size: width of the box in pixels; mean gray: in that box, 0 to "
+        "255. A face of which the head hides one half is in no class of yaw."
     )
     return Table(title, ("faces", "number", *names), tuple(rows), note)
 
 
-def _row(label: str, faces: Sequence[DetectedFace], names: Sequence[str]) -> tuple[str, ...]:
-    shares = (
-        number(100 * float(np.mean([face.found[name] for face in faces])), 1) for name in names
-    )
-    return (label, str(len(faces)), *shares)
-
-
-def turn_table(run: DetectorRun, names: Sequence[str], title: str) -> Table:
-    """Faces found by each detector, and their landmarks' error, by the angle of the turn."""
+def time_table(runs: Sequence[ImageRun], names: Sequence[str]) -> Table:
+    """Other detections and time of each detector."""
     rows = []
-    for turn in sorted({face.turn for face in run.faces}):
-        faces = [face for face in run.faces if face.turn == turn]
-        cells = [_row("", faces, names)[2 + place] for place in range(len(names))]
-        for name in names:
-            errors = [face.errors[name] for face in faces if name in face.errors]
-            cells.append(number(100 * float(np.mean(errors))) if errors else DASH)
-        rows.append((f"{turn:g}", str(len(faces)), *cells))
-    header = ("turned by", "number", *names, *(f"NME {name}" for name in names))
-    note = "Found, in per cent; NME in per cent of the distance of the outer eye corners."
-    return Table(title, header, tuple(rows), note)
+    for name in names:
+        each = summarise(runs, name, names[0])
+        rows.append((name, str(each.others), *_times(each)))
+    header = ("detector", "others", "ms, median", "ms, mean", "frame rate")
+    title = f"Other detections and time, {len(runs)} images"
+    return Table(title, header, tuple(rows), f"{_OTHERS}\n{_TIMES}")
 
 
-def alarm_table(
-    alarms: Mapping[str, tuple[Mapping[str, int], int]],
-    names: Sequence[str],
-    sizes: Mapping[str, int | None],
-) -> Table:
-    """Detections in pictures without a face, by where the pictures come from."""
-    rows = [
-        (label, str(count), *(str(found[name]) for name in names))
-        for label, (found, count) in alarms.items()
-    ]
-    total = sum(count for _, count in alarms.values())
-    sums = (str(sum(found[name] for found, _ in alarms.values())) for name in names)
-    rows.append(("all", str(total), *sums))
-    files = (DASH if sizes[name] is None else str(sizes[name]) for name in names)
-    rows.append(("bytes of the detector", "", *files))
-    return Table("False alarms", ("pictures without a face", "number", *names), tuple(rows))
+def turn_table(runs: Sequence[ImageRun], names: Sequence[str]) -> Table:
+    """What each detector found in images that were turned, by the angle."""
+    rows = []
+    for turn, some in by_turn(runs).items():
+        each = [summarise(some, name, names[0]) for name in names]
+        rows.append(
+            (
+                f"{turn:g}",
+                *(_per_cent(one.faces - one.missed, one.faces) for one in each),
+                *(str(one.others) for one in each),
+                *(number(one.ms_median, 1) for one in each),
+            )
+        )
+    faces = len([face for run in runs for face in run.faces]) // max(len(rows), 1)
+    header = (
+        "turned by",
+        *(f"found, {name}" for name in names),
+        *(f"others, {name}" for name in names),
+        *(f"ms, {name}" for name in names),
+    )
+    note = f"Degrees clockwise; found in per cent of {faces} faces.\n{_OTHERS}\n{_TIMES}"
+    return Table("Images turned in their plane", header, tuple(rows), note)
+
+
+def alarm_table(runs: Sequence[ImageRun], names: Sequence[str]) -> Table:
+    """False alarms and time of each detector on images without a face."""
+    rows = []
+    for name in names:
+        each = summarise(runs, name, names[0])
+        share = Figure(
+            each.alarmed / each.images if each.images else math.nan,
+            each.alarmed_low,
+            each.alarmed_high,
+        )
+        rows.append((name, str(each.alarmed), percent(share), str(each.others), *_times(each)))
+    header = (
+        "detector",
+        "images with a false alarm",
+        "per cent [95 %]",
+        "false alarms",
+        "ms, median",
+        "ms, mean",
+        "frame rate",
+    )
+    return Table(f"{len(runs)} images without a face", header, tuple(rows), _TIMES)
+
+
+def speed_table(runs: Sequence[ImageRun], names: Sequence[str], title: str) -> Table:
+    """Median time and frame rate of each detector, by source."""
+    sources = by_source(runs)
+    header = ["detector"]
+    for source, some in sources.items():
+        header += [f"ms, {source} ({len(some)})", f"frame rate, {source}"]
+    rows = []
+    for name in names:
+        cells = [name]
+        for some in sources.values():
+            each = summarise(some, name, names[0])
+            cells += [number(each.ms_median, 1), number(each.rate)]
+        rows.append(tuple(cells))
+    return Table(title, tuple(header), tuple(rows), _TIMES)
+
+
+def figures(
+    runs: Sequence[ImageRun], names: Sequence[str], parts: Sequence[Part] = PARTS
+) -> dict[str, Any]:
+    """All figures of runs: by detector, by classes of faces, and what was missed where.
+
+    What cannot be computed is None, since JSON has no NaN.
+    """
+    faces = [face for run in runs for face in run.faces]
+    return {
+        "detectors": {name: _finite(asdict(summarise(runs, name, names[0]))) for name in names},
+        "classes": [
+            {
+                "quantity": each.label,
+                "low": each.low,
+                "high": None if math.isinf(each.high) else each.high,
+                "faces": len(each.faces),
+                "missed": {name: missed(each.faces, name) for name in names},
+            }
+            for each in face_classes(faces, parts)
+        ],
+        "missed": {
+            name: [
+                f"{run.name}#{place}"
+                for run in runs
+                for place, face in enumerate(run.faces)
+                if name not in face.scores
+            ]
+            for name in names
+        },
+        "others": {
+            name: [
+                [run.name, *(round(score, 4) if math.isfinite(score) else None for score in found)]
+                for run in runs
+                if (found := run.others[name])
+            ]
+            for name in names
+        },
+        "found_scores": {
+            name: sorted(
+                round(face.scores[name], 4)
+                for face in faces
+                if math.isfinite(face.scores.get(name, math.nan))
+            )
+            for name in names
+        },
+    }
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in values.items()
+    }
+
+
+def _times(each: Summary) -> tuple[str, str, str]:
+    return number(each.ms_median, 1), number(each.ms_mean, 1), number(each.rate)
+
+
+def _of(count: int, total: int) -> str:
+    return f"{count} ({number(100 * count / total if total else math.nan)})"
+
+
+def _per_cent(count: int, total: int) -> str:
+    return number(100 * count / total if total else math.nan, 1)

@@ -1,0 +1,51 @@
+"""Where the time goes: steps that are timed, each without those inside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from efld_dlib import FaceLandmarker
+from efld_dlib.detection import landmarker
+from efld_dlib.evaluation import profile as profiling
+from efld_dlib.evaluation.profile import Clock, Step, profile, watched
+
+
+def test_a_step_is_timed_without_those_inside_it(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(profiling.time, "thread_time", lambda: now[0])
+    clock = Clock()
+    with clock.timed("outer"):
+        now[0] += 1.0
+        for _ in range(2):
+            with clock.timed("inner"):
+                now[0] += 10.0
+    assert clock.seconds == {"outer": 1.0, "inner": 20.0}
+    assert clock.calls == {"outer": 1, "inner": 2}
+
+
+def test_functions_are_as_before_after_a_block_that_fails():
+    original = landmarker.to_gray
+    clock = Clock()
+
+    def fails():
+        with watched(clock, [Step("gray", landmarker, "to_gray")]):
+            landmarker.to_gray(np.zeros((2, 2), np.uint8))
+            assert clock.calls == {"gray": 1}
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert landmarker.to_gray is original
+
+
+def test_every_step_of_a_picture_is_in_the_table(astronaut, tiny_model):
+    detect = FaceLandmarker(tiny_model).detect
+    table = profile({"one": [lambda: detect(astronaut, "rgb")]}, repeats=2)
+    rows = {row[0]: row[1:] for row in table.rows}
+    for label in ("gray", "detector: network", "landmark network", "landmarks", "pose"):
+        assert float(rows[label][0]) >= 1
+        assert float(rows[label][1]) > 0
+    assert rows["drawing"] == ("-", "-")
+    parts = sum(float(row[2]) for row in table.rows[:-1] if row[2] != "-")
+    assert float(rows["all"][1]) == pytest.approx(parts, abs=0.1)
