@@ -221,7 +221,7 @@ def _unpacked(name: str, path: Path | None) -> bytes:
 
 
 def find_faces(network: Network, gray: Image, scale: float, least: float) -> Found:
-    """The faces of an image that are 16 to 300 pixels wide at a scale, in pixels of the image.
+    """The faces of an image that are 12 to 300 pixels wide at a scale, in pixels of the image.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def test_a_face_is_found_from_the_wanted_size_on(gray, make):
     usual = make()(gray)[0]
     # The face is 88 pixels wide in the picture, and 264 in one of three times its size.
     found = make(min_face=240)(enlarged(gray, 3))[0]
-    assert found.box.overlap(Box(*(3 * value for value in usual.box))) > 0.8
+    assert found.box.overlap(Box(*(3 * value for value in usual.box))) > 0.7
     for larger in (200, "40%"):
         assert not any(each.box.overlap(ASTRONAUT) > 0.3 for each in make(min_face=larger)(gray))
     small = cv2.resize(gray, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
@@ -81,7 +81,7 @@ def test_a_face_larger_than_the_picture_is_not_there(gray):
 def test_landmarks_come_from_the_full_picture(astronaut):
     large = enlarged(astronaut, 2)
     usual = FaceLandmarker().detect(large, "rgb")[0]
-    coarse = FaceLandmarker(min_face=150).detect(large, "rgb")[0]
+    coarse = FaceLandmarker(min_face=120).detect(large, "rgb")[0]
     error = np.linalg.norm(usual.points - coarse.points, axis=1).mean()
     assert error < 0.03 * np.linalg.norm(usual.points[36] - usual.points[45])
 

@@ -3,6 +3,7 @@ import pytest
 
 from efld_dlib import FaceLandmarker, FaceTracker, TrackOptions
 from efld_dlib.annotation import Box
+from efld_dlib.detection.network_detector import NetworkDetector
 from efld_dlib.detection.tracker import associate, doubles
 from efld_dlib.errors import DataError, OptionError
 from tests.detection.videos import clip, shifts
@@ -12,7 +13,8 @@ EMPTY = np.full((360, 480, 3), 128, np.uint8)
 
 @pytest.fixture(scope="module")
 def landmarker():
-    return FaceLandmarker()
+    # What moves here is one face, and no false alarm beside it is wanted.
+    return FaceLandmarker(detector=NetworkDetector(min_score=0.85))
 
 
 class Counting:
