@@ -223,7 +223,7 @@ def calibration(name: str) -> BoxCalibration:
     Raises
     ------
     OptionError
-        There is none.
+        Unknown detector.
     """
     known = calibrations()
     if name not in known:

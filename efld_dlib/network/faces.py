@@ -27,7 +27,7 @@ SURROUNDINGS = 2.2
 """Picture kept on each side of a face's centre, in widths of its box."""
 
 HALF_FACE_YAW = 70.0
-"""Least size of the yaw, in degrees, of a face of which the head hides one half: the mean face,
+"""Least size of the yaw, in degrees, of a face half hidden by the head: the mean face,
 fitted to the other half alone, looks less turned than such heads are."""
 
 LARGEST_GROUND = 640

@@ -25,7 +25,7 @@ class Traits(NamedTuple):
     Parameters
     ----------
     yaw, roll : float
-        Degrees; NaN = unknown, and the yaw of a face of which the head hides one half.
+        Degrees; NaN = unknown. The yaw of a face half hidden by the head is NaN too.
     half : bool
         Whether the head hides one half of it.
     size : float

@@ -28,8 +28,8 @@ def pose_errors(
     landmarker : FaceLandmarker
         Says the pose of the landmarks in the same boxes.
     images : iterable of InputImage
-        The true pose is the data set's own, or that of its landmarks. Faces of which the head hides
-        one half are left out: the pose of their landmarks is not known well.
+        The true pose is the data set's own, or that of its landmarks. Faces half hidden by the
+        head are left out: the pose of their landmarks is not known well.
 
     Returns
     -------

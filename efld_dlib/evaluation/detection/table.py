@@ -65,7 +65,7 @@ def recall_table(
         rows.append((each.name, str(total), *cells))
     note = (
         "Yaw and roll in degrees; size: width of the box in pixels; mean gray: in that box, 0 to "
-        "255. A face of which the head hides one half is in no class of yaw."
+        "255. Faces half hidden by the head are in no class of yaw."
     )
     return Table(title, ("faces", "number", *names), tuple(rows), note)
 
