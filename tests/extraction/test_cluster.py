@@ -89,7 +89,8 @@ def two_workers(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pictures(astronaut_pixels, tmp_path_factory):
     folder = tmp_path_factory.mktemp("photos")
-    face = astronaut_pixels[:240, 80:400, ::-1]
+    # So large that each image keeps a worker at work for a while.
+    face = cv2.resize(astronaut_pixels[:240, 80:400, ::-1], None, fx=2, fy=2)
     for number in range(60):
         cv2.imwrite(str(folder / f"{number:02}.png"), np.roll(face, number // 2, axis=1))
     (folder / "17.png").write_bytes(b"no picture")
