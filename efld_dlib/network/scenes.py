@@ -306,7 +306,7 @@ def _patch(
 ) -> tuple[Image, _Window]:
     """Where something pasted is opaque, 0 to 255: an oval or a rectangle, often with a soft border.
 
-    It comes with the part of the scene in which it lies, of which it is the mask.
+    Returned with the window of the scene that this mask covers.
     """
     soft = 0.0 if rng.random() < 0.3 else min(max(0.6, width * rng.uniform(0.01, 0.06)), 6.0)
     reach = math.hypot(*sides) / 2 + 3 * soft + 1

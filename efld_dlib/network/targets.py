@@ -32,7 +32,7 @@ class Targets(NamedTuple):
     Parameters
     ----------
     face : array, shape (cells,)
-        1 where a face is to be seen, 0 where there is none.
+        1 for cells that must see a face, 0 for the others.
     counts : array, shape (cells,)
         0 where either answer is right; else the weight of the score's error.
     outputs : array, shape (cells, CELL_OUTPUTS)

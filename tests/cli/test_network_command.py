@@ -104,7 +104,7 @@ def test_turns_go_all_the_way_round():
 
 
 def test_evaluate_measures_what_training_holds_out(sample, made_up):
-    # Of the training part, of which the test part is told if nothing is held out.
+    # With --held-out, the training part is measured; without it, the test part.
     options = ("--detectors", "fast")
     parts = [
         run("evaluate", sample, *options, "--held-out", 0.2, "--seed", seed) for seed in (1, 2)
