@@ -68,7 +68,7 @@ def network() -> None:
 @click.option(
     "--steps",
     type=click.IntRange(min=100),
-    default=7000,
+    default=10000,
     show_default=True,
     help="Iterations of the network that finds faces.",
 )

@@ -54,12 +54,11 @@ _min_face_option = click.option(
     help="Width of the smallest face for fast and thorough, as for `detect`: in pixels or as 10% "
     "of the image's shorter side [default: 20 pixels or a sixtieth of the longer side].",
 )
-_network_option = click.option(
-    "--network",
-    "network_file",
-    type=_FILE,
-    help="The network of fast and thorough, as `network train` writes it [default: the one that "
-    "comes with the package].",
+_networks_option = click.option(
+    "--networks",
+    type=_FOLDER,
+    help="Folder with the networks of fast and thorough, as `network train` writes it [default: "
+    "those that come with the package].",
 )
 _faceless_option = click.option(
     "--faceless", type=_FOLDER, help="Folder of images without a face, to count false alarms."
@@ -98,7 +97,7 @@ _json_option = click.option("--json", "json_file", type=_FILE, help="Write all f
 )
 @_min_score_option
 @_min_face_option
-@_network_option
+@_networks_option
 @click.option(
     "--turns",
     type=NumberRange(1, 180),
@@ -135,7 +134,7 @@ def evaluate(
     detectors: str,
     min_score: float | None,
     min_face: str | None,
-    network_file: Path | None,
+    networks: Path | None,
     turns: float | None,
     faceless: Path | None,
     fold: int | None,
@@ -149,7 +148,7 @@ def evaluate(
     """Measure which faces of SOURCES detectors find, their false alarms and their time.
 
     SOURCES are given as for `efld-dlib prepare`. They may be left out with --faceless. The
-    detectors run by turns on each image, in one thread. --min-score, --min-face and --network are
+    detectors run by turns on each image, in one thread. --min-score, --min-face and --networks are
     those of fast and thorough; the other detectors run as they are.
 
     \b
@@ -157,14 +156,14 @@ def evaluate(
       efld-dlib network evaluate 300w/ --subset helen/testset
       efld-dlib network evaluate 300w/ merl-rav:aflw/ ytf:ytf/ cfp:cfp/ --held-out 0.1 --groups 40
       efld-dlib network evaluate 300w/ --detectors fast,thorough --turns 15 --json turns.json
-      efld-dlib network evaluate --faceless faceless/ --fold 2 --network net/faces.onnx.xz
+      efld-dlib network evaluate --faceless faceless/ --fold 2 --networks net/
     """
     from ..detection.network_detector import DEFAULT_SCORE
     from ..evaluation.detection import pictures, table
     from ..evaluation.detection.summary import SIZES
 
     _require(sources, faceless, fold, groups, poses, groups_dir)
-    chosen = _detectors(detectors, min_score, min_face, network_file)
+    chosen = _detectors(detectors, min_score, min_face, networks)
     names = list(chosen)
     problems = Problems(strict, warn)
     records = {
@@ -184,7 +183,7 @@ def evaluate(
         runs = _run(chosen, images, sum(map(len, records.values())) * len(angles), "faces")
         found |= _tell_faces(runs, names, turns is not None)
     if poses:
-        detector = _own_detector("fast", min_score, min_face, network_file)
+        detector = _own_detector("fast", min_score, min_face, networks)
         found["poses"] = _tell_poses(detector, records, problems)
     if faceless is not None:
         runs = _run(chosen, pictures.faceless_images(faceless, fold, seed, problems), None, "empty")
@@ -203,7 +202,7 @@ def evaluate(
             "every": every,
             "min_score": DEFAULT_SCORE if min_score is None else min_score,
             "min_face": min_face,
-            "network": None if network_file is None else network_file.name,
+            "networks": None if networks is None else networks.name,
             "fold": fold,
         }
         _write(json_file, options, found)
@@ -316,7 +315,7 @@ def _measured(
 
 
 def _detectors(
-    text: str, min_score: float | None, min_face: str | None, network_file: Path | None
+    text: str, min_score: float | None, min_face: str | None, networks: Path | None
 ) -> dict[str, Detector]:
     """The detectors that --detectors names, by what to call them in the tables."""
     from ..detection.choice import OWN, make_detector
@@ -331,22 +330,22 @@ def _detectors(
         if label in detectors:
             raise OptionError(f"--detectors names '{label}' twice")
         if name in OWN:
-            detectors[label] = _own_detector(name, min_score, min_face, network_file)
+            detectors[label] = _own_detector(name, min_score, min_face, networks)
         else:
             detectors[label] = make_detector(name)
     return detectors
 
 
 def _own_detector(
-    mode: str, min_score: float | None, min_face: str | None, network_file: Path | None
+    mode: str, min_score: float | None, min_face: str | None, networks: Path | None
 ) -> Detector:
     from typing import cast
 
     from ..detection.network import DETECTOR_FILE, Network
     from ..detection.network_detector import Mode, NetworkDetector
 
-    detector = NetworkDetector(cast(Mode, mode), min_score, min_face, network_file)
-    if network_file is None:
+    detector = NetworkDetector(cast(Mode, mode), min_score, min_face, networks)
+    if networks is None:
         # A network of its own: it keeps its nets for a few sizes of images only, and detectors
         # that run by turns would take them from each other.
         detector.network = Network(DETECTOR_FILE)
@@ -396,7 +395,7 @@ def _write(target: Path, options: Mapping[str, Any], found: Mapping[str, Any]) -
 @click.argument("images", nargs=-1, required=True)
 @_faceless_option
 @_min_score_option
-@_network_option
+@_networks_option
 @every_option
 @_json_option
 @strict_option
@@ -406,7 +405,7 @@ def speed(
     images: tuple[str, ...],
     faceless: Path | None,
     min_score: float | None,
-    network_file: Path | None,
+    networks: Path | None,
     every: int,
     json_file: Path | None,
     strict: bool,
@@ -427,7 +426,7 @@ def speed(
 
     detectors: dict[str, Detector] = {"dlib": FrontalDetector(0)}
     for label, mode, min_face in SPEED_VARIANTS:
-        detectors[label] = _own_detector(mode, min_score, min_face, network_file)
+        detectors[label] = _own_detector(mode, min_score, min_face, networks)
     names, problems = list(detectors), Problems(strict, warn)
     paths = list_inputs(images)[::every]
     runs = _run(detectors, _frames(paths, faceless, problems), None, "frames")

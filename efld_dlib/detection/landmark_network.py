@@ -7,18 +7,19 @@ predictor starts from. It also says whether the crop shows a face as a detector 
 
 from __future__ import annotations
 
-from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..annotation import FloatArray
+from ..errors import ModelFormatError
 from ..images import Image, canonical_crop
 from ..pose import estimate_pose
 from ..scheme import SCHEMES
 from .frame import Place, framed, is_usable
-from .network import Network
+from .network import Network, load_network
 
 LANDMARK_FILE = "landmarks.onnx.xz"
 
@@ -27,6 +28,9 @@ CROP = 64
 
 BOX = 40
 """Width of the face's box in it, in pixels."""
+
+CROP_OUTPUTS = 137
+"""The logit of a face, and x and y of 68 landmarks in widths of the crop from its middle."""
 
 _CONTEXT = (CROP - BOX) / 2 / BOX
 _LEAST_DEVIATION = 5.0
@@ -72,6 +76,11 @@ class LandmarkNetwork:
     def __init__(self, network: Network) -> None:
         self.network = network
 
+    @classmethod
+    def load(cls, folder: str | Path | None = None) -> LandmarkNetwork:
+        """The network of the package, or of a folder; see `network.load_network`."""
+        return cls(load_network(LANDMARK_FILE, folder))
+
     def look(self, gray: Image, place: Place, mirrored: bool = False) -> Look:
         """What a place shows.
 
@@ -85,11 +94,13 @@ class LandmarkNetwork:
         Raises
         ------
         DataError
-            The box is empty or not finite.
+            The box is empty or not finite; a `ModelFormatError` if the network is another one.
         """
         crop = canonical_crop(gray, place.box, BOX, _CONTEXT, place.roll)
         images = [crop.image, crop.image[:, ::-1]] if mirrored else [crop.image]
         said = self.network(normalised(np.stack(images))[:, None])[0].astype(np.float64)
+        if said.shape != (len(images), CROP_OUTPUTS):
+            raise ModelFormatError(self.network.source, "has other outputs than a landmark network")
         points = said[:, 1:].reshape(-1, 68, 2)
         if mirrored:
             points[1] = points[1, _MIRROR] * [-1, 1]
@@ -124,9 +135,3 @@ class LandmarkNetwork:
         if not (is_usable(box) and box.overlap(place.box) > _LEAST_OVERLAP):
             return place
         return Place(box, roll)
-
-
-@lru_cache(maxsize=1)
-def own_landmark_network() -> LandmarkNetwork:
-    """The network of the package, unpacked once."""
-    return LandmarkNetwork(Network(LANDMARK_FILE))

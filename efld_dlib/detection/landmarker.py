@@ -17,7 +17,7 @@ from .choice import is_own
 from .confidence import confidence, evidence
 from .detectors import Detection, Detector
 from .frame import Place
-from .landmark_network import own_landmark_network
+from .landmark_network import LandmarkNetwork
 from .landmark_stage import FAST_CASCADES, LANDMARK_SIZE, LandmarkStage, Quality, require_quality
 from .network_detector import NetworkDetector
 
@@ -151,7 +151,7 @@ class FaceLandmarker:
         require_68_points(model, name)
         self.predictor = model
         self.detector: Detector = detector
-        self.network = own_landmark_network() if network else None
+        self.network = LandmarkNetwork.load() if network else None
         self.stage = LandmarkStage(model, quality, face_size, self.network)
 
     def detect(self, image: ImageSource, color: ColorOrder | None = None) -> list[Face]:

@@ -7,6 +7,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -144,14 +145,14 @@ def joined(parts: Sequence[Found]) -> Found:
 
 
 class Network:
-    """A network of the package, run by OpenCV; it may be used in several threads at once.
+    """A network run by OpenCV; it may be used in several threads at once.
 
     Parameters
     ----------
     name : str
-        Its file's name in the package's data.
-    path : path, optional
-        Another file, written by ``efld-dlib network train``.
+        Its file's name.
+    folder : path, optional
+        The file's folder, if it is not the package's own file.
 
     Raises
     ------
@@ -161,19 +162,20 @@ class Network:
         It is damaged, or not a network that OpenCV can run.
     """
 
-    def __init__(self, name: str, path: str | Path | None = None) -> None:
-        self._name, self._path = name, None if path is None else Path(path)
-        self._onnx = _unpacked(name, self._path)
+    def __init__(self, name: str, folder: str | Path | None = None) -> None:
+        self._name, self._folder = name, folder
+        self.source = name if folder is None else Path(folder, name)
+        """What to call its file."""
+        if folder is None:
+            data = files("efld_dlib.data").joinpath(FOLDER, name).read_bytes()
+        else:
+            data = read_input(Path(folder, name))
+        self._onnx = _unpacked(data, self.source)
         self._local = threading.local()
         self._new_net()
 
-    @property
-    def source(self) -> str | Path:
-        """What to call its file."""
-        return self._path or self._name
-
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._name, self._path)
+        return type(self), (self._name, self._folder)
 
     def __call__(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Outputs for an input of shape (n, 1, height, width), the largest one first."""
@@ -204,19 +206,31 @@ class Network:
             ) from error
 
 
-def _unpacked(name: str, path: Path | None) -> bytes:
-    if path is None:
-        data = files("efld_dlib.data").joinpath(FOLDER, name).read_bytes()
-    else:
-        data = read_input(path)
+def load_network(name: str, folder: str | Path | None = None) -> Network:
+    """A network of a folder, or that of the package, which is unpacked once only.
+
+    Raises
+    ------
+    DataError
+        There is no such file; a `ModelFormatError` if it is damaged.
+    """
+    return _own_network(name) if folder is None else Network(name, folder)
+
+
+@lru_cache
+def _own_network(name: str) -> Network:
+    return Network(name)
+
+
+def _unpacked(data: bytes, source: str | Path) -> bytes:
     # The packed file carries a checksum: OpenCV is never given a damaged network.
     unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ)
     try:
         onnx = unpacker.decompress(data, _LARGEST_FILE)
     except (lzma.LZMAError, EOFError) as error:
-        raise ModelFormatError(path or name, "is not a packed network, or damaged") from error
+        raise ModelFormatError(source, "is not a packed network, or damaged") from error
     if not unpacker.eof:
-        raise ModelFormatError(path or name, "is not a packed network, or cut short")
+        raise ModelFormatError(source, "is not a packed network, or cut short")
     return onnx
 
 

@@ -18,12 +18,12 @@ from .fitting import Batch, Fit, FitOptions
 from .loss import face_loss
 from .mining import mark_unknown_faces, mistakes
 from .model import FaceNetwork
-from .scenes import SceneMaker
+from .scenes import Mistake, Mistakes, SceneMaker
 from .targets import targets
 
-MINING = (0.15, 0.35, 0.55, 0.75, 0.9)
-"""Parts of the steps after which pictures without a face are searched for mistakes. After the first
-and the third, the annotated ones are searched for faces that nobody annotated."""
+MINING = (0.15, 0.3, 0.45, 0.6, 0.75, 0.87)
+"""Parts of the steps after which pictures without a face are searched for mistakes. After every
+other one, from the first on, the annotated ones are searched for faces that nobody annotated."""
 
 RATES = {60.0: 3.0, 30.0: 1.5}
 """How much more often a face is pasted whose yaw is at least so many degrees."""
@@ -71,10 +71,17 @@ class Detector:
             network = FaceNetwork()
             network.load_state_dict(fit.averaged)
             network.eval()
-            maker.mistakes = mistakes(network, list(self.grounds.values()))
-            state["mistakes"] = [[where, box.tolist()] for where, box in maker.mistakes]
-            told = f"{len(maker.mistakes)} mistakes in {len(self.grounds)} pictures without a face"
-            if number in (0, 2):
+            found = mistakes(network, list(self.grounds.values()))
+            maker.mistakes = Mistakes(found)
+            state["mistakes"] = [
+                [each.ground, each.box.tolist(), each.size, each.score] for each in found
+            ]
+            grave = sum(mistake.score > 0.5 for mistake in found)
+            told = (
+                f"{len(found)} mistakes in {len(self.grounds)} pictures without a face, "
+                f"{grave} of them grave"
+            )
+            if number % 2 == 0:
                 unknown = mark_unknown_faces(network, trained)
                 state["ignored"] = [[box.tolist() for box in each.ignored] for each in trained]
                 told += f", {unknown} faces that nobody annotated"
@@ -99,7 +106,12 @@ class Detector:
 
 def _recall(state: dict[str, Any], maker: SceneMaker, pictures: Sequence[Picture]) -> None:
     """Take up what an interrupted run had found."""
-    maker.mistakes = [(where, np.array(box)) for where, box in state.get("mistakes", [])]
+    maker.mistakes = Mistakes(
+        [
+            Mistake(ground, np.array(box), size, score)
+            for ground, box, size, score in state.get("mistakes", [])
+        ]
+    )
     for picture, boxes in zip(pictures, state.get("ignored", []), strict=False):
         picture.ignored, picture.known = [np.array(box) for box in boxes], True
 

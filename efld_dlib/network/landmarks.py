@@ -22,13 +22,16 @@ from .faces import Picture, SceneFace
 from .fitting import Batch, Fit, FitOptions
 from .loss import landmark_loss
 from .model import LandmarkNetwork
-from .scenes import Pyramid
+from .scenes import Mistake, Mistakes, Pyramid
 
 SCORE_SHARE = 1.0
 """Weight of the score's error beside that of the landmarks."""
 
-GROUND, BESIDE = 0.18, 0.06
+GROUND, BESIDE = 0.25, 0.06
 """Shares of the crops that show no face, and that show one where no detector would frame it."""
+
+MISTAKEN = 0.7
+"""Part of the crops without a face that show what the face network took for one."""
 
 HAND_MADE = 2.0
 """How much more often a face is used whose landmarks were all set by hand, as in 300-W."""
@@ -50,6 +53,8 @@ class Landmarks:
         Those that are held out are not trained on.
     grounds : mapping of str to array
         Pictures without a face, by name.
+    mistakes : sequence of Mistake
+        What the face network takes for faces in them: the landmark network confirms what it found.
     options : FitOptions
     folder : Path
         Takes the checkpoint.
@@ -59,6 +64,7 @@ class Landmarks:
 
     pictures: Sequence[Picture]
     grounds: Mapping[str, Image]
+    mistakes: Sequence[Mistake]
     options: FitOptions
     folder: Path
     tell: Callable[[str], None]
@@ -66,7 +72,7 @@ class Landmarks:
     def train(self) -> nn.Module:
         """The trained network, ready to be run."""
         trained = [picture for picture in self.pictures if not picture.held_out]
-        maker = CropMaker(trained, self.grounds)
+        maker = CropMaker(trained, self.grounds, self.mistakes)
         torch.manual_seed(self.options.seed)
         network = LandmarkNetwork()
         mean = np.nanmean([maker.upright(number) for number in range(len(trained))], axis=0)
@@ -104,12 +110,19 @@ class CropMaker:
     pictures : sequence of Picture
     grounds : mapping of str to array of uint8, shape (height, width)
         Pictures without a face, by name.
+    mistakes : sequence of Mistake
     """
 
-    def __init__(self, pictures: Sequence[Picture], grounds: Mapping[str, Image]) -> None:
+    def __init__(
+        self,
+        pictures: Sequence[Picture],
+        grounds: Mapping[str, Image],
+        mistakes: Sequence[Mistake] = (),
+    ) -> None:
         self.faces = [picture.faces[0] for picture in pictures]
         self._shown = [Pyramid(picture.image) for picture in pictures]
         self._grounds = [Pyramid(image) for image in grounds.values()]
+        self._mistakes = Mistakes(mistakes)
         rates = np.where([picture.trusted for picture in pictures], HAND_MADE, 1.0)
         self._chances = np.cumsum(rates) / rates.sum()
 
@@ -152,6 +165,13 @@ class CropMaker:
         return pixels, np.float32(1), points.astype(np.float32), np.float32(face.weight)
 
     def _ground(self, rng: np.random.Generator) -> Image:
+        if self._mistakes and rng.random() < MISTAKEN:
+            mistake = self._mistakes.draw(rng)
+            growth, shift = rng.normal(0, _GROWTH), rng.normal(0, _SHIFT, 2)
+            turn, mirror = rng.uniform(-30, 30), rng.random() < 0.5
+            affine = placed(mistake.box, turn, growth, shift, mirror)
+            image = self._grounds[mistake.ground]
+            return image.warped(affine, (0, 0, CROP, CROP), cv2.BORDER_CONSTANT)
         image = self._grounds[rng.integers(len(self._grounds))]
         width = math.exp(rng.uniform(math.log(16), math.log(max(20, min(image.shape)))))
         box = np.array([*rng.uniform(0, image.shape[::-1]), width])

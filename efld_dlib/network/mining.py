@@ -10,15 +10,17 @@ import torch
 from torch import nn
 
 from ..annotation import FloatArray
-from ..detection.network import Found, decode, joined, surest
+from ..detection.network import Found, decode, surest
 from ..images import Image
 from .faces import Picture
+from .scenes import Mistake
 
-PROBABLE_FACE = 0.3
+PROBABLE_FACE = 0.5
 """Score from which something beside the annotated faces may be a face that nobody annotated."""
 
 MISTAKE = 0.1
-"""Score from which something in a picture without a face is learnt from."""
+"""Score from which something in a picture without a face is learnt from. It is a logit of -2.2:
+such a place is right by a little only."""
 
 SCALES = (0.5, 1.0, 2.0)
 """Pictures without a face are searched at these scales."""
@@ -30,7 +32,7 @@ _LONGEST = 900
 def search(network: nn.Module, image: Image, least: float, scale: float = 1.0) -> Found:
     """Faces in a gray picture, in its pixels, by a network that is being trained."""
     height, width = image.shape
-    scale = min(scale, _LONGEST / max(height, width))
+    scale = _scale(image, scale)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = image
     if size != (width, height):
@@ -46,13 +48,22 @@ def search(network: nn.Module, image: Image, least: float, scale: float = 1.0) -
     return found.moved((width / size[0], height / size[1]))
 
 
-def mistakes(network: nn.Module, grounds: Sequence[Image]) -> list[tuple[int, FloatArray]]:
-    """Boxes that the network takes for a face, with the number of their picture, which has none."""
+def mistakes(network: nn.Module, grounds: Sequence[Image]) -> list[Mistake]:
+    """What the network takes for a face in pictures without one."""
     wrong = []
     for number, image in enumerate(grounds):
-        parts = [search(network, image, MISTAKE, scale) for scale in SCALES]
-        wrong += [(number, box) for box in surest(joined(parts)).boxes]
+        for scale in SCALES:
+            found = search(network, image, MISTAKE, scale)
+            looked = _scale(image, scale)
+            wrong += [
+                Mistake(number, box, float(box[2]) * looked, float(score))
+                for box, score in zip(found.boxes, found.scores, strict=True)
+            ]
     return wrong
+
+
+def _scale(image: Image, wanted: float) -> float:
+    return min(wanted, _LONGEST / max(image.shape))
 
 
 def mark_unknown_faces(network: nn.Module, pictures: Iterable[Picture]) -> int:

@@ -6,13 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..detection.landmark_network import CROP_OUTPUTS
 from ..detection.network import CELL_OUTPUTS, STRIDES
 
 SCORE, BOX, POINTS, POSE = slice(0, 1), slice(1, 4), slice(4, 14), slice(14, 17)
 """Channels of a cell's outputs, see `detection.network.CELL_OUTPUTS`."""
-
-CROP_OUTPUTS = 137
-"""The logit of a face, and x and y of 68 landmarks in widths of the crop from its middle."""
 
 
 def convolution(
@@ -54,7 +52,7 @@ class FaceNetwork(nn.Module):
             convolution(48, 64, 2), convolution(64, 64), convolution(64, 64)
         )
         self.coarse = nn.Sequential(
-            convolution(64, 64, 2), convolution(64, 64), separable(64, 64), separable(64, 64)
+            convolution(64, 64, 2), convolution(64, 64), convolution(64, 64)
         )
         self.join = nn.ModuleList(convolution(n, joined, size=1) for n in (48, 64, 64))
         self.heads = nn.ModuleList(

@@ -21,6 +21,7 @@ from .export import export
 from .faces import Picture, cut_faces, read_grounds
 from .fitting import FitOptions, report
 from .landmarks import Landmarks, crops_of
+from .mining import mistakes
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def train_networks(
     problems: Problems,
     trusted: int = 0,
 ) -> None:
-    """Train the landmark network and the face network, and write their files.
+    """Train the face network and the landmark network, and write their files.
 
     Parameters
     ----------
@@ -84,14 +85,16 @@ def train_networks(
         f"{len(pictures)} faces, {len(held_out)} of them held out; "
         f"{len(grounds)} pictures without a face"
     )
-    network = Landmarks(pictures, grounds, options.landmarks, work, report).train()
+    network = Detector(pictures, grounds, options.detector, work, report).train()
+    size = export(network, (1, 1, 96, 96), output / DETECTOR_FILE)
+    report(f"{output / DETECTOR_FILE}: {size} bytes")
+    found = mistakes(network, list(grounds.values()))
+    report(f"{len(found)} mistakes in {len(grounds)} pictures without a face")
+    network = Landmarks(pictures, grounds, found, options.landmarks, work, report).train()
     if held_out:
         report(_landmark_figures(network, held_out))
     size = export(network, (1, 1, CROP, CROP), output / LANDMARK_FILE)
     report(f"{output / LANDMARK_FILE}: {size} bytes")
-    network = Detector(pictures, grounds, options.detector, work, report).train()
-    size = export(network, (1, 1, 96, 96), output / DETECTOR_FILE)
-    report(f"{output / DETECTOR_FILE}: {size} bytes")
 
 
 def _landmark_figures(network: nn.Module, pictures: Sequence[Picture]) -> str:

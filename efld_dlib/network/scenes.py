@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -40,6 +40,8 @@ none."""
 
 # Larger pasted faces leave no room for the ground around them.
 _LARGEST_PASTED = 200.0
+
+_CLOSE = 80.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +86,47 @@ class Scene:
     background: NDArray[np.bool_] = field(default_factory=lambda: np.ones((SCENE, SCENE), np.bool_))
 
 
+class Mistake(NamedTuple):
+    """What a network took for a face in a picture without one.
+
+    Parameters
+    ----------
+    ground : int
+        Number of the picture.
+    box : array, shape (3,)
+        Centre (x, y) and width in pixels of the picture.
+    size : float
+        The width in pixels of what the network saw.
+    score : float
+        Between 0 and 1.
+    """
+
+    ground: int
+    box: FloatArray
+    size: float
+    score: float
+
+
+class Mistakes:
+    """Mistakes to draw from, the graver ones more often.
+
+    Parameters
+    ----------
+    found : sequence of Mistake
+    """
+
+    def __init__(self, found: Sequence[Mistake] = ()) -> None:
+        self.found = list(found)
+        self._chances = np.cumsum([mistake.score**3 for mistake in found])
+
+    def __bool__(self) -> bool:
+        return bool(self.found)
+
+    def draw(self, rng: np.random.Generator) -> Mistake:
+        """One of them; there must be some."""
+        return self.found[_draw(self._chances / self._chances[-1], rng)]
+
+
 class SceneMaker:
     """Composes scenes.
 
@@ -102,8 +145,8 @@ class SceneMaker:
     ) -> None:
         self.pictures = pictures
         self.grounds = [Pyramid(image) for image in grounds.values()]
-        self.mistakes: list[tuple[int, FloatArray]] = []
-        """Grounds, by number, and boxes in which the network saw a face."""
+        self.mistakes = Mistakes()
+        """What the network took for faces in the grounds."""
         self._shown = [Pyramid(picture.image) for picture in pictures]
         self._chances = np.cumsum(rates) / np.sum(rates)
         # Pictures with much around the face can fill a scene.
@@ -130,10 +173,15 @@ class SceneMaker:
         """A part of a picture without a face, more often of one in which the network saw one."""
         side = max(window[2] - window[0], window[3] - window[1])
         if self.mistakes and rng.random() < 0.5:
-            number, box = self.mistakes[rng.integers(len(self.mistakes))]
-            image = self.grounds[number]
-            scale = side / box[2] * math.exp(rng.uniform(math.log(0.06), math.log(0.7)))
-            x, y = box[:2] + rng.uniform(-0.4, 0.4, 2) * side / scale
+            mistake = self.mistakes.draw(rng)
+            image = self.grounds[mistake.ground]
+            # As large as it was seen, or of any size.
+            if rng.random() < 0.7:
+                width = mistake.size * math.exp(rng.normal(0, 0.2))
+            else:
+                width = _log_uniform(rng, 0.06, 0.7) * side
+            scale = width / mistake.box[2]
+            x, y = mistake.box[:2] + rng.uniform(-0.4, 0.4, 2) * side / scale
         else:
             image = self.grounds[rng.integers(len(self.grounds))]
             least = 0.7 * side / min(image.shape)
@@ -145,9 +193,11 @@ class SceneMaker:
         return image.warped(affine, window, cv2.BORDER_REFLECT)
 
     def _whole(self, rng: np.random.Generator) -> Scene:
-        number = _draw(self._wide, rng)
-        face = self.pictures[number].faces[0].box
         width = _log_uniform(rng, SMALLEST, LARGEST)
+        # A picture cut closely around a face is seen whole if that is large.
+        close = width > _CLOSE and rng.random() < 0.5
+        number = _draw(self._chances if close else self._wide, rng)
+        face = self.pictures[number].faces[0].box
         center, angle = _position(width, rng), _turn(rng)
         affine = _affine(width / face[2], angle, face[:2], center, rng.random() < 0.5)
         mask = self._shown[number].outline(affine, _ALL)
@@ -342,7 +392,7 @@ def _position(width: float, rng: np.random.Generator) -> tuple[float, float]:
 
 
 def _turn(rng: np.random.Generator) -> float:
-    return float(rng.uniform(-45, 45) if rng.random() < 0.3 else rng.normal(0, 9))
+    return float(rng.uniform(-45, 45) if rng.random() < 0.2 else rng.normal(0, 9))
 
 
 def _affine(

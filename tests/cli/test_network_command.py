@@ -149,12 +149,11 @@ def test_evaluate_measures_a_fold_of_faceless_images_alone(empty, made_up):
 
 
 def test_evaluate_takes_another_network(sample, empty, tmp_path):
-    file = tmp_path / "own.onnx.xz"
-    file.write_bytes(b"nothing")
+    (tmp_path / "faces.onnx.xz").write_bytes(b"nothing")
     wrong = run(
-        *("evaluate", "--faceless", empty, "--network", file, "--detectors", "fast"), code=2
+        *("evaluate", "--faceless", empty, "--networks", tmp_path, "--detectors", "fast"), code=2
     )
-    assert "own.onnx.xz: is not a packed network" in wrong.output
+    assert "faces.onnx.xz: is not a packed network" in wrong.output
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from efld_dlib import FaceLandmarker
 from efld_dlib.annotation import Box
 from efld_dlib.detection.frame import Place
-from efld_dlib.detection.landmark_network import own_landmark_network
+from efld_dlib.detection.landmark_network import LandmarkNetwork
 from efld_dlib.errors import OptionError
 from efld_dlib.images import to_gray
 
@@ -38,7 +38,7 @@ def test_a_face_of_no_size_is_refused(size):
 
 
 def test_the_network_finds_back_to_the_face_from_boxes_beside_it(astronaut):
-    gray, network = to_gray(astronaut), own_landmark_network()
+    gray, network = to_gray(astronaut), LandmarkNetwork.load()
     right = network.locate(gray, Place(BOX, 0.0))
     for moved in (Box(186, 88, 88, 88), Box(174, 78, 100, 100)):
         found = network.locate(gray, Place(moved, 0.0))
@@ -46,13 +46,13 @@ def test_the_network_finds_back_to_the_face_from_boxes_beside_it(astronaut):
 
 
 def test_the_network_tells_a_face_from_what_is_beside_it(astronaut):
-    gray, network = to_gray(astronaut), own_landmark_network()
+    gray, network = to_gray(astronaut), LandmarkNetwork.load()
     assert network.look(gray, Place(BOX, 0.0)).score > 2
     assert network.look(gray, Place(Box(380, 360, 88, 88), 0.0)).score < -1
 
 
 def test_rough_landmarks_lie_near_the_predictors(astronaut):
-    gray, network = to_gray(astronaut), own_landmark_network()
+    gray, network = to_gray(astronaut), LandmarkNetwork.load()
     (face,) = FaceLandmarker().landmarks(gray, [BOX])
     eyes = np.linalg.norm(face.points[36] - face.points[45])
     for mirrored in (False, True):
@@ -63,7 +63,7 @@ def test_rough_landmarks_lie_near_the_predictors(astronaut):
 def test_where_landmarks_make_no_sense_the_place_stays():
     empty = np.zeros((100, 100), np.uint8)
     for place in (Place(Box(10, 10, 80, 80), 5.0), Place(Box(900, 900, 80, 80), 5.0)):
-        found = own_landmark_network().locate(empty, place)
+        found = LandmarkNetwork.load().locate(empty, place)
         assert found.box.overlap(place.box) > 0.3
 
 

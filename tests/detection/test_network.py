@@ -6,19 +6,21 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 
 import cv2
 import numpy as np
 import pytest
 
-from efld_dlib.detection.landmark_network import LANDMARK_FILE, own_landmark_network
+from efld_dlib.annotation import Box
+from efld_dlib.detection.frame import Place
+from efld_dlib.detection.landmark_network import LANDMARK_FILE, LandmarkNetwork
 from efld_dlib.detection.network import (
     CELL_OUTPUTS,
     DETECTOR_FILE,
     Found,
     Network,
     decode,
-    find_faces,
     joined,
     surest,
 )
@@ -147,25 +149,31 @@ def test_a_pickled_network_is_its_name(astronaut):
 
 def test_files_that_are_no_networks_are_refused(tmp_path):
     with pytest.raises(DataError, match="missing"):
-        Network(DETECTOR_FILE, tmp_path / "missing.onnx.xz")
+        Network(DETECTOR_FILE, tmp_path / "missing")
     for name, data in {
         "empty": b"",
         "text": b"no network at all",
         "xz": lzma.compress(b"not ONNX"),
         "cut": lzma.compress(bytes(5000))[:40],
     }.items():
-        path = tmp_path / f"{name}.onnx.xz"
-        path.write_bytes(data)
+        file = f"{name}.onnx.xz"
+        (tmp_path / file).write_bytes(data)
         with pytest.raises(ModelFormatError, match=name):
-            Network(DETECTOR_FILE, path)
-    landmarks = own_landmark_network().network
-    with pytest.raises(ModelFormatError, match="outputs"):
-        find_faces(landmarks, np.zeros((64, 64), np.uint8), 1.0, 0.5)
+            Network(file, tmp_path)
+
+
+def test_networks_that_were_mixed_up_are_told(tmp_path):
+    folder = files("efld_dlib.data") / "network"
+    (tmp_path / DETECTOR_FILE).write_bytes((folder / LANDMARK_FILE).read_bytes())
+    (tmp_path / LANDMARK_FILE).write_bytes((folder / DETECTOR_FILE).read_bytes())
+    gray = np.zeros((64, 64), np.uint8)
+    with pytest.raises(ModelFormatError, match="other outputs than a face network"):
+        NetworkDetector(networks=tmp_path)(gray)
+    with pytest.raises(ModelFormatError, match="other outputs than a landmark network"):
+        LandmarkNetwork.load(tmp_path).look(gray, Place(Box(10, 10, 40, 40), 0.0))
 
 
 def test_the_networks_of_the_package_are_small():
-    from importlib.resources import files
-
     folder = files("efld_dlib.data") / "network"
     sizes = [len((folder / name).read_bytes()) for name in (DETECTOR_FILE, LANDMARK_FILE)]
     assert sum(sizes) <= 600_000

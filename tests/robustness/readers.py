@@ -16,7 +16,7 @@ from efld_dlib.datasets.table import DATASETS
 from efld_dlib.datasets.xml_check import check_imglab
 from efld_dlib.datasets.xml_pictures import picture_state
 from efld_dlib.detection.choice import make_detector
-from efld_dlib.detection.network_detector import NetworkDetector
+from efld_dlib.detection.network import Network, find_faces
 from efld_dlib.feature_vector import parse_features
 from efld_dlib.images import read_image
 from efld_dlib.models.information import describe
@@ -103,8 +103,8 @@ def model(root: Path, path: Path) -> str:
 
 
 def network(root: Path, path: Path) -> str:
-    """A network, unpacked and run."""
-    return judged(lambda: NetworkDetector(path=path)(GRAY), (path.name,))
+    """A face network, unpacked and run."""
+    return judged(lambda: find_faces(Network(path.name, path.parent), GRAY, 1.0, 0.5), (path.name,))
 
 
 _PARSERS: tuple[Callable[[str], Any], ...] = (
