@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..annotation import FloatArray
-from ..images import Image
 from .faces import Picture
-from .fitting import Batch, Fit, FitOptions
+from .fitting import Batch, Course, Fit, FitOptions
 from .loss import face_loss
 from .mining import mark_unknown_faces, mistakes
 from .model import FaceNetwork
@@ -29,79 +26,56 @@ RATES = {60.0: 3.0, 30.0: 1.5}
 """How much more often a face is pasted whose yaw is at least so many degrees."""
 
 
-@dataclass
-class Detector:
-    """Everything that the training of the face network needs.
-
-    Parameters
-    ----------
-    pictures : sequence of Picture
-        Those that are held out are not trained on.
-    grounds : mapping of str to array
-        Pictures without a face, by name.
-    options : FitOptions
-    folder : Path
-        Takes the checkpoint.
-    tell : callable
-        Takes a line of progress.
-    """
-
-    pictures: Sequence[Picture]
-    grounds: Mapping[str, Image]
-    options: FitOptions
-    folder: Path
-    tell: Callable[[str], None]
-
-    def train(self) -> nn.Module:
-        """The trained network, ready to be run."""
-        trained = [picture for picture in self.pictures if not picture.held_out]
-        maker = SceneMaker(trained, self.grounds, _rates(trained))
-        state: dict[str, Any] = {}
-        torch.manual_seed(self.options.seed)
-        checkpoint = self.folder / "detector.pt"
-        fit = Fit(
-            FaceNetwork(), self._batches(maker), _loss, self.options, checkpoint, self.tell, state
+def train_detector(course: Course) -> nn.Module:
+    """The face network, trained, ready to be run."""
+    trained, options = course.trained, course.options
+    maker = SceneMaker(trained, course.grounds, _rates(trained))
+    state: dict[str, Any] = {}
+    torch.manual_seed(options.seed)
+    checkpoint = course.folder / "detector.pt"
+    batches = _batches(maker, options)
+    fit = Fit(FaceNetwork(), batches, _loss, options, checkpoint, course.tell, state)
+    _recall(state, maker, trained)
+    for number, part in enumerate(MINING):
+        until = round(part * options.steps)
+        if fit.step >= until:
+            continue
+        fit.run(until)
+        network = FaceNetwork()
+        network.load_state_dict(fit.averaged)
+        network.eval()
+        found = mistakes(network, list(course.grounds.values()))
+        maker.mistakes = Mistakes(found)
+        state["mistakes"] = [
+            [each.ground, each.box.tolist(), each.size, each.score] for each in found
+        ]
+        grave = sum(mistake.score > 0.5 for mistake in found)
+        told = (
+            f"{len(found)} mistakes in {len(course.grounds)} pictures without a face, "
+            f"{grave} of them grave"
         )
-        _recall(state, maker, trained)
-        for number, part in enumerate(MINING):
-            until = round(part * self.options.steps)
-            if fit.step >= until:
-                continue
-            fit.run(until)
-            network = FaceNetwork()
-            network.load_state_dict(fit.averaged)
-            network.eval()
-            found = mistakes(network, list(self.grounds.values()))
-            maker.mistakes = Mistakes(found)
-            state["mistakes"] = [
-                [each.ground, each.box.tolist(), each.size, each.score] for each in found
-            ]
-            grave = sum(mistake.score > 0.5 for mistake in found)
-            told = (
-                f"{len(found)} mistakes in {len(self.grounds)} pictures without a face, "
-                f"{grave} of them grave"
-            )
-            if number % 2 == 0:
-                unknown = mark_unknown_faces(network, trained)
-                state["ignored"] = [[box.tolist() for box in each.ignored] for each in trained]
-                told += f", {unknown} faces that nobody annotated"
-            self.tell(told)
-            fit.save()
-        fit.run()
-        return fit.finished()
+        if number % 2 == 0:
+            unknown = mark_unknown_faces(network, trained)
+            state["ignored"] = [[box.tolist() for box in each.ignored] for each in trained]
+            told += f", {unknown} faces that nobody annotated"
+        course.tell(told)
+        fit.save()
+    fit.run()
+    return fit.finished()
 
-    def _batches(self, maker: SceneMaker) -> Callable[[int], Batch]:
-        def make(step: int) -> Batch:
-            images, answers = [], []
-            for number in range(self.options.batch):
-                scene = maker.scene(np.random.default_rng([self.options.seed, step, number]))
-                images.append(scene.image)
-                answers.append(targets(scene))
-            columns = (np.stack(values) for values in zip(*answers, strict=True))
-            pixels = torch.from_numpy(np.stack(images)[:, None])
-            return (pixels, *(torch.from_numpy(values) for values in columns))
 
-        return make
+def _batches(maker: SceneMaker, options: FitOptions) -> Callable[[int], Batch]:
+    def make(step: int) -> Batch:
+        images, answers = [], []
+        for number in range(options.batch):
+            scene = maker.scene(np.random.default_rng([options.seed, step, number]))
+            images.append(scene.image)
+            answers.append(targets(scene))
+        columns = (np.stack(values) for values in zip(*answers, strict=True))
+        pixels = torch.from_numpy(np.stack(images)[:, None])
+        return (pixels, *(torch.from_numpy(values) for values in columns))
+
+    return make
 
 
 def _recall(state: dict[str, Any], maker: SceneMaker, pictures: Sequence[Picture]) -> None:

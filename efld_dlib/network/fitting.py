@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from ..errors import DataError, ModelFormatError
 from ..files import atomic_path
+from ..images import Image
+from .faces import Picture
 
 Batch = tuple[Tensor, ...]
 Loss = Callable[[nn.Module, Batch], dict[str, Tensor]]
@@ -57,6 +59,35 @@ class FitOptions:
     rate: float = 3e-3
     decay: float = 5e-3
     seed: int = 1
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a network is trained on, and where.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+        Those that are held out are not trained on.
+    grounds : mapping of str to array
+        Pictures without a face, by name.
+    options : FitOptions
+    folder : Path
+        Takes the checkpoint.
+    tell : callable
+        Takes a line of progress.
+    """
+
+    pictures: Sequence[Picture]
+    grounds: Mapping[str, Image]
+    options: FitOptions
+    folder: Path
+    tell: Callable[[str], None]
+
+    @property
+    def trained(self) -> list[Picture]:
+        """The pictures that are not held out."""
+        return [picture for picture in self.pictures if not picture.held_out]
 
 
 class Fit:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -19,7 +17,7 @@ from ..detection.landmark_network import BOX, CROP, normalised
 from ..images import Image
 from ..scheme import SCHEMES
 from .faces import Picture, SceneFace
-from .fitting import Batch, Fit, FitOptions
+from .fitting import Batch, Course, Fit, FitOptions
 from .loss import landmark_loss
 from .model import LandmarkNetwork
 from .scenes import Mistake, Mistakes, Pyramid
@@ -43,56 +41,38 @@ _MAX_ROLL = 60.0
 _MIRROR = list(SCHEMES["68"].mirror)
 
 
-@dataclass
-class Landmarks:
-    """Everything that the training of the landmark network needs.
+def train_landmarks(course: Course, mistakes: Sequence[Mistake]) -> nn.Module:
+    """The landmark network, trained, ready to be run.
 
     Parameters
     ----------
-    pictures : sequence of Picture
-        Those that are held out are not trained on.
-    grounds : mapping of str to array
-        Pictures without a face, by name.
+    course : Course
     mistakes : sequence of Mistake
-        What the face network takes for faces in them: the landmark network confirms what it found.
-    options : FitOptions
-    folder : Path
-        Takes the checkpoint.
-    tell : callable
-        Takes a line of progress.
+        What the face network takes for faces: the landmark network confirms what it found.
     """
+    trained, options = course.trained, course.options
+    maker = CropMaker(trained, course.grounds, mistakes)
+    torch.manual_seed(options.seed)
+    network = LandmarkNetwork()
+    mean = np.nanmean([maker.upright(number) for number in range(len(trained))], axis=0)
+    network.out.bias.data[1:] = torch.from_numpy(mean.astype(np.float32).ravel())
+    checkpoint = course.folder / "landmarks.pt"
+    fit = Fit(network, _batches(maker, options), _loss, options, checkpoint, course.tell)
+    fit.run()
+    return fit.finished()
 
-    pictures: Sequence[Picture]
-    grounds: Mapping[str, Image]
-    mistakes: Sequence[Mistake]
-    options: FitOptions
-    folder: Path
-    tell: Callable[[str], None]
 
-    def train(self) -> nn.Module:
-        """The trained network, ready to be run."""
-        trained = [picture for picture in self.pictures if not picture.held_out]
-        maker = CropMaker(trained, self.grounds, self.mistakes)
-        torch.manual_seed(self.options.seed)
-        network = LandmarkNetwork()
-        mean = np.nanmean([maker.upright(number) for number in range(len(trained))], axis=0)
-        network.out.bias.data[1:] = torch.from_numpy(mean.astype(np.float32).ravel())
-        checkpoint = self.folder / "landmarks.pt"
-        fit = Fit(network, self._batches(maker), _loss, self.options, checkpoint, self.tell)
-        fit.run()
-        return fit.finished()
+def _batches(maker: CropMaker, options: FitOptions) -> Callable[[int], Batch]:
+    def make(step: int) -> Batch:
+        rng = np.random.default_rng([options.seed, step])
+        columns = zip(*(maker.crop(rng) for _ in range(options.batch)), strict=True)
+        images, face, points, rarity = (np.stack(values) for values in columns)
+        return tuple(
+            torch.from_numpy(values.astype(np.float32))
+            for values in (normalised(images)[:, None], face, points, rarity)
+        )
 
-    def _batches(self, maker: CropMaker) -> Callable[[int], Batch]:
-        def make(step: int) -> Batch:
-            rng = np.random.default_rng([self.options.seed, step])
-            columns = zip(*(maker.crop(rng) for _ in range(self.options.batch)), strict=True)
-            images, face, points, rarity = (np.stack(values) for values in columns)
-            return tuple(
-                torch.from_numpy(values.astype(np.float32))
-                for values in (normalised(images)[:, None], face, points, rarity)
-            )
-
-        return make
+    return make
 
 
 def _loss(network: nn.Module, batch: Batch) -> dict[str, Tensor]:

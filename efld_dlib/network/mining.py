@@ -31,8 +31,8 @@ _LONGEST = 900
 
 def search(network: nn.Module, image: Image, least: float, scale: float = 1.0) -> Found:
     """Faces in a gray picture, in its pixels, by a network that is being trained."""
-    height, width = image.shape
     scale = _scale(image, scale)
+    height, width = image.shape
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = image
     if size != (width, height):
@@ -63,7 +63,8 @@ def mistakes(network: nn.Module, grounds: Sequence[Image]) -> list[Mistake]:
 
 
 def _scale(image: Image, wanted: float) -> float:
-    return min(wanted, _LONGEST / max(image.shape))
+    height, width = image.shape
+    return min(wanted, _LONGEST / max(height, width))
 
 
 def mark_unknown_faces(network: nn.Module, pictures: Iterable[Picture]) -> int:

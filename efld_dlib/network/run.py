@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -16,11 +16,11 @@ from ..datasets.split import fold_of
 from ..detection.landmark_network import CROP, LANDMARK_FILE
 from ..detection.network import DETECTOR_FILE
 from ..errors import Problems
-from .detector import Detector
+from .detector import train_detector
 from .export import export
 from .faces import Picture, cut_faces, read_grounds
-from .fitting import FitOptions, report
-from .landmarks import Landmarks, crops_of
+from .fitting import Course, FitOptions, report
+from .landmarks import crops_of, train_landmarks
 from .mining import mistakes
 
 
@@ -85,12 +85,13 @@ def train_networks(
         f"{len(pictures)} faces, {len(held_out)} of them held out; "
         f"{len(grounds)} pictures without a face"
     )
-    network = Detector(pictures, grounds, options.detector, work, report).train()
+    course = Course(pictures, grounds, options.detector, work, report)
+    network = train_detector(course)
     size = export(network, (1, 1, 96, 96), output / DETECTOR_FILE)
     report(f"{output / DETECTOR_FILE}: {size} bytes")
     found = mistakes(network, list(grounds.values()))
     report(f"{len(found)} mistakes in {len(grounds)} pictures without a face")
-    network = Landmarks(pictures, grounds, found, options.landmarks, work, report).train()
+    network = train_landmarks(replace(course, options=options.landmarks), found)
     if held_out:
         report(_landmark_figures(network, held_out))
     size = export(network, (1, 1, CROP, CROP), output / LANDMARK_FILE)

@@ -4,7 +4,17 @@ import cv2
 import numpy as np
 import pytest
 
-from efld_dlib.network.scenes import SCENE, PlacedFace, Pyramid, Scene, SceneMaker, _affine, _mapped
+from efld_dlib.network.scenes import (
+    SCENE,
+    Mistake,
+    Mistakes,
+    PlacedFace,
+    Pyramid,
+    Scene,
+    SceneMaker,
+    _affine,
+    _mapped,
+)
 from efld_dlib.network.targets import CELL_STRIDES, PLACES, targets
 
 
@@ -77,8 +87,16 @@ def test_grounds_with_mistakes_are_shown_more_often(pictures, grounds):
     own = maker(pictures, grounds)
     rng = np.random.default_rng(0)
     before = np.mean([own.ground(rng).mean() for _ in range(400)])
-    own.mistakes = [(1, np.array([100.0, 100.0, 50.0]))]
+    own.mistakes = Mistakes([Mistake(1, np.array([100.0, 100.0, 50.0]), 50.0, 0.8)])
     assert np.mean([own.ground(rng).mean() for _ in range(400)]) > before + 40
+
+
+def test_the_graver_mistakes_are_drawn_more_often():
+    place = np.array([10.0, 10.0, 20.0])
+    some = Mistakes([Mistake(0, place, 20.0, 0.2), Mistake(1, place, 20.0, 0.8)])
+    rng = np.random.default_rng(0)
+    assert np.mean([some.draw(rng).ground for _ in range(300)]) > 0.9
+    assert not Mistakes()
 
 
 def test_targets_say_where_a_face_is():

@@ -11,13 +11,14 @@ pytest.importorskip("onnx")
 
 from efld_dlib.detection.network import Network, decode, find_faces  # noqa: E402
 from efld_dlib.errors import DataError, ModelFormatError  # noqa: E402
-from efld_dlib.network.detector import Detector  # noqa: E402
+from efld_dlib.network.detector import train_detector  # noqa: E402
 from efld_dlib.network.export import export, rounded  # noqa: E402
-from efld_dlib.network.fitting import Fit, FitOptions  # noqa: E402
-from efld_dlib.network.landmarks import Landmarks, crops_of  # noqa: E402
+from efld_dlib.network.fitting import Course, Fit, FitOptions  # noqa: E402
+from efld_dlib.network.landmarks import CropMaker, crops_of, train_landmarks  # noqa: E402
 from efld_dlib.network.loss import face_loss, landmark_loss  # noqa: E402
-from efld_dlib.network.mining import mark_unknown_faces, search  # noqa: E402
+from efld_dlib.network.mining import mark_unknown_faces, mistakes, search  # noqa: E402
 from efld_dlib.network.model import CROP_OUTPUTS, FaceNetwork, LandmarkNetwork  # noqa: E402
+from efld_dlib.network.scenes import Mistake  # noqa: E402
 
 from .conftest import drawn_picture  # noqa: E402
 
@@ -113,26 +114,37 @@ def test_checkpoints_of_others_are_refused(tmp_path):
 
 def test_both_networks_learn_and_run_through_opencv(tmp_path, pictures, grounds):
     """From pictures to files that OpenCV runs as PyTorch does, at sizes never seen in training."""
-    options = FitOptions(6, 2)
-    network = Detector(pictures, grounds, options, tmp_path, quiet).train()
+    course = Course(pictures, grounds, FitOptions(6, 2), tmp_path, quiet)
+    network = train_detector(course)
     size = export(network, (1, 1, 96, 96), tmp_path / "faces.onnx.xz")
     assert size < 400_000
     image = cv2.GaussianBlur(np.random.default_rng(1).random((70, 130)), (0, 0), 2)
     image = (255 * image).astype(np.uint8)
-    ours = find_faces(Network("faces", tmp_path / "faces.onnx.xz"), image, 1.0, 0.001)
+    ours = find_faces(Network("faces.onnx.xz", tmp_path), image, 1.0, 0.001)
     theirs = search(network, image, 0.001)
     assert len(ours.scores) == len(theirs.scores) > 0
     # The file's weights are rounded.
     assert ours.boxes[0] == pytest.approx(theirs.boxes[0], abs=1.0)
 
-    network = Landmarks(pictures, grounds, options, tmp_path, quiet).train()
+    network = train_landmarks(course, mistakes(network, list(grounds.values())))
     export(network, (1, 1, 64, 64), tmp_path / "landmarks.onnx.xz")
     pixels, points, faces = crops_of(pictures)
     with torch.inference_mode():
         theirs = network(torch.from_numpy(pixels)).numpy()
-    ours = Network("landmarks", tmp_path / "landmarks.onnx.xz")(pixels)[0]
+    ours = Network("landmarks.onnx.xz", tmp_path)(pixels)[0]
     assert ours == pytest.approx(theirs, abs=0.05)
     assert points.shape == (len(faces), 68, 2)
+
+
+def test_crops_without_a_face_show_what_the_face_network_took_for_one(pictures):
+    ground = np.zeros((200, 200), np.uint8)
+    ground[80:120, 80:120] = 255
+    wrong = Mistake(0, np.array([100.0, 100.0, 40.0]), 20.0, 0.9)
+    middles = []
+    for made in ([], [wrong]):
+        maker, rng = CropMaker(pictures, {"ground": ground}, made), np.random.default_rng(0)
+        middles.append(np.mean([maker._ground(rng)[24:40, 24:40].mean() for _ in range(200)]))
+    assert middles[1] > middles[0] + 80
 
 
 def test_what_looks_like_a_face_beside_the_annotated_one_is_noted():
