@@ -63,8 +63,7 @@ def mistakes(network: nn.Module, grounds: Sequence[Image]) -> list[Mistake]:
 
 
 def _scale(image: Image, wanted: float) -> float:
-    height, width = image.shape
-    return min(wanted, _LONGEST / max(height, width))
+    return float(min(wanted, _LONGEST / max(image.shape)))
 
 
 def mark_unknown_faces(network: nn.Module, pictures: Iterable[Picture]) -> int:
