@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from efld_dlib.detection.choice import make_detector
+from efld_dlib.detection.frame import Place
+from efld_dlib.detection.landmark_network import Look
 from efld_dlib.detection.network_detector import NetworkDetector
 from efld_dlib.errors import OptionError
 from efld_dlib.images import to_gray
@@ -79,6 +81,28 @@ def test_the_lowest_score_counts(gray):
     assert 0.75 < face.score < 1
     above = (1 + face.score) / 2
     assert NetworkDetector(min_score=above)(gray) == []
+
+
+def test_what_the_landmark_network_denies_is_no_face(gray):
+    """It looks at each place turned upright, and its opinion moves the score."""
+
+    class Second:
+        opinion, places = 0.0, []
+
+        def look(self, image, place, mirrored=False):
+            self.places.append(place)
+            return Look(self.opinion, np.zeros((68, 2)))
+
+    detector = NetworkDetector()
+    detector.second = Second()
+    (doubtful,) = detector(gray)
+    assert Place(doubtful.box, doubtful.roll) in Second.places
+    Second.opinion = 3.0
+    (sure,) = detector(gray)
+    assert sure.box == doubtful.box
+    assert sure.score > doubtful.score
+    Second.opinion = -60.0
+    assert detector(gray) == []
 
 
 @pytest.mark.parametrize(
