@@ -55,7 +55,7 @@ min_score_option = click.option(
     "--threshold",
     "min_score",
     type=float,
-    help="Lowest score of a face: between 0 and 1 for fast and thorough [default: 0.75], on its "
+    help="Lowest score of a face: between 0 and 1 for fast and thorough [default: 0.5], on its "
     "own scale for dlib [default: 0].",
 )
 min_face_option = click.option(

@@ -46,7 +46,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 _min_score_option = click.option(
     "--min-score",
     type=NumberRange(0, 1, min_open=True, max_open=True),
-    help="Lowest score of a face for fast and thorough [default: 0.75].",
+    help="Lowest score of a face for fast and thorough [default: 0.5].",
 )
 _min_face_option = click.option(
     "--min-face",
