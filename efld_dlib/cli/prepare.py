@@ -93,6 +93,13 @@ if TYPE_CHECKING:
     "in which that one is labelled.",
 )
 @click.option(
+    "--labels",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Labels of images that it knows by their content, such as tools/labels/consensus.xz, in "
+    "place of the data set's own; faces that it rejects are left out.",
+)
+@click.option(
     "--emphasis",
     type=click.IntRange(1, 100),
     default=1,
@@ -120,6 +127,7 @@ def prepare(
     preview: Path | None,
     framing: Framing,
     conform: Path | None,
+    labels: Path | None,
     emphasis: int,
     face_size: int,
     jobs: int | None,
@@ -144,6 +152,7 @@ def prepare(
     from ..parallel import resolve_jobs
     from ..prepare.build import PrepareOptions, build_training_xml
     from ..prepare.convention import conform_records
+    from ..prepare.labels import read_labels, relabelled
     from ..prepare.preview import write_preview
 
     options = PrepareOptions(
@@ -162,6 +171,9 @@ def prepare(
     parts = [list(open_records(source, subset, problems, counts)) for source in sources]
     for count in counts:
         click.echo(str(count), err=True)
+    if labels is not None:
+        known = read_labels(labels)
+        parts = [relabelled(part, known) for part in parts]
     if conform is not None:
         workers = resolve_jobs(jobs)
         model = resolve_model(conform)

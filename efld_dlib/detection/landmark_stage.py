@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
-from operator import attrgetter
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from ..annotation import Box, FloatArray
-from ..backend import load_dlib
 from ..errors import OptionError
-from ..images import AVERAGE_BELOW, FACE_SIZE, Image, canonical_crop
+from ..images import FACE_SIZE, Crop, Image, canonical_crop
+from ..models.forest import CropPredictor
 from ..scheme import mirror_points
 from .frame import Place, framed, is_usable, square_box
 from .landmark_network import LandmarkNetwork
 
-_PLACE = attrgetter("x", "y")
-
 Quality = Literal["fast", "balanced", "best"]
-"""``fast`` stops the predictor early; ``best`` averages what it says of several crops."""
+"""``fast`` stops the predictor early and sees one crop; ``balanced`` sees its mirror image too, and
+``best`` so many more."""
 
 FAST_CASCADES = 6
 """After which ``fast`` stops a predictor of the role `models.loading.REFINED`."""
@@ -37,8 +35,14 @@ from the landmarks than that, and a wider crop takes longer."""
 # As of `images.canonical_crop`: to average takes longer than the rest of the crop.
 _AVERAGE_BELOW = 0.5
 
-# Crops that `best` averages, beside the box itself: shifts in x and y over the width, growth.
-_MOVES = ((0.02, 0.01, 0.03), (-0.02, 0.01, -0.03), (0.01, -0.02, -0.02), (-0.01, -0.02, 0.02))
+# Crops that `best` averages: shifts of the box in x and y over its width, growth.
+_MOVES = (
+    (0.0, 0.0, 0.0),
+    (0.02, 0.01, 0.03),
+    (-0.02, 0.01, -0.03),
+    (0.01, -0.02, -0.02),
+    (-0.01, -0.02, 0.02),
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class LandmarkStage:
 
     Parameters
     ----------
-    predictor : dlib.shape_predictor
+    predictor : CropPredictor
         Of 68 points.
     quality : {"fast", "balanced", "best"}
         See `Quality`.
@@ -63,7 +67,7 @@ class LandmarkStage:
         There is no such quality, or the face size is below 1.
     """
 
-    predictor: Any
+    predictor: CropPredictor
     quality: Quality = "balanced"
     face_size: int = LANDMARK_SIZE
     network: LandmarkNetwork | None = None
@@ -88,32 +92,33 @@ class LandmarkStage:
 
         The predictor sees it upright and framed alike, wherever `place` comes from.
         """
-        points = self._predict(gray, place)
-        return self._average(gray, points, place.roll) if self.quality == "best" else points
-
-    def _predict(self, gray: Image, place: Place) -> FloatArray:
-        return predict_points(
-            self.predictor, gray, place.box, self.face_size, place.roll, _AVERAGE_BELOW
-        )
-
-    def _average(self, gray: Image, points: FloatArray, roll: float) -> FloatArray:
-        """The mean over crops about the box that `points` ask for, half of them mirrored."""
-        box = framed(points, roll)
+        points = self._mean(gray, [place])
+        if self.quality != "best":
+            return points
+        box = framed(points, place.roll)
         if not is_usable(box):
             return points
-        width = gray.shape[1]
-        mirrored = np.ascontiguousarray(gray[:, ::-1])
-        found = [self._predict(gray, Place(box, roll))]
-        for number, (x, y, growth) in enumerate(_MOVES):
-            center = box.center[0] + x * box.width, box.center[1] + y * box.width
-            place = Place(square_box(*center, box.width * math.exp(growth)), roll)
-            if number % 2:
-                found.append(self._predict(gray, place))
-                continue
-            flipped = square_box(width - 1 - center[0], center[1], place.box.width)
-            seen = self._predict(mirrored, Place(flipped, -roll))
-            found.append(mirror_points(seen, width))
-        mean: FloatArray = np.mean(found, axis=0)
+        x, y = box.center
+        moved = [
+            square_box(x + across * box.width, y + down * box.width, box.width * math.exp(growth))
+            for across, down, growth in _MOVES
+        ]
+        return self._mean(gray, [Place(each, place.roll) for each in moved])
+
+    def _mean(self, gray: Image, places: Sequence[Place]) -> FloatArray:
+        """What is predicted at some places and, unless it is to be fast, in mirror images."""
+        crops = [_crop(gray, place.box, self.face_size, place.roll) for place in places]
+        images = np.stack([crop.image for crop in crops])
+        # The box is in the middle of its crop, so that a mirror image has it there too.
+        if self.quality == "fast":
+            said = self.predictor.predict(images, crops[0].box)
+        else:
+            both = np.concatenate([images, images[:, :, ::-1]])
+            said, flipped = np.split(self.predictor.predict(both, crops[0].box), 2)
+            said = (said + [mirror_points(each, images.shape[2]) for each in flipped]) / 2
+        mean: FloatArray = np.mean(
+            [crop.to_photograph(points) for crop, points in zip(crops, said, strict=True)], axis=0
+        )
         return mean
 
 
@@ -124,18 +129,13 @@ def require_quality(quality: str) -> None:
 
 
 def predict_points(
-    predictor: Any,
-    gray: Image,
-    box: Box,
-    face_size: int = FACE_SIZE,
-    roll: float = 0.0,
-    average_below: float = AVERAGE_BELOW,
+    predictor: CropPredictor, gray: Image, box: Box, face_size: int = FACE_SIZE, roll: float = 0.0
 ) -> FloatArray:
-    """Landmarks of the face in `box`.
+    """Landmarks of the face in `box`, by one run of a predictor.
 
     Parameters
     ----------
-    predictor : dlib.shape_predictor
+    predictor : CropPredictor
     gray : array of uint8, shape (height, width)
         The photograph.
     box : Box
@@ -144,19 +144,15 @@ def predict_points(
         Width in pixels to which the box is scaled for the predictor.
     roll : float
         By how many degrees the face is turned clockwise; the predictor sees it turned back.
-    average_below : float
-        As of `images.canonical_crop`.
 
     Returns
     -------
     array, shape (n, 2)
-        Pixels of the photograph, finer than whole ones where the face is larger than `face_size`
-        is not: dlib answers in whole pixels of the crop.
+        Pixels of the photograph.
     """
-    crop = canonical_crop(gray, box, face_size, SEEN, roll, average_below)
-    left, top, width, height = (round(value) for value in crop.box)
-    rectangle = load_dlib().rectangle(left, top, left + width - 1, top + height - 1)
-    parts = predictor(crop.image, rectangle).parts()
-    # Faster than an array of pairs.
-    numbers = np.fromiter(chain.from_iterable(map(_PLACE, parts)), np.float64, 2 * len(parts))
-    return crop.to_photograph(numbers.reshape(-1, 2))
+    crop = canonical_crop(gray, box, face_size, SEEN, roll)
+    return crop.to_photograph(predictor.predict(crop.image[None], crop.box)[0])
+
+
+def _crop(gray: Image, box: Box, face_size: int, roll: float) -> Crop:
+    return canonical_crop(gray, box, face_size, SEEN, roll, _AVERAGE_BELOW)

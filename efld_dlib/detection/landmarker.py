@@ -11,6 +11,7 @@ from ..annotation import Box, FloatArray, Pose
 from ..errors import OptionError
 from ..feature_vector import FEATURES, Feature, feature_names, features
 from ..images import ColorOrder, Image, ImageSource, read_image, to_gray
+from ..models.forest import DlibPredictor
 from ..models.loading import load_refined, require_68_points, resolve_model
 from ..pose import estimate_pose
 from .choice import is_own
@@ -145,14 +146,21 @@ class FaceLandmarker:
         if model is None or isinstance(model, (str, Path)):
             path = resolve_model(model)
             cascades = FAST_CASCADES if quality == "fast" else None
-            model, name = load_refined(path, cascades), str(path)
+            predictor, name = load_refined(path, cascades), str(path)
         else:
             name = "<predictor>"
-        require_68_points(model, name)
-        self.predictor = model
+            predictor = model if hasattr(model, "predict") else DlibPredictor(model)
+        require_68_points(predictor.points, name)
+        # What is read from a file is read again, rather than copied, by who unpickles this.
+        kept = model if isinstance(model, (str, Path)) or model is None else predictor
+        self._made_with = (kept, detector, face_size, quality, None, network)
+        self.predictor = predictor
         self.detector: Detector = detector
         self.network = LandmarkNetwork.load() if network else None
-        self.stage = LandmarkStage(model, quality, face_size, self.network)
+        self.stage = LandmarkStage(predictor, quality, face_size, self.network)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._made_with
 
     def detect(self, image: ImageSource, color: ColorOrder | None = None) -> list[Face]:
         """All faces of a picture, the surest first.

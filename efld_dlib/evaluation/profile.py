@@ -42,7 +42,7 @@ STEPS = (
     Step("gray", landmarker, "to_gray"),
     Step("detector: network", network_detector, "find_faces"),
     Step("landmark network", landmark_network.LandmarkNetwork, "look"),
-    Step("landmarks", landmark_stage, "predict_points"),
+    Step("landmarks", landmark_stage.LandmarkStage, "predict"),
     Step("pose", landmarker, "estimate_pose"),
     Step("confidence", landmarker, "confidence"),
     Step("features", landmarker, "features"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -20,7 +20,8 @@ from ..detection.matching import match_detections
 from ..detection.network_detector import NetworkDetector
 from ..errors import DataError, EfldError, OptionError, Problems
 from ..images import FACE_SIZE, Image, read_image, to_gray
-from ..models.loading import load_predictor, require_68_points
+from ..models.forest import CropPredictor, DlibPredictor
+from ..models.loading import load_predictor, predictor_size, require_68_points
 from ..parallel import parallel_map, progress, resolve_jobs
 from ..scheme import SCHEMES
 from ..scheme_maps import convert_face
@@ -143,7 +144,7 @@ def evaluate_models(
 def check_models(models: Iterable[str | Path]) -> None:
     """Refuse, with a `ModelFormatError`, what is no 68-point predictor."""
     for model in models:
-        require_68_points(load_predictor(model), model)
+        require_68_points(predictor_size(load_predictor(model)), model)
 
 
 @dataclass(frozen=True)
@@ -169,14 +170,14 @@ def _loaded(models: tuple[tuple[str, int], ...], boxes: Boxes, quality: Quality)
     """What predicts in this process; each with its file's time, to tell one trained anew."""
     if boxes == "pipeline":
         return [partial(_found, FaceLandmarker(model, quality=quality)) for model, _ in models]
-    return [partial(_plain, load_predictor(model)) for model, _ in models]
+    return [partial(_plain, DlibPredictor(load_predictor(model))) for model, _ in models]
 
 
 def _found(landmarker: FaceLandmarker, gray: Image, detection: Detection) -> FloatArray:
     return landmarker.face_at(gray, detection).points
 
 
-def _plain(predictor: Any, gray: Image, detection: Detection) -> FloatArray:
+def _plain(predictor: CropPredictor, gray: Image, detection: Detection) -> FloatArray:
     return predict_points(predictor, gray, detection.box, FACE_SIZE)
 
 

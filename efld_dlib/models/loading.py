@@ -14,6 +14,7 @@ from ..scheme import SCHEMES
 from .compact import efld_roles, is_efld, parse_efld, require_role
 from .dat import parse_dat
 from .direct import direct_bytes
+from .forest import CropPredictor, DlibPredictor, Forest
 from .predictor import Predictor
 from .quantised import Quantised
 
@@ -88,8 +89,10 @@ def _from_dat(data: bytes, source: str | Path) -> Any:
     return predictor
 
 
-def load_refined(path: str | Path | None = None, cascades: int | None = None) -> Any:
-    """The predictor for faces that the landmark network has located: `REFINED`, or the only one.
+def load_refined(path: str | Path | None = None, cascades: int | None = None) -> CropPredictor:
+    """The predictor for faces that the landmark network has located: `REFINED`, or the first one.
+
+    That of an `.efld` file is run as it is kept there, without dlib.
 
     Parameters
     ----------
@@ -100,10 +103,16 @@ def load_refined(path: str | Path | None = None, cascades: int | None = None) ->
     """
     model = resolve_model(path)
     data = read_input(model, ModelFormatError)
-    if not (is_efld(data) and REFINED in efld_roles(data, model)):
-        return predictor_from_bytes(data, model)
-    quantised = _quantised(data, model, REFINED)
-    return _from_dat(direct_bytes(quantised.first_cascades(cascades)), model)
+    if not is_efld(data):
+        return DlibPredictor(predictor_from_bytes(data, model))
+    roles = efld_roles(data, model)
+    role = REFINED if REFINED in roles else roles[0]
+    quantised = _quantised(data, model, role)
+    if role == REFINED:
+        quantised = quantised.first_cascades(cascades)
+    if Forest.can_run(quantised):
+        return Forest(quantised)
+    return DlibPredictor(_from_dat(direct_bytes(quantised), model))
 
 
 def _quantised(data: bytes, source: str | Path, role: str | None) -> Quantised:
@@ -128,8 +137,7 @@ def predictor_size(predictor: Any) -> int:
     return int(predictor(blank, dlib.rectangle(0, 0, 7, 7)).num_parts)
 
 
-def require_68_points(predictor: Any, path: str | Path) -> None:
-    """Refuse a predictor of another scheme with a `ModelFormatError`."""
-    size = predictor_size(predictor)
+def require_68_points(size: int, path: str | Path) -> None:
+    """Refuse a predictor of so many other landmarks with a `ModelFormatError`."""
     if size != SCHEMES["68"].size:
         raise ModelFormatError(path, f"predicts {size} landmarks, and 68 are needed here")

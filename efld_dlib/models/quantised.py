@@ -91,10 +91,16 @@ class Quantised:
         """Whether no sum of a leaf can reach 2**24, in whatever order it is made."""
         # Whole numbers are exact in float32 up to there, and rounding cannot lead back below.
         largest = np.abs(self.basis).max(axis=1).astype(np.float32)
-        return all(
-            (largest @ np.abs(coefficients.astype(np.float32))).max() < MANTISSA
-            for coefficients in self.coefficients
-        )
+        return all(self._sums_fit(largest, each) for each in self.coefficients)
+
+    @staticmethod
+    def _sums_fit(largest: Float32Array, coefficients: NDArray[np.int16]) -> bool:
+        low, high = coefficients.min(axis=1), coefficients.max(axis=1)
+        bound = np.maximum(-low.astype(np.float32), high.astype(np.float32))
+        if largest @ bound < MANTISSA:
+            return True
+        # No leaf need have the largest number in every direction.
+        return bool((largest @ np.abs(coefficients.astype(np.float32))).max() < MANTISSA)
 
     def leaf_integers(self, cascade: int) -> Float32Array:
         """Whole numbers of a cascade's leaves, to be multiplied by ``2**(exponent + class)``.

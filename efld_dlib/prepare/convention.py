@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +22,8 @@ from ..detection.frame import default_box_map, framed
 from ..detection.landmark_stage import predict_points
 from ..errors import DataError, EfldError, Problems
 from ..images import read_image, to_gray
-from ..models.loading import load_predictor, require_68_points
+from ..models.forest import DlibPredictor
+from ..models.loading import load_predictor, predictor_size, require_68_points
 from ..parallel import parallel_map, progress
 from ..pose import estimate_pose
 
@@ -78,7 +78,7 @@ def conform_records(
         There are too few faces to tell a habit from chance.
     """
     # Said once, and not of every picture.
-    require_68_points(load_predictor(model), model)
+    require_68_points(predictor_size(load_predictor(model)), model)
     look = partial(_look, model=model)
     shown = progress(
         parallel_map(look, list(records), jobs), len(records), "comparing", show_progress
@@ -125,9 +125,9 @@ def _look(record: ImageRecord, model: Path) -> list[_Seen] | EfldError:
 
 
 @lru_cache(maxsize=1)
-def _predictor(model: Path, changed: int) -> Any:
+def _predictor(model: Path, changed: int) -> DlibPredictor:
     """The predictor in this process; `changed` tells a file that was written anew."""
-    return load_predictor(model)
+    return DlibPredictor(load_predictor(model))
 
 
 def _own_frame(points: FloatArray) -> tuple[FloatArray, tuple[complex, complex]]:

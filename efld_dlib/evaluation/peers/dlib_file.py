@@ -52,7 +52,7 @@ class ToolkitModel(Method):
         ModelFormatError
             The file is missing, no model, or has not 68 landmarks.
         """
-        require_68_points(load_predictor(path), path)
+        require_68_points(predictor_size(load_predictor(path)), path)
         return cls(name, path, known_training_set(path))
 
     def files(self) -> list[Path]:

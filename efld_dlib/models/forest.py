@@ -1,0 +1,187 @@
+"""Shape predictors that predict the landmarks of several crops at once.
+
+`Forest` evaluates what an `.efld` file keeps as it is kept, so that nothing has to be expanded into
+dlib's 67 MB; `DlibPredictor` asks a `dlib.shape_predictor`.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from operator import attrgetter
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..annotation import Box, FloatArray
+from ..backend import load_dlib
+from .quantised import Quantised
+
+_PLACE = attrgetter("x", "y")
+
+# The splits of a tree are packed into 16 bits, and a table says to which leaf they lead.
+_BITS = 16
+_NEVER = np.int16(300)
+
+
+class CropPredictor(Protocol):
+    """Predicts landmarks."""
+
+    points: int
+
+    def predict(self, crops: NDArray[np.uint8], box: Box) -> FloatArray:
+        """Landmarks of the face that has the same box in each of several crops.
+
+        Parameters
+        ----------
+        crops : array of uint8, shape (n, height, width)
+        box : Box
+            Square, in whole pixels of the crops.
+
+        Returns
+        -------
+        array, shape (n, points, 2)
+            In pixels of the crops.
+        """
+
+
+class DlibPredictor:
+    """A `dlib.shape_predictor`, asked crop by crop; it answers in whole pixels.
+
+    Parameters
+    ----------
+    predictor : dlib.shape_predictor
+    """
+
+    def __init__(self, predictor: Any) -> None:
+        self.predictor = predictor
+        self.points = len(self._parts(np.zeros((8, 8), np.uint8), Box(0, 0, 8, 8)))
+
+    def predict(self, crops: NDArray[np.uint8], box: Box) -> FloatArray:
+        return np.stack([self._parts(crop, box) for crop in crops])
+
+    def _parts(self, crop: NDArray[np.uint8], box: Box) -> FloatArray:
+        left, top, width, height = (round(value) for value in box)
+        rectangle = load_dlib().rectangle(left, top, left + width - 1, top + height - 1)
+        parts = self.predictor(np.ascontiguousarray(crop), rectangle).parts()
+        # Faster than an array of pairs.
+        numbers = np.fromiter(chain.from_iterable(map(_PLACE, parts)), np.float64, 2 * len(parts))
+        return cast(FloatArray, numbers.reshape(-1, 2))
+
+
+class Forest:
+    """A quantised predictor, evaluated by numpy.
+
+    It predicts what dlib predicts from the same numbers, but for dlib's rounding to whole pixels
+    and for what hangs on the last bit of a float: a pixel that is looked up beside the other one.
+
+    Parameters
+    ----------
+    quantised : Quantised
+        With at most 15 splits in each tree, see `can_run`.
+    """
+
+    def __init__(self, quantised: Quantised) -> None:
+        cascades, trees, _ = quantised.first.shape
+        self.points = len(quantised.mean_shape)
+        # Places are complex numbers here: to turn and to scale is to multiply.
+        self._mean = _complex(quantised.mean_shape)
+        centred = self._mean - self._mean.mean()
+        spread = float((np.abs(centred) ** 2).sum())
+        # A single landmark has no turn and no size: dlib leaves its pixels where they are.
+        self._fit = np.conj(centred) / spread if spread else None
+        self._anchors = quantised.anchors.astype(np.intp)
+        unit = 2.0**quantised.delta_exponent
+        self._deltas = _complex(quantised.deltas * unit)
+        self._first = _padded(quantised.first, 0).astype(np.intp)
+        self._second = _padded(quantised.second, 0).astype(np.intp)
+        self._thresholds = _padded(quantised.thresholds, _NEVER).astype(np.int16)
+        self._leaf = _leaf_table(quantised.first.shape[2])
+        leaves = quantised.first.shape[2] + 1
+        self._start = np.arange(trees) * leaves
+        self._basis = quantised.basis.astype(np.float32) * np.float32(2.0**quantised.exponent)
+        self._scales = np.ldexp(
+            np.float32(1), quantised.classes.reshape(cascades, -1).astype(np.int32)
+        )
+        self._coefficients = [_in_order(quantised, cascade) for cascade in range(cascades)]
+
+    @staticmethod
+    def can_run(quantised: Quantised) -> bool:
+        """Whether a predictor's trees are small enough."""
+        return int(quantised.first.shape[2]) < _BITS
+
+    def predict(self, crops: NDArray[np.uint8], box: Box) -> FloatArray:
+        count, height, width = crops.shape
+        # A black border of a pixel stands for all that lies outside.
+        bordered = np.zeros((count, height + 2, width + 2), np.int16)
+        bordered[:, 1:-1, 1:-1] = crops
+        pixels = bordered.ravel()
+        rows = np.arange(count)[:, None] * bordered[0].size
+        largest = np.array([width + 1.5, height + 1.5])
+        # To the middle of the border's first pixel, and half a pixel more: what is cut off then is
+        # what rounding would take away. dlib's unit square ends at the last pixel of the box.
+        corner = complex(box.left + 1.5, box.top + 1.5)
+        side = box.width - 1
+        shapes = np.repeat((corner + side * self._mean)[None], count, axis=0)
+        for cascade, anchors in enumerate(self._anchors):
+            turn = self._turns(shapes, side)
+            places = shapes.take(anchors, axis=1)
+            places += turn[:, None] * self._deltas[cascade]
+            here = places.view(np.float64).reshape(count, -1, 2)
+            np.clip(here, 0, largest, out=here)
+            cells = here.astype(np.intp)
+            levels = pixels.take(cells[..., 1] * (width + 2) + cells[..., 0] + rows)
+            leaves = self._reached(cascade, levels)
+            weights = self._scales[cascade].take(leaves)[:, None]
+            numbers = self._coefficients[cascade].take(leaves, axis=0).astype(np.float32)
+            shift = (np.matmul(weights, numbers)[:, 0] @ self._basis).astype(np.float64)
+            shapes += side * shift.view(np.complex128)
+        return shapes.view(np.float64).reshape(count, -1, 2) - 1.5
+
+    def _turns(self, shapes: NDArray[np.complex128], side: float) -> NDArray[np.complex128]:
+        """By how much each shape is turned and larger than the mean shape of the unit square."""
+        if self._fit is None:
+            return np.full(len(shapes), side, np.complex128)
+        centred = shapes - shapes.mean(axis=1, keepdims=True)
+        turns: NDArray[np.complex128] = centred @ self._fit
+        return turns
+
+    def _reached(self, cascade: int, levels: NDArray[np.int16]) -> NDArray[np.intp]:
+        """Numbers of the leaves that each crop reaches, shape (crops, trees)."""
+        apart = levels.take(self._first[cascade], axis=1)
+        apart -= levels.take(self._second[cascade], axis=1)
+        packed = np.packbits(apart > self._thresholds[cascade], axis=1, bitorder="little")
+        leaves = self._leaf.take(packed.view("<u2"))
+        leaves += self._start
+        return leaves
+
+
+def _complex(places: NDArray[Any]) -> NDArray[np.complex128]:
+    """Places, shape (..., 2), as complex numbers."""
+    pairs = np.ascontiguousarray(places, np.float64)
+    return pairs.view(np.complex128)[..., 0]
+
+
+def _padded(splits: NDArray[Any], value: Any) -> NDArray[Any]:
+    """Numbers of splits, shape (cascades, trees, splits), as rows of `_BITS` for each tree."""
+    cascades, trees, count = splits.shape
+    out = np.full((cascades, trees, _BITS), value, np.int32)
+    out[..., :count] = splits
+    return out.reshape(cascades, -1)
+
+
+def _leaf_table(splits: int) -> NDArray[np.intp]:
+    """The leaf to which the answers of a tree's splits lead, by the number that they make."""
+    answers = np.arange(1 << _BITS)
+    node = np.zeros_like(answers)
+    for _ in range(splits.bit_length()):
+        node = 2 * node + 2 - ((answers >> node) & 1)
+    return cast(NDArray[np.intp], (node - splits).astype(np.intp))
+
+
+def _in_order(quantised: Quantised, cascade: int) -> NDArray[np.int16]:
+    """A cascade's coefficients, shape (leaves, components), in the order of its trees."""
+    ordered = quantised.coefficients[cascade].T
+    out = np.empty(ordered.shape, np.int16)
+    out[quantised.leaf_order(cascade)] = ordered
+    return out
