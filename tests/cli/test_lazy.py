@@ -45,7 +45,7 @@ def test_help_waits_for_no_package():
 
 def test_detection_waits_for_no_package_that_it_does_without(astronaut_file):
     loaded = loaded_by("detect", str(astronaut_file), "--quality", "fast", "-o", "-")
-    assert loaded == "['cv2', 'dlib', 'numpy', 'tqdm']"
+    assert loaded == "['cv2', 'numpy', 'tqdm']"
 
 
 def test_what_is_no_command_is_refused():
