@@ -54,6 +54,16 @@ class Look(NamedTuple):
     score: float
     points: FloatArray
 
+    def asked_for(self, place: Place) -> Place:
+        """Box and roll that the rough landmarks ask for; `place` if they make no sense there."""
+        roll = estimate_pose(self.points).roll
+        if not np.isfinite(roll):
+            return place
+        box = framed(self.points, roll)
+        if not (is_usable(box) and box.overlap(place.box) > _LEAST_OVERLAP):
+            return place
+        return Place(box, roll)
+
 
 def normalised(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Gray crops, shape (n, CROP, CROP), with mean 0 and a deviation of about 1 each."""
@@ -127,11 +137,4 @@ class LandmarkNetwork:
         DataError
             The box is empty or not finite.
         """
-        points = self.look(gray, place, mirrored).points
-        roll = estimate_pose(points).roll
-        if not np.isfinite(roll):
-            return place
-        box = framed(points, roll)
-        if not (is_usable(box) and box.overlap(place.box) > _LEAST_OVERLAP):
-            return place
-        return Place(box, roll)
+        return self.look(gray, place, mirrored).asked_for(place)

@@ -101,17 +101,19 @@ class NetworkDetector:
         if self.min_face is not None:
             wanted = self.min_face.pixels(gray.shape)
             found = found.chosen(np.flatnonzero(found.boxes[:, 2] >= wanted))
-        scores = np.array([self._judged(gray, *each) for each in zip(*found, strict=True)])
+        boxes, scores, poses = found.boxes.copy(), found.scores.copy(), found.poses.copy()
+        for number, (box, score, pose) in enumerate(zip(boxes, scores, poses, strict=True)):
+            place = Place(square_box(*box), float(pose[2]))
+            look = self.second.look(gray, place)
+            logit = math.log(score / (1 - score)) + OPINION * look.score - RESERVE
+            scores[number] = 1 / (1 + math.exp(-logit))
+            if scores[number] >= self.min_score:
+                exact = look.asked_for(place)
+                boxes[number] = *exact.box.center, exact.box.width
+                poses[number, 2] = exact.roll
         order = np.argsort(-scores, kind="stable")
-        return found._replace(scores=scores).chosen(order[scores[order] >= self.min_score])
-
-    def _judged(
-        self, gray: Image, box: FloatArray, score: float, points: FloatArray, pose: FloatArray
-    ) -> float:
-        """The score of a place by both networks: the sum of their logits, weighted."""
-        look = self.second.look(gray, Place(square_box(*box), float(pose[2])))
-        logit = math.log(score / (1 - score)) + OPINION * look.score - RESERVE
-        return 1 / (1 + math.exp(-logit))
+        order = order[scores[order] >= self.min_score]
+        return surest(Found(boxes, scores, found.points, poses).chosen(order))
 
     def scales(self, shape: tuple[int, int]) -> list[float]:
         """At which sizes an image of a shape, (height, width), is looked at."""
@@ -147,7 +149,7 @@ class NetworkDetector:
 def as_detections(found: Found) -> list[Detection]:
     """Box, score and roll of each face."""
     return [
-        Detection(square_box(x, y, width), float(score), float(pose[2]))
+        Detection(square_box(x, y, width), float(score), float(pose[2]), located=True)
         for (x, y, width), score, pose in zip(found.boxes, found.scores, found.poses, strict=True)
     ]
 

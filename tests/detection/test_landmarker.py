@@ -6,6 +6,7 @@ import pytest
 from efld_dlib import Box, FaceLandmarker
 from efld_dlib.detection.detectors import Detection
 from efld_dlib.detection.frame import framed
+from efld_dlib.detection.landmark_network import LandmarkNetwork
 from efld_dlib.detection.landmark_stage import predict_points
 from efld_dlib.errors import DataError, ModelFormatError, OptionError
 from efld_dlib.feature_vector import FEATURES
@@ -184,3 +185,19 @@ def test_the_frame_of_landmarks_turns_with_the_face(landmarker, astronaut, roll)
     upright, turned = framed(face.points, 0.0), framed(face.points @ turn, roll)
     assert turned.width == pytest.approx(upright.width)
     assert turned.center == pytest.approx(np.array(upright.center) @ turn)
+
+
+@pytest.mark.parametrize(("quality", "looks"), [("fast", 2), ("balanced", 2), ("best", 3)])
+def test_how_often_the_landmark_network_looks_at_a_face(astronaut, monkeypatch, quality, looks):
+    """To confirm and locate it, for the best landmarks once more, and for the confidence."""
+    seen = []
+    look = LandmarkNetwork.look
+
+    def counted(*arguments, **named):
+        seen.append(arguments)
+        return look(*arguments, **named)
+
+    monkeypatch.setattr(LandmarkNetwork, "look", counted)
+    (face,) = FaceLandmarker(quality=quality, min_face=80).detect(astronaut, "rgb")
+    assert 0 < face.confidence <= 1
+    assert len(seen) == looks
