@@ -24,7 +24,7 @@ DEFAULT_SCORE = 0.5
 LOOKED_AT = 0.4
 """Score of the face network from which the landmark network looks at a place."""
 
-OPINION, RESERVE = 0.2, 1.0
+OPINION, RESERVE = 0.2, 1.3
 """Weight of the landmark network's logit beside the face network's, and what is taken off their
 sum."""
 

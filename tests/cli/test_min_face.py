@@ -20,7 +20,7 @@ def faces(*arguments):
     return json.loads(detect(*arguments).stdout)["images"][0]["faces"]
 
 
-@pytest.mark.parametrize("size", ["80", "12%"])
+@pytest.mark.parametrize("size", ["80", "15%"])
 def test_a_face_of_the_size_wanted_is_found_with_the_same_landmarks(astronaut_file, size):
     (usual,) = faces(astronaut_file)
     (found,) = faces(astronaut_file, "--min-face", size)

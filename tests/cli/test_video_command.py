@@ -41,7 +41,7 @@ def test_everything_that_is_written(movie, tmp_path):
     video, table, lines = tmp_path / "o.mp4", tmp_path / "o.csv", tmp_path / "o.jsonl"
     # What moves here is one face, and no false alarm beside it is wanted.
     outputs = ("-o", video, "--csv", table, "--jsonl", lines)
-    result = run(movie, *outputs, "--features", "36-48", "--min-score", 0.85)
+    result = run(movie, *outputs, "--features", "36-48")
     assert result.stdout == ""
     assert "12 frames at" in result.stderr
     assert "1 face; the detector ran 1 times" in result.stderr

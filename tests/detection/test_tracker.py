@@ -13,8 +13,7 @@ EMPTY = np.full((360, 480, 3), 128, np.uint8)
 
 @pytest.fixture(scope="module")
 def landmarker():
-    # What moves here is one face, and no false alarm beside it is wanted.
-    return FaceLandmarker(detector=NetworkDetector(min_score=0.85))
+    return FaceLandmarker()
 
 
 class Counting:

@@ -38,7 +38,7 @@ def test_what_is_written_can_be_read(movie, astronaut):
 
 
 def test_a_path_and_arrays_give_the_same_faces(movie, tmp_path):
-    landmarker = FaceLandmarker(detector=NetworkDetector(min_score=0.85))
+    landmarker = FaceLandmarker()
     with VideoReader(movie) as reader:
         arrays = [frame.rgb for frame in reader][:4]
     from_file = list(landmarker.track(movie))
