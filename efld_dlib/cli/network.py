@@ -120,7 +120,7 @@ def train(
     """Train both networks on the faces of SOURCES, given as for `efld-dlib prepare`.
 
     It needs PyTorch: pip install "efld-dlib[network]". With the default options and 9,000 faces it
-    takes 70 to 120 minutes on two cores. Ctrl-C is safe: the same command goes on from the last
+    takes 80 to 120 minutes on two cores. Ctrl-C is safe: the same command goes on from the last
     checkpoint.
 
     \b

@@ -97,7 +97,8 @@ class NetworkDetector:
     def find(self, gray: Image) -> Found:
         """The faces with all that the network says of them."""
         turns = range(4) if self.mode == "thorough" else range(1)
-        found = surest(joined([self._turned(gray, turn) for turn in turns]))
+        # A face may be seen in several turns, by some of them wrongly: the second network decides.
+        found = joined([self._turned(gray, turn) for turn in turns])
         if self.min_face is not None:
             wanted = self.min_face.pixels(gray.shape)
             found = found.chosen(np.flatnonzero(found.boxes[:, 2] >= wanted))
