@@ -109,14 +109,11 @@ class Detection(NamedTuple):
         detector and its network have a scale of their own, on which 0 is their threshold.
     roll : float
         By how many degrees the face is turned clockwise in the image.
-    located : bool
-        Whether the landmark network has said where exactly the face is.
     """
 
     box: Box
     score: float
     roll: float = 0.0
-    located: bool = False
 
 
 class Detector(Protocol):

@@ -17,7 +17,6 @@ from ..annotation import FloatArray
 from ..errors import ModelFormatError
 from ..images import Image, canonical_crop
 from ..pose import estimate_pose
-from ..scheme import SCHEMES
 from .frame import Place, framed, is_usable
 from .network import Network, load_network
 
@@ -37,7 +36,6 @@ _LEAST_DEVIATION = 5.0
 """Added to a crop's deviation, so that noise is not drawn out of an even one."""
 
 _LEAST_OVERLAP = 0.3
-_MIRROR = list(SCHEMES["68"].mirror)
 
 
 class Look(NamedTuple):
@@ -53,16 +51,6 @@ class Look(NamedTuple):
 
     score: float
     points: FloatArray
-
-    def asked_for(self, place: Place) -> Place:
-        """Box and roll that the rough landmarks ask for; `place` if they make no sense there."""
-        roll = estimate_pose(self.points).roll
-        if not np.isfinite(roll):
-            return place
-        box = framed(self.points, roll)
-        if not (is_usable(box) and box.overlap(place.box) > _LEAST_OVERLAP):
-            return place
-        return Place(box, roll)
 
 
 def normalised(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -91,15 +79,13 @@ class LandmarkNetwork:
         """The network of the package, or of a folder; see `network.load_network`."""
         return cls(load_network(LANDMARK_FILE, folder))
 
-    def look(self, gray: Image, place: Place, mirrored: bool = False) -> Look:
+    def look(self, gray: Image, place: Place) -> Look:
         """What a place shows.
 
         Parameters
         ----------
         gray : array of uint8, shape (height, width)
         place : Place
-        mirrored : bool
-            Whether its mirror image is looked at too, and the mean is said.
 
         Raises
         ------
@@ -107,21 +93,17 @@ class LandmarkNetwork:
             The box is empty or not finite; a `ModelFormatError` if the network is another one.
         """
         crop = canonical_crop(gray, place.box, BOX, _CONTEXT, place.roll)
-        images = [crop.image, crop.image[:, ::-1]] if mirrored else [crop.image]
-        said = self.network(normalised(np.stack(images))[:, None])[0].astype(np.float64)
-        if said.shape != (len(images), CROP_OUTPUTS):
+        said = self.network(normalised(crop.image[None])[:, None])[0].astype(np.float64)
+        if said.shape != (1, CROP_OUTPUTS):
             raise ModelFormatError(self.network.source, "has other outputs than a landmark network")
-        points = said[:, 1:].reshape(-1, 68, 2)
-        if mirrored:
-            points[1] = points[1, _MIRROR] * [-1, 1]
-        middle = points.mean(axis=0) * CROP + (CROP - 1) / 2
-        return Look(float(said[:, 0].mean()), crop.to_photograph(middle))
+        points = said[0, 1:].reshape(-1, 2) * CROP + (CROP - 1) / 2
+        return Look(float(said[0, 0]), crop.to_photograph(points))
 
-    def locate(self, gray: Image, place: Place, mirrored: bool = False) -> Place:
+    def locate(self, gray: Image, place: Place) -> Place:
         """Where the rough landmarks say that the face is, and its roll.
 
-        Looking once more from there gains nothing: on held-out faces the error of the landmarks
-        that start from it grows by 0.03 points.
+        Looking once more from there, or at the mirror image too, gains nothing: on held-out faces
+        of 300-W the error of the landmarks that start from it is 2.86 % either way.
 
         Parameters
         ----------
@@ -129,12 +111,17 @@ class LandmarkNetwork:
         place : Place
             Where a detector says that it is. It is kept if the rough landmarks make no sense, or
             lie beside it.
-        mirrored : bool
-            As of `look`.
 
         Raises
         ------
         DataError
             The box is empty or not finite.
         """
-        return self.look(gray, place, mirrored).asked_for(place)
+        points = self.look(gray, place).points
+        roll = estimate_pose(points).roll
+        if not np.isfinite(roll):
+            return place
+        box = framed(points, roll)
+        if not (is_usable(box) and box.overlap(place.box) > _LEAST_OVERLAP):
+            return place
+        return Place(box, roll)

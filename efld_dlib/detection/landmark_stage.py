@@ -81,15 +81,11 @@ class LandmarkStage:
         """Landmarks of the face that a detector found at `place`, shape (68, 2), in its pixels."""
         return self.predict(gray, self.locate(gray, place))
 
-    def locate(self, gray: Image, place: Place, located: bool = False) -> Place:
-        """Where exactly the face is that a detector found at `place`.
-
-        If the network has said so once, it is asked again for the best landmarks only: on held-out
-        faces of 300-W that lowers their error by a seventieth.
-        """
-        if self.network is None or (located and self.quality != "best"):
+    def locate(self, gray: Image, place: Place) -> Place:
+        """Where exactly the face is that a detector found at `place`."""
+        if self.network is None:
             return place
-        return self.network.locate(gray, place, mirrored=self.quality != "fast")
+        return self.network.locate(gray, place)
 
     def predict(self, gray: Image, place: Place) -> FloatArray:
         """Landmarks of a face at any roll, shape (68, 2), in pixels of the image.

@@ -258,8 +258,7 @@ class FaceLandmarker:
         DataError
             The box is empty or not finite.
         """
-        place = Place(detection.box, detection.roll)
-        place = self.stage.locate(gray, place, detection.located)
+        place = self.stage.locate(gray, Place(detection.box, detection.roll))
         return self.face_in(gray, place, detection.box, detection.score)
 
     def face_in(self, gray: Image, place: Place, box: Box, score: float) -> Face:

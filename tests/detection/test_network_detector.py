@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from efld_dlib.detection import network_detector
 from efld_dlib.detection.choice import make_detector
 from efld_dlib.detection.frame import Place
 from efld_dlib.detection.landmark_network import Look
@@ -83,26 +84,32 @@ def test_the_lowest_score_counts(gray):
     assert NetworkDetector(min_score=above)(gray) == []
 
 
-def test_what_the_landmark_network_denies_is_no_face(gray):
-    """It looks at each place turned upright, and its opinion moves the score."""
+def test_the_landmark_network_decides_where_the_face_network_is_in_doubt(gray, monkeypatch):
+    """It looks at each such place turned upright, and its opinion moves the score."""
 
     class Second:
         opinion, places = 0.0, []
 
-        def look(self, image, place, mirrored=False):
+        def look(self, image, place):
             self.places.append(place)
             return Look(self.opinion, np.zeros((68, 2)))
 
-    detector = NetworkDetector()
+    detector = NetworkDetector(min_score=0.01)
     detector.second = Second()
-    (doubtful,) = detector(gray)
-    assert Place(doubtful.box, doubtful.roll) in Second.places
-    Second.opinion = 3.0
-    (sure,) = detector(gray)
-    assert sure.box == doubtful.box
-    assert sure.score > doubtful.score
+    face = np.ascontiguousarray(gray[20:240, 110:330])
+    sure = detector(face)[0]
+    assert sure.score > network_detector.SURE
+    assert Place(sure.box, sure.roll) not in Second.places
+    monkeypatch.setattr(network_detector, "SURE", 1.0)
+    scores = []
+    for opinion in (-10.0, 0.0, 10.0):
+        Second.opinion = opinion
+        (found,) = [each for each in detector(face) if each.box == sure.box]
+        scores.append(found.score)
+    assert Place(sure.box, sure.roll) in Second.places
+    assert scores[0] < scores[1] < scores[2]
     Second.opinion = -60.0
-    assert detector(gray) == []
+    assert detector(face) == []
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@ import pytest
 
 from efld_dlib import FaceLandmarker, FaceTracker, TrackOptions
 from efld_dlib.annotation import Box
-from efld_dlib.detection.network_detector import NetworkDetector
 from efld_dlib.detection.tracker import associate, doubles
 from efld_dlib.errors import DataError, OptionError
 from tests.detection.videos import clip, shifts

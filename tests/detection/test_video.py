@@ -6,7 +6,6 @@ import pytest
 
 from efld_dlib import FaceLandmarker
 from efld_dlib.detection import video_output
-from efld_dlib.detection.network_detector import NetworkDetector
 from efld_dlib.detection.video import VideoReader, frame_of, read_frames
 from efld_dlib.detection.video_output import VideoWriter, Window, open_video
 from efld_dlib.errors import DataError, EfldError, OptionError

@@ -17,8 +17,10 @@ from efld_dlib.render import write_image
 @pytest.fixture(scope="module")
 def record(astronaut_pixels, tmp_path_factory):
     path = tmp_path_factory.mktemp("face") / "astronaut.png"
-    write_image(path, astronaut_pixels)
-    (face,) = FaceLandmarker().landmarks(astronaut_pixels, [Box(179, 83, 88, 88)], "rgb")
+    # Without the model of a space shuttle.
+    pixels = np.ascontiguousarray(astronaut_pixels[:, :390])
+    write_image(path, pixels)
+    (face,) = FaceLandmarker().landmarks(pixels, [Box(179, 83, 88, 88)], "rgb")
     return ImageRecord(path, (FaceAnnotation(face.points),))
 
 
