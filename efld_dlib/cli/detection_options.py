@@ -70,7 +70,7 @@ quality_option = click.option(
     type=QUALITIES,
     default="balanced",
     show_default=True,
-    help="Landmark quality: fast takes half of the time, best six times as long.",
+    help="Landmark quality: fast takes a third of the time, best four times as long.",
 )
 detect_every_option = click.option(
     "--detect-every",
