@@ -19,7 +19,7 @@ from .quantised import Quantised
 
 RARE = 0.01
 """The last directions in which fewer than this part of the leaves reach are left out: of the
-package's model 72 of 135. They take a quarter of the time, and the error without them is the same."""
+package's model 72 of 135. They take a quarter of the time, and the error is the same without."""
 
 _PLACE = attrgetter("x", "y")
 
