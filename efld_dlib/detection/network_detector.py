@@ -37,7 +37,7 @@ SMALLEST_SHARE = 60.0
 is searched at no more than 960 pixels."""
 
 NETWORK_FACE = 16.0
-"""Width in pixels to which the smallest face is brought. At 20, no more of the held-out faces are
+"""Width in pixels to which the smallest face is brought. At 20, 3 more of 739 faces in groups are
 found, and the search takes 1.5 times as long."""
 
 LONGEST_LOOK = 160
@@ -116,7 +116,7 @@ class NetworkDetector:
             return score
         look = self.second.look(gray, Place(square_box(*box), float(pose[2])))
         logit = math.log(score / (1 - score)) + OPINION * look.score - RESERVE
-        return 1 / (1 + math.exp(-logit))
+        return 1 / (1 + math.exp(-max(logit, -50.0)))
 
     def scales(self, shape: tuple[int, int]) -> list[float]:
         """At which sizes an image of a shape, (height, width), is looked at."""
