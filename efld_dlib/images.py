@@ -234,41 +234,21 @@ _Affine = tuple[float, float, float, float, float, float]
 
 
 def _warp_smoothly(gray: Image, affine: _Affine, side: int, average_below: float) -> Image:
-    """Warp into a square of `side` pixels, averaging first where the picture gets much smaller."""
-    scale = math.hypot(affine[0], affine[3])
-    source = gray
-    if scale < average_below:
-        source, (step_x, left, step_y, top) = _shrink_region(gray, affine, side, scale)
-        a, b, x, c, d, y = affine
-        affine = (
-            a * step_x, b * step_y, a * left + b * top + x,
-            c * step_x, d * step_y, c * left + d * top + y,
-        )  # fmt: skip
-    matrix = _as_matrix(affine)
-    return cast(Image, cv2.warpAffine(source, matrix, (side, side), flags=cv2.INTER_LINEAR))
+    """Warp into a square of `side` pixels, averaging where the image gets much smaller.
 
-
-def _shrink_region(
-    gray: Image, affine: _Affine, side: int, scale: float
-) -> tuple[Image, tuple[float, float, float, float]]:
-    """The part of `gray` that the crop shows, averaged down, and the steps and the origin that take
-    its pixels back: step_x, left, step_y, top.
+    The average is taken over the crop's own pixels, so that a face gives the same crop wherever in
+    an image it lies.
     """
-    a, b, x, c, d, y = _inverse(affine)
-    xs = [a * u + b * v + x for u in (-1, side) for v in (-1, side)]
-    ys = [c * u + d * v + y for u in (-1, side) for v in (-1, side)]
-    height, width = gray.shape
-    left = min(max(math.floor(min(xs)) - 1, 0), width - 1)
-    top = min(max(math.floor(min(ys)) - 1, 0), height - 1)
-    right = min(max(math.ceil(max(xs)) + 2, left + 1), width)
-    bottom = min(max(math.ceil(max(ys)) + 2, top + 1), height)
-    rows, columns = bottom - top, right - left
-    new_rows, new_columns = max(1, round(rows * scale)), max(1, round(columns * scale))
-    region = gray[top:bottom, left:right]
-    small = cast(Image, cv2.resize(region, (new_columns, new_rows), interpolation=cv2.INTER_AREA))
-    step_x, step_y = columns / new_columns, rows / new_rows
-    # Pixel centres: x_region = (x_small + 0.5) * step - 0.5.
-    return small, (step_x, left + step_x / 2 - 0.5, step_y, top + step_y / 2 - 0.5)
+    scale = math.hypot(affine[0], affine[3])
+    fine = max(1, math.ceil(average_below / scale))
+    a, b, x, c, d, y = (fine * number for number in affine)
+    # Pixel centres: u_fine = (u + 0.5) * fine - 0.5.
+    half = (fine - 1) / 2
+    matrix, sides = _as_matrix((a, b, x + half, c, d, y + half)), (fine * side, fine * side)
+    warped = cv2.warpAffine(gray, matrix, sides, flags=cv2.INTER_LINEAR)
+    if fine > 1:
+        warped = cv2.resize(warped, (side, side), interpolation=cv2.INTER_AREA)
+    return cast(Image, warped)
 
 
 def _inverse(affine: _Affine) -> _Affine:

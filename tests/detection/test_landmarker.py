@@ -69,8 +69,8 @@ def test_points_move_with_the_picture(landmarker, astronaut):
     (face,) = landmarker.landmarks(astronaut, [box], "rgb")
     padded = cv2.copyMakeBorder(astronaut, 30, 0, 70, 0, cv2.BORDER_CONSTANT)
     (moved,) = landmarker.landmarks(padded, [Box(249, 113, 88, 88)], "rgb")
-    # The crops are sampled a little differently, and a tree's walk may turn another way by it.
-    assert np.abs(moved.points - face.points - [70, 30]).mean() < 0.015 * box.width
+    # A tree's walk may turn another way by the last bit of a pixel.
+    assert np.abs(moved.points - face.points - [70, 30]).mean() < 0.002 * box.width
     assert np.isnan(face.score)
 
 
