@@ -25,6 +25,11 @@ LOOKED_AT, SURE = 0.5, 0.9
 """Scores of the face network from which the landmark network looks at a place, and from which it
 need not: so nearly all clear faces take no further time."""
 
+COMPANY, COMPANY_SCORE = 2, 0.4
+"""Among so many faces of which the face network is sure, a lower default score counts: in an image
+of a group a doubtful place is more likely a face. 0.6 % more of the faces in groups are found, and
+no false alarm comes with it (docs/detection.md)."""
+
 OPINION, RESERVE = 0.2, 1.3
 """Weight of the landmark network's logit beside the face network's, and what is taken off their
 sum: the weighted logit of a typical face, so that doubtful and sure ones are scored alike."""
@@ -59,7 +64,8 @@ class NetworkDetector:
         ``fast`` finds faces turned in the image by up to about 45 degrees; ``thorough`` looks at
         the image turned by quarters too, and takes four times as long.
     min_score : float, optional
-        Lowest score that counts, between 0 and 1; by default `DEFAULT_SCORE`.
+        Lowest score that counts, between 0 and 1; by default `DEFAULT_SCORE`, or `COMPANY_SCORE`
+        in an image with at least `COMPANY` sure faces.
     min_face : float or str, optional
         Width of the smallest face that is wanted, in pixels or, as ``"10%"``, of the image's
         shorter side; narrower boxes are left out. The larger, the faster. By default faces from
@@ -84,10 +90,11 @@ class NetworkDetector:
     ) -> None:
         if mode not in get_args(Mode):
             raise OptionError(f"the detector's mode must be 'fast' or 'thorough', not {mode!r}")
-        min_score = DEFAULT_SCORE if min_score is None else min_score
-        if not 0 < min_score < 1:
+        if min_score is not None and not 0 < min_score < 1:
             raise OptionError(f"the lowest score must be between 0 and 1, not {min_score:g}")
-        self.mode, self.min_score = mode, min_score
+        self.mode = mode
+        self.min_score = DEFAULT_SCORE if min_score is None else min_score
+        self._in_company = COMPANY_SCORE if min_score is None else min_score
         self.min_face = None if min_face is None else MinFace.parse(min_face)
         self.network = load_network(DETECTOR_FILE, networks)
         self.second = LandmarkNetwork.load(networks)
@@ -103,10 +110,13 @@ class NetworkDetector:
         if self.min_face is not None:
             wanted = self.min_face.pixels(gray.shape)
             found = found.chosen(np.flatnonzero(found.boxes[:, 2] >= wanted))
+        company = np.count_nonzero(found.scores >= SURE) >= COMPANY
+        least = self._in_company if company else self.min_score
+        found = found.chosen(np.flatnonzero(found.scores >= min(LOOKED_AT, least)))
         scores = [self._judged(gray, *each) for each in zip(*found, strict=True)]
         found = found._replace(scores=np.array(scores))
         order = np.argsort(-found.scores, kind="stable")
-        return surest(found.chosen(order[found.scores[order] >= self.min_score]))
+        return surest(found.chosen(order[found.scores[order] >= least]))
 
     def _judged(
         self, gray: Image, box: FloatArray, score: float, points: FloatArray, pose: FloatArray
@@ -136,7 +146,7 @@ class NetworkDetector:
         image = np.ascontiguousarray(np.rot90(gray, turn)) if turn else gray
         height, width = image.shape
         parts = [
-            find_faces(self.network, image, scale, min(LOOKED_AT, self.min_score))
+            find_faces(self.network, image, scale, min(LOOKED_AT, self._in_company))
             for scale in self.scales((height, width))
         ]
         found = surest(joined(parts))

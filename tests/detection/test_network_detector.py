@@ -11,6 +11,7 @@ from efld_dlib.detection import network_detector
 from efld_dlib.detection.choice import make_detector
 from efld_dlib.detection.frame import Place
 from efld_dlib.detection.landmark_network import Look
+from efld_dlib.detection.network import Found
 from efld_dlib.detection.network_detector import NetworkDetector
 from efld_dlib.errors import OptionError
 from efld_dlib.images import to_gray
@@ -110,6 +111,35 @@ def test_the_landmark_network_decides_where_the_face_network_is_in_doubt(gray, m
     assert scores[0] < scores[1] < scores[2]
     Second.opinion = -60.0
     assert detector(face) == []
+
+
+@pytest.mark.parametrize(
+    ("scores", "options", "found"),
+    [
+        ((0.95, 0.92, 0.45), {}, 3),
+        ((0.95, 0.45), {}, 1),
+        ((0.95, 0.92, 0.45), {"min_score": 0.5}, 2),
+        ((0.95, 0.92, 0.35), {}, 2),
+    ],
+)
+def test_a_doubtful_face_among_sure_ones(scores, options, found, monkeypatch):
+    """In a group less is enough, unless the caller says what is enough."""
+
+    class Second:
+        def look(self, image, place):
+            neutral = network_detector.RESERVE / network_detector.OPINION
+            return Look(neutral, np.zeros((68, 2)))
+
+    def find(network, image, scale, least):
+        boxes = [(60.0 * number + 40, 40.0, 40.0) for number in range(len(scores))]
+        nothing = np.zeros((len(scores), 5, 2)), np.zeros((len(scores), 3))
+        all_of_them = Found(np.array(boxes), np.array(scores), *nothing)
+        return all_of_them.chosen(np.flatnonzero(np.array(scores) >= least))
+
+    monkeypatch.setattr(network_detector, "find_faces", find)
+    detector = NetworkDetector(**options)
+    detector.second = Second()
+    assert len(detector(np.zeros((80, 240), np.uint8))) == found
 
 
 @pytest.mark.parametrize(
