@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,11 @@ from ..errors import OptionError, Problems
 from .detection_options import QUALITIES, Command
 from .model_arguments import models_or_package, split_arguments
 from .options import (
+    FRACTION,
     SEED,
-    describe_source,
     finish,
     jobs_option,
-    measured_subsets,
-    open_records,
+    measured_records,
     strict_option,
     warn,
 )
@@ -57,6 +55,8 @@ resamples_option = click.option(
     help="Bootstrap sets for the 95 % intervals; 0 for none.",
 )
 _FILE = click.Path(path_type=Path, dir_okay=False)
+# The default of `prepare` and `network train`.
+_SPLIT_SEED = 1
 
 
 @click.command()
@@ -65,7 +65,15 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--subset",
     help="Part of the data to measure: of a 300-W tree train, test-common, test-challenging, "
     "test-full, or a folder in it such as helen/testset [default: the test part, all that is "
-    "there; everything, if the data set has no test part].",
+    "there; everything, if the data set has no test part; with --held-out the training part].",
+)
+@click.option(
+    "--held-out",
+    type=FRACTION,
+    default=0.0,
+    show_default=True,
+    help="Measure only the persons and photographs that `prepare` and `network train` hold out "
+    "with this fraction and their default seed; 0 measures all.",
 )
 @boxes_option("pipeline")
 @quality_option
@@ -95,6 +103,7 @@ def evaluate(
     ctx: click.Context,
     arguments: tuple[str, ...],
     subset: str | None,
+    held_out: float,
     boxes: Boxes,
     quality: Quality,
     by: str,
@@ -125,6 +134,7 @@ def evaluate(
     Examples:
       efld-dlib evaluate 300w/
       efld-dlib evaluate build/efld.dat 300w/ --subset helen/testset --boxes detector
+      efld-dlib evaluate merl-rav:aflw/ --held-out 0.1
       efld-dlib evaluate new.dat old=build/efld.dat 300w/ wflw:WFLW/ --report report/
       efld-dlib evaluate build/efld.dat training_xml/validation.xml --boxes file --json figures.json
     """
@@ -144,12 +154,10 @@ def evaluate(
     models = models_or_package(models)
     check_models(models.values())
     problems = Problems(strict, warn)
-    subsets = [measured_subsets(each) if subset is None else (subset,) for each in sources]
     studies = []
-    for source, parts in zip(sources, subsets, strict=True):
-        opened = [open_records(source, part, problems) for part in parts]
-        records = chain.from_iterable(opened)
-        name = describe_source(source, ", ".join(parts))
+    for source in sources:
+        records, name = measured_records(source, subset, held_out, _SPLIT_SEED, problems)
+        name += f", {held_out:.0%} held out" if held_out else ""
         outcomes = evaluate_models(models, records, boxes, jobs, problems, True, name, quality)
         studies.append(study(name, boxes, outcomes, by, resamples, seed))
         tables = [as_text(table) for table in study_tables(studies[-1])]

@@ -14,11 +14,9 @@ from .options import (
     FRACTION,
     SEED,
     NumberRange,
-    describe_source,
     every_option,
     finish,
-    measured_subsets,
-    open_records,
+    measured_records,
     strict_option,
     warn,
 )
@@ -166,10 +164,8 @@ def evaluate(
     chosen = _detectors(detectors, min_score, min_face, networks)
     names = list(chosen)
     problems = Problems(strict, warn)
-    records = {
-        label: _measured(*each, held_out, seed, problems)[::every]
-        for each, label in _labels(sources, subset, held_out).items()
-    }
+    measured = _measured(sources, subset, held_out, seed, problems)
+    records = {label: some[::every] for label, some in measured.items()}
     if sources and not any(record.faces for some in records.values() for record in some):
         raise DataError(" ".join(map(str, sources)), "has no face to measure")
     found: dict[str, Any] = {}
@@ -283,35 +279,16 @@ def _angles(step: float) -> list[float]:
     return [angle for angle in angles if angle > -180]
 
 
-def _labels(
-    sources: Sequence[Path], subset: str | None, held_out: float
-) -> dict[tuple[Path, tuple[str, ...]], str]:
-    """Each source with its subsets, and what to call it in the tables."""
-    labels: dict[tuple[Path, tuple[str, ...]], str] = {}
-    for source in sources:
-        parts: tuple[str, ...]
-        if subset is not None:
-            parts = (subset,)
-        else:
-            parts = ("train",) if held_out else measured_subsets(source)
-        full = describe_source(source, ", ".join(parts))
-        short = full.replace(str(source), source.name or str(source), 1)
-        labels[source, parts] = full if short in labels.values() else short
-    return labels
-
-
 def _measured(
-    source: Path, parts: Sequence[str], held_out: float, seed: int, problems: Problems
-) -> list[ImageRecord]:
-    """The annotated images of parts of a source; if some are held out, only those."""
-    from ..datasets.split import group_of, is_held_out
-
-    return [
-        record
-        for part in parts
-        for record in open_records(source, part, problems)
-        if not held_out or is_held_out(group_of(record), held_out, seed)
-    ]
+    sources: Sequence[Path], subset: str | None, held_out: float, seed: int, problems: Problems
+) -> dict[str, list[ImageRecord]]:
+    """The annotated images of each source, by what to call it in the tables."""
+    chosen: dict[str, list[ImageRecord]] = {}
+    for source in sources:
+        records, full = measured_records(source, subset, held_out, seed, problems)
+        short = full.replace(str(source), source.name or str(source), 1)
+        chosen[full if short in chosen else short] = records
+    return chosen
 
 
 def _detectors(

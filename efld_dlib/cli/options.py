@@ -154,6 +154,37 @@ def measured_subsets(source: Path) -> tuple[str, ...]:
     return folders or ("train",)
 
 
+def measured_records(
+    source: Path, subset: str | None, held_out: float, seed: int, problems: Problems
+) -> tuple[list[ImageRecord], str]:
+    """The annotated images to measure on, and what to call them.
+
+    Parameters
+    ----------
+    source : Path
+    subset : str, optional
+        By default the test part; the training part if `held_out` is above 0.
+    held_out : float
+        Fraction of the persons and photographs that `prepare` and `network train` held out with
+        the same seed: only they are measured. 0 measures all.
+    seed : int
+    problems : Problems
+    """
+    from ..datasets.split import group_of, is_held_out
+
+    if subset is not None:
+        parts: tuple[str, ...] = (subset,)
+    else:
+        parts = ("train",) if held_out else measured_subsets(source)
+    records = [
+        record
+        for part in parts
+        for record in open_records(source, part, problems)
+        if not held_out or is_held_out(group_of(record), held_out, seed)
+    ]
+    return records, describe_source(source, ", ".join(parts))
+
+
 def describe_source(source: Path, subset: str) -> str:
     """What to call the data of `open_records`: the source, and its subset where it has some."""
     from ..datasets.w300 import is_tree

@@ -96,8 +96,22 @@ def is_held_out(group: str, fraction: float, seed: int) -> bool:
     >>> sum(is_held_out(f"person {number}", 0.1, 1) for number in range(1000))
     102
     """
-    digest = hashlib.sha256(f"{seed}:{group}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < fraction * 2**64
+    return _share(group, seed) < fraction
+
+
+def held_out_groups(groups: Iterable[str], fraction: float, seed: int) -> set[str]:
+    """Those of the groups that `is_held_out` keeps, but at least one if any are to be kept.
+
+    Examples
+    --------
+    >>> sorted(held_out_groups(["a", "b", "c", "d"], 0.5, 1))
+    ['a', 'b', 'd']
+    """
+    unique = sorted(set(groups))
+    kept = {group for group in unique if is_held_out(group, fraction, seed)}
+    if not kept and fraction and unique:
+        kept = {min(unique, key=lambda group: _share(group, seed))}
+    return kept
 
 
 def fold_of(name: str, seed: int) -> int:
@@ -116,5 +130,10 @@ def fold_of(name: str, seed: int) -> int:
     >>> [fold_of(f"{number}.jpg", 1) for number in range(8)]
     [5, 4, 1, 1, 2, 5, 5, 1]
     """
+    return int(_share(name, seed) * FOLDS) + 1
+
+
+def _share(name: str, seed: int) -> float:
+    """A number from 0 to below 1 that follows from a name and a seed alone."""
     digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") * FOLDS // 2**64 + 1
+    return int.from_bytes(digest[:6], "big") / 2**48

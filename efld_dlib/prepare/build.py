@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..annotation import FloatArray, ImageRecord
 from ..datasets.imglab import write_imglab
-from ..datasets.split import choose_photographs
+from ..datasets.split import held_out_groups
 from ..errors import DataError, OptionError, Problems
 from ..files import exclusive, write_json
 from ..images import FACE_SIZE
@@ -193,7 +193,9 @@ def _build(
         list(records), detections or folder / CACHE, jobs, problems, show_progress
     )
     rng = np.random.default_rng(options.seed)
-    held_out = choose_photographs([face.photograph for face in faces], options.validation, rng)
+    held_out = held_out_groups(
+        [face.photograph for face in faces], options.validation, options.seed
+    )
     is_held_out = np.array([face.photograph in held_out for face in faces])
     if is_held_out.all():
         raise DataError(folder, "no usable face to train on was given that is not held out")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..annotation import Box, FaceAnnotation, ImageRecord
+from ..datasets.split import group_of
 from ..detection.detectors import Detection, FrontalDetector
 from ..detection.matching import match_detections
 from ..errors import DataError, EfldError, OptionError, Problems
@@ -81,9 +82,8 @@ def boxed_faces(
         if isinstance(outcome, EfldError):
             problems.add(outcome)
             continue
-        # A reader that knows nothing of photographs names none: then each picture is one.
-        photograph = record.photograph or record.path.name
-        faces.extend(TrainingFace(record.path, photograph, face) for face in record.faces)
+        group = group_of(record)
+        faces.extend(TrainingFace(record.path, group, face) for face in record.faces)
         found.extend(match_detections(record.faces, outcome.detections))
     boxes, report, frame = assign_boxes([face.annotation for face in faces], found)
     matched = [

@@ -8,7 +8,7 @@ import pytest
 
 from efld_dlib.annotation import Box, FaceAnnotation, ImageRecord
 from efld_dlib.datasets.imglab import read_imglab
-from efld_dlib.datasets.split import choose_photographs
+from efld_dlib.datasets.split import held_out_groups
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.detection.frame import default_box_map
 from efld_dlib.errors import DataError, OptionError, Problems
@@ -93,7 +93,7 @@ def test_pictures_of_one_photograph_stay_together(records, tmp_path):
         for number, record in enumerate(records[:12])
     ]
     report = build_training_xml(paired, tmp_path, options(validation=0.5), jobs=1)
-    assert (report.photographs, report.validation_photographs) == (6, 3)
+    assert (report.photographs, report.validation_photographs) == (6, 4)
     numbers = {
         part: {
             int(record.path.name.split("-")[0]) // 2
@@ -102,16 +102,20 @@ def test_pictures_of_one_photograph_stay_together(records, tmp_path):
         for part in ("train", "validation")
     }
     assert not numbers["train"] & numbers["validation"]
-    assert report.validation_faces == 6
-    assert (report.train_faces, report.train_samples) == (6, 12)
+    assert report.validation_faces == 8
+    assert (report.train_faces, report.train_samples) == (4, 8)
 
 
 def test_split_is_a_fraction_of_the_photographs_and_seeded():
-    names = [f"p{i}" for i in range(100)]
-    chosen = choose_photographs(names, 0.1, np.random.default_rng(1))
-    assert len(chosen) == 10
-    assert chosen == choose_photographs(reversed(names), 0.1, np.random.default_rng(1))
-    assert chosen != choose_photographs(names, 0.1, np.random.default_rng(2))
+    names = [f"p{i}" for i in range(1000)]
+    chosen = held_out_groups(names, 0.1, 1)
+    assert 70 < len(chosen) < 130
+    assert chosen == held_out_groups(reversed(names), 0.1, 1)
+    assert chosen != held_out_groups(names, 0.1, 2)
+    # Which other sets are read beside does not matter.
+    assert held_out_groups(names[:500], 0.1, 1) == chosen & set(names[:500])
+    assert len(held_out_groups(names[:2], 0.001, 1)) == 1
+    assert not held_out_groups(names, 0, 1)
 
 
 def test_copies_become_samples(records, tmp_path):
