@@ -58,6 +58,7 @@ def detect(
     min_score: float | None,
     min_face: str | None,
     quality: Quality,
+    point_confidence: bool,
     strict: bool,
 ) -> None:
     """Find faces in IMAGES: files, folders, globs, or - for a picture on stdin.
@@ -83,11 +84,11 @@ def detect(
     # One picture is not a bulk run: what is wrong with it is the whole answer.
     problems = Problems(strict or len(names) == 1, warn)
     detector = make_detector(detector_name, upsample, min_score, min_face)
-    landmarker = FaceLandmarker(model, detector, quality=quality)
+    landmarker = FaceLandmarker(model, detector, quality=quality, point_confidence=point_confidence)
     drawings = _Drawings(annotate) if annotate is not None else None
     found = 0
     with _open_output(output) as stream:
-        sink = open_sink(kind or _format_of(output), stream, chosen)
+        sink = open_sink(kind or _format_of(output), stream, chosen, point_confidence)
         for name in _with_progress(names):
             try:
                 faces = _detect_one(landmarker, name, drawings)

@@ -67,6 +67,7 @@ def extract(
     min_score: float | None,
     min_face: str | None,
     quality: Quality,
+    point_confidence: bool,
     strict: bool,
 ) -> None:
     """Write the faces of INPUTS into one table: files, folders, globs, or @FILE with a list.
@@ -97,6 +98,7 @@ def extract(
         upsample=upsample,
         quality=quality,
         min_face=min_face,
+        point_confidence=point_confidence,
     )
     earlier: Earlier = "resume" if resume else "restart" if restart else "refuse"
     try:

@@ -17,6 +17,7 @@ from .detection_options import (
     features_option,
     min_score_option,
     model_option,
+    point_confidence_option,
     quality_option,
 )
 from .options import NumberRange, warn
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     help="Confidence below which a face that is followed counts as lost.",
 )
 @features_option
+@point_confidence_option
 @click.pass_context
 def video(
     ctx: click.Context,
@@ -86,6 +88,7 @@ def video(
     min_score: float | None,
     keep_confidence: float,
     feature_text: str,
+    point_confidence: bool,
 ) -> None:
     """Follow the faces of SRC: a video file, the address of a stream, or the number of a camera.
 
@@ -117,9 +120,12 @@ def video(
         stack.enter_context(threadpool_limits(1, "blas"))
         reader = stack.enter_context(VideoReader(parse_source(source)))
         detector = make_detector(detector_name, "auto", min_score)
-        tracker = FaceTracker(FaceLandmarker(model, detector, quality=quality), options)
+        landmarker = FaceLandmarker(
+            model, detector, quality=quality, point_confidence=point_confidence
+        )
+        tracker = FaceTracker(landmarker, options)
         stop = stack.enter_context(stop_on_signals())
-        sinks = _sinks(stack, csv_file, jsonl_file, chosen)
+        sinks = _sinks(stack, csv_file, jsonl_file, chosen, point_confidence)
         writer = _writer(stack, output, reader)
         run = VideoRun(tracker, sinks, writer, _window(stack) if show else None, smooth)
         total = min(filter(None, (reader.total, max_frames)), default=None)
@@ -157,13 +163,17 @@ def _require_apart(
 
 
 def _sinks(
-    stack: ExitStack, csv_file: str | None, jsonl_file: str | None, chosen: Sequence[Feature]
+    stack: ExitStack,
+    csv_file: str | None,
+    jsonl_file: str | None,
+    chosen: Sequence[Feature],
+    point_confidence: bool,
 ) -> list[VideoSink]:
     from ..detection.video_run import VideoCsvSink, VideoJsonLinesSink
 
     sinks: list[VideoSink] = []
     if csv_file is not None:
-        sinks.append(VideoCsvSink(_stream(stack, csv_file), chosen))
+        sinks.append(VideoCsvSink(_stream(stack, csv_file), chosen, point_confidence))
     if jsonl_file is not None:
         sinks.append(VideoJsonLinesSink(_stream(stack, jsonl_file), chosen))
     return sinks

@@ -16,7 +16,7 @@ import numpy as np
 from ..annotation import FloatArray, Pose
 from ..images import Image
 from .frame import Place, framed, is_usable
-from .landmark_network import LandmarkNetwork
+from .landmark_network import BOX, LandmarkNetwork, Look
 
 CONFIDENCE_FILE = "confidence.json"
 
@@ -27,23 +27,29 @@ EVIDENCE = ("score", "apart", "moved", "yaw")
 """What `evidence` gives."""
 
 
-def confidence(seen: FloatArray | None) -> float:
-    """Probability that landmarks are no failure, from 0 to 1, by their `evidence`; 0 without any.
+def confidence(look: Look | None, points: FloatArray, pose: Pose) -> float:
+    """Probability that landmarks are no failure, from 0 to 1; 0 if they ask for no box.
 
     Parameters
     ----------
-    seen : array, shape (4,), optional
+    look : Look, optional
+        What `look_again` gives.
+    points : array, shape (68, 2)
+        Predicted landmarks in pixels of the image.
+    pose : Pose
+        Theirs.
     """
-    if seen is None:
+    if look is None:
         return 0.0
     weights, bias = _weights()
+    seen = evidence(look, points, pose)
     return float(1 / (1 + np.exp(-np.clip(seen @ weights + bias, -30, 30))))
 
 
-def evidence(
+def look_again(
     network: LandmarkNetwork, gray: Image, points: FloatArray, pose: Pose
-) -> FloatArray | None:
-    """What the landmark network says of the box that landmarks ask for, shape (4,).
+) -> Look | None:
+    """What the landmark network says of the box that landmarks ask for; None if they ask for none.
 
     Parameters
     ----------
@@ -53,21 +59,22 @@ def evidence(
         Predicted landmarks in its pixels.
     pose : Pose
         Theirs.
-
-    Returns
-    -------
-    array or None
-        The network's score; the mean distance of its landmarks from `points`, and that of their
-        means, both in widths of the box; the size of the yaw in degrees. None if the landmarks ask
-        for no box.
     """
     if not np.isfinite(pose.roll):
         return None
     box = framed(points, pose.roll)
     if not is_usable(box):
         return None
-    look = network.look(gray, Place(box, pose.roll))
-    apart = (look.points - points) / box.width
+    return network.look(gray, Place(box, pose.roll))
+
+
+def evidence(look: Look, points: FloatArray, pose: Pose) -> FloatArray:
+    """What speaks for landmarks, shape (4,), in the order of `EVIDENCE`.
+
+    The network's score; the mean distance of its landmarks from `points`, and that of their means,
+    both in widths of the box; the size of the yaw in degrees.
+    """
+    apart = (look.crop.from_photograph(look.points) - look.crop.from_photograph(points)) / BOX
     distance = float(np.hypot(*apart.T).mean())
     return np.array([look.score, distance, float(np.hypot(*apart.mean(axis=0))), abs(pose.yaw)])
 

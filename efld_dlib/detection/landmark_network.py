@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..annotation import FloatArray
 from ..errors import ModelFormatError
-from ..images import Image, canonical_crop
+from ..images import Crop, Image, canonical_crop
 from ..pose import estimate_pose
 from .frame import Place, framed, is_usable
 from .network import Network, load_network
@@ -47,10 +47,13 @@ class Look(NamedTuple):
         Logarithm of the odds that it shows a face, framed as a detector frames it.
     points : array, shape (68, 2)
         Rough landmarks in pixels of the image.
+    crop : Crop
+        What it saw.
     """
 
     score: float
     points: FloatArray
+    crop: Crop
 
 
 def normalised(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -97,7 +100,7 @@ class LandmarkNetwork:
         if said.shape != (1, CROP_OUTPUTS):
             raise ModelFormatError(self.network.source, "has other outputs than a landmark network")
         points = said[0, 1:].reshape(-1, 2) * CROP + (CROP - 1) / 2
-        return Look(float(said[0, 0]), crop.to_photograph(points))
+        return Look(float(said[0, 0]), crop.to_photograph(points), crop)
 
     def locate(self, gray: Image, place: Place) -> Place:
         """Where the rough landmarks say that the face is, and its roll.

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..annotation import Box, FloatArray, Pose
 from ..errors import OptionError
 from ..feature_vector import FEATURES, Feature, feature_names, features
@@ -15,12 +17,13 @@ from ..models.forest import DlibPredictor
 from ..models.loading import load_refined, require_68_points, resolve_model
 from ..pose import estimate_pose
 from .choice import is_own
-from .confidence import confidence, evidence
+from .confidence import confidence, look_again
 from .detectors import Detection, Detector
 from .frame import Place
 from .landmark_network import LandmarkNetwork
 from .landmark_stage import FAST_CASCADES, LANDMARK_SIZE, LandmarkStage, Quality, require_quality
 from .network_detector import NetworkDetector
+from .point_confidence import point_confidence
 
 if TYPE_CHECKING:
     from .tracker import TrackedFace, TrackOptions
@@ -45,6 +48,9 @@ class Face:
     confidence : float
         How likely it is, from 0 to 1, that the landmarks are right: `confidence.confidence`. NaN
         if it was not computed.
+    point_confidence : array of shape (68,), optional
+        How likely it is, from 0 to 1, that each landmark is right and visible
+        (`point_confidence`); None if it was not asked for.
     """
 
     box: Box
@@ -52,6 +58,7 @@ class Face:
     points: FloatArray
     pose: Pose
     confidence: float = float("nan")
+    point_confidence: FloatArray | None = None
 
     def features(self, chosen: Sequence[Feature] = FEATURES) -> dict[str, float]:
         """The paper's distances, ratios and angles of this face, by name.
@@ -103,6 +110,8 @@ class FaceLandmarker:
         detector are the caller's: the network was trained on pictures that may be used for
         non-commercial research only. Without it the predictor starts from the detector's box, and
         there is no confidence.
+    point_confidence : bool
+        Whether each landmark gets a confidence of its own, which takes about 0.4 ms a face.
 
     Raises
     ------
@@ -110,7 +119,7 @@ class FaceLandmarker:
         The model is missing, is no shape predictor, or gives another number of landmarks.
     OptionError
         There is no such quality, the face size or the smallest face is out of range, or the latter
-        is given beside a detector.
+        is given beside a detector; or landmarks are to have a confidence without the network.
 
     Examples
     --------
@@ -135,6 +144,7 @@ class FaceLandmarker:
         quality: Quality = "balanced",
         min_face: float | str | None = None,
         network: bool | None = None,
+        point_confidence: bool = False,
     ) -> None:
         require_quality(quality)
         if detector is not None and min_face is not None:
@@ -143,6 +153,8 @@ class FaceLandmarker:
             detector = NetworkDetector(min_face=min_face)
         if network is None:
             network = model is None or is_own(detector)
+        if point_confidence and not network:
+            raise OptionError("a confidence of each landmark needs the landmark network")
         if model is None or isinstance(model, (str, Path)):
             path = resolve_model(model)
             cascades = FAST_CASCADES if quality == "fast" else None
@@ -153,10 +165,11 @@ class FaceLandmarker:
         require_68_points(predictor.points, name)
         # What is read from a file is read again, rather than copied, by who unpickles this.
         kept = model if isinstance(model, (str, Path)) or model is None else predictor
-        self._made_with = (kept, detector, face_size, quality, None, network)
+        self._made_with = (kept, detector, face_size, quality, None, network, point_confidence)
         self.predictor = predictor
         self.detector: Detector = detector
         self.network = LandmarkNetwork.load() if network else None
+        self.point_confidence = point_confidence
         self.stage = LandmarkStage(predictor, quality, face_size, self.network)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -267,5 +280,8 @@ class FaceLandmarker:
         pose = estimate_pose(points)
         if self.network is None:
             return Face(box, score, points, pose)
-        sure = confidence(evidence(self.network, gray, points, pose))
-        return Face(box, score, points, pose, sure)
+        look = look_again(self.network, gray, points, pose)
+        each = None
+        if self.point_confidence:
+            each = np.zeros(68) if look is None else point_confidence(look, points, pose.yaw)
+        return Face(box, score, points, pose, confidence(look, points, pose), each)

@@ -25,8 +25,12 @@ class Sink(Protocol):
         """Finish the document; the stream stays open."""
 
 
-def open_sink(kind: str, stream: TextIO, chosen: Sequence[Feature]) -> Sink:
+def open_sink(
+    kind: str, stream: TextIO, chosen: Sequence[Feature], point_confidence: bool = False
+) -> Sink:
     """The sink for a format: json, jsonl or csv, with these features of each face.
+
+    A CSV has columns for the confidence of each landmark if the faces have it.
 
     Examples
     --------
@@ -37,23 +41,30 @@ def open_sink(kind: str, stream: TextIO, chosen: Sequence[Feature]) -> Sink:
     >>> sink.error("notes.txt", "is not a picture, or a damaged one")
     {"file": "notes.txt", "faces": [], "error": "is not a picture, or a damaged one"}
     """
-    return _SINKS[kind](stream, chosen)
+    if kind == "csv":
+        return CsvSink(stream, chosen, point_confidence)
+    return JsonSink(stream, chosen) if kind == "json" else JsonLinesSink(stream, chosen)
 
 
 def face_as_dict(face: Face, chosen: Sequence[Feature]) -> dict[str, Any]:
     """A face in plain types for JSON; pixels and degrees, NaN as None."""
+    sure = face.point_confidence
+    each = {} if sure is None else {"point_confidence": [_number(value, 3) for value in sure]}
     return {
         "box": {key: _number(value) for key, value in face.box._asdict().items()},
         "score": _number(face.score, 4),
         "confidence": _number(face.confidence, 4),
         "pose": {key: _number(value) for key, value in face.pose._asdict().items()},
         "points": [[_number(x), _number(y)] for x, y in face.points],
+        **each,
         "features": {key: _number(value, 5) for key, value in face.features(chosen).items()},
     }
 
 
-def face_columns(chosen: Sequence[Feature]) -> list[str]:
+def face_columns(chosen: Sequence[Feature], point_confidence: bool = False) -> list[str]:
     """Columns of a face in a table; names as OpenFace's where they mean the same.
+
+    Those of `Face.point_confidence`, if faces have it, are ``c_0`` to ``c_67``.
 
     Examples
     --------
@@ -66,6 +77,7 @@ def face_columns(chosen: Sequence[Feature]) -> list[str]:
         *("left", "top", "width", "height", "score", "confidence", "yaw", "pitch", "roll"),
         *(f"x_{i}" for i in range(68)),
         *(f"y_{i}" for i in range(68)),
+        *(f"c_{i}" for i in range(68) if point_confidence),
         *feature_names(chosen),
     ]
 
@@ -75,6 +87,8 @@ def face_cells(face: Face, chosen: Sequence[Feature]) -> list[float | None]:
     sure = (face.score, face.confidence)
     values = (*face.box, *sure, *face.pose, *face.points[:, 0], *face.points[:, 1])
     cells = [_number(value, 4 if i in (4, 5) else 2) for i, value in enumerate(values)]
+    if face.point_confidence is not None:
+        cells += [_number(value, 3) for value in face.point_confidence]
     return cells + [_number(value, 5) for value in face.features(chosen).values()]
 
 
@@ -138,11 +152,13 @@ class CsvSink:
     A picture without a face has no row, and one that could not be used neither.
     """
 
-    def __init__(self, stream: TextIO, chosen: Sequence[Feature]) -> None:
+    def __init__(
+        self, stream: TextIO, chosen: Sequence[Feature], point_confidence: bool = False
+    ) -> None:
         self.chosen = chosen
         self.encoding = stream.encoding or "utf-8"
         self.writer = csv.writer(stream, lineterminator="\n")
-        self.writer.writerow(["file", "face", *face_columns(chosen)])
+        self.writer.writerow(["file", "face", *face_columns(chosen, point_confidence)])
 
     def faces(self, name: str, faces: Sequence[Face]) -> None:
         name = name.encode(self.encoding, "backslashreplace").decode(self.encoding)
@@ -154,10 +170,3 @@ class CsvSink:
 
     def close(self) -> None:
         pass
-
-
-_SINKS: dict[str, type[JsonSink] | type[JsonLinesSink] | type[CsvSink]] = {
-    "json": JsonSink,
-    "jsonl": JsonLinesSink,
-    "csv": CsvSink,
-}

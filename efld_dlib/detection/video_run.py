@@ -42,10 +42,13 @@ class VideoCsvSink:
     ``timestamp`` (seconds), as OpenFace calls them.
     """
 
-    def __init__(self, stream: TextIO, chosen: Sequence[Feature]) -> None:
+    def __init__(
+        self, stream: TextIO, chosen: Sequence[Feature], point_confidence: bool = False
+    ) -> None:
         self.stream, self.chosen = stream, chosen
         self.writer = csv.writer(stream, lineterminator="\n")
-        self.writer.writerow(["frame", "face_id", "timestamp", *face_columns(chosen)])
+        columns = face_columns(chosen, point_confidence)
+        self.writer.writerow(["frame", "face_id", "timestamp", *columns])
 
     def faces(self, frame: Frame, faces: Sequence[TrackedFace]) -> None:
         for face in faces:

@@ -126,7 +126,7 @@ def extract(
                     report(DataError(shown(names[outcome.number]), outcome.error))
             journal.append(outcome)
         summary = ExtractSummary(continued=done)
-        columns = table_columns(settings.chosen)
+        columns = table_columns(settings.chosen, settings.point_confidence)
         finished = progress(journal.outcomes(), len(names), "writing", show_progress)
         with atomic_path(target) as temporary:
             try:

@@ -39,6 +39,8 @@ class ExtractSettings:
         How often the picture is doubled for the detector.
     quality : {"fast", "balanced", "best"}
         Of the landmarks.
+    point_confidence : bool
+        Whether each landmark gets a confidence of its own.
 
     Examples
     --------
@@ -54,6 +56,7 @@ class ExtractSettings:
     upsample: Upsample = "auto"
     quality: Quality = "balanced"
     min_face: str | None = None
+    point_confidence: bool = False
 
     @cached_property
     def chosen(self) -> tuple[Feature, ...]:
@@ -97,7 +100,9 @@ class ExtractSettings:
             self.min_score,
             min_face=self.min_face,
         )
-        return FaceLandmarker(self.model, detector, quality=self.quality)
+        return FaceLandmarker(
+            self.model, detector, quality=self.quality, point_confidence=self.point_confidence
+        )
 
 
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:

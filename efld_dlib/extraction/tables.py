@@ -25,9 +25,9 @@ _TEXTS = ("file", "status", "error")
 _GROUP = 4096
 
 
-def table_columns(chosen: Sequence[Feature]) -> list[str]:
+def table_columns(chosen: Sequence[Feature], point_confidence: bool) -> list[str]:
     """Names of the columns."""
-    return [*_TEXTS, "face", *face_columns(chosen)]
+    return [*_TEXTS, "face", *face_columns(chosen, point_confidence)]
 
 
 def table_rows(name: str, outcome: Outcome, columns: int) -> Iterator[Row]:

@@ -32,8 +32,8 @@ Framing = Literal["detector", "refined"]
 which the landmark network looked before."""
 
 # Standard deviations of the box's centre (fractions of its width), of the logarithm of its width,
-# and of the roll in degrees. On held-out faces of four data sets the landmark network's place is off
-# by 0.008 to 0.019, 0.020 to 0.039 and 1.0 to 2.2 degrees.
+# and of the roll in degrees. On held-out faces of four data sets the landmark network's place is
+# off by 0.008 to 0.019, 0.020 to 0.039 and 1.0 to 2.2 degrees.
 _OFF = (0.015, 0.026, 2.0)
 
 

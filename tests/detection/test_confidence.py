@@ -5,7 +5,7 @@ import pytest
 
 from efld_dlib import FaceLandmarker
 from efld_dlib.annotation import Box, Pose
-from efld_dlib.detection.confidence import confidence, evidence
+from efld_dlib.detection.confidence import confidence, look_again
 from efld_dlib.detection.landmark_network import LandmarkNetwork
 from efld_dlib.images import to_gray
 from efld_dlib.pose import estimate_pose
@@ -14,7 +14,7 @@ BOX = Box(179, 83, 88, 88)
 
 
 def sureness(gray, points, pose):
-    return confidence(evidence(LandmarkNetwork.load(), gray, points, pose))
+    return confidence(look_again(LandmarkNetwork.load(), gray, points, pose), points, pose)
 
 
 @pytest.fixture(scope="module")

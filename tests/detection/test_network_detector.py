@@ -93,7 +93,7 @@ def test_the_landmark_network_decides_where_the_face_network_is_in_doubt(gray, m
 
         def look(self, image, place):
             self.places.append(place)
-            return Look(self.opinion, np.zeros((68, 2)))
+            return Look(self.opinion, np.zeros((68, 2)), None)
 
     detector = NetworkDetector(min_score=0.01)
     detector.second = Second()
@@ -128,7 +128,7 @@ def test_a_doubtful_face_among_sure_ones(scores, options, found, monkeypatch):
     class Second:
         def look(self, image, place):
             neutral = network_detector.RESERVE / network_detector.OPINION
-            return Look(neutral, np.zeros((68, 2)))
+            return Look(neutral, np.zeros((68, 2)), None)
 
     def find(network, image, scale, least):
         boxes = [(60.0 * number + 40, 40.0, 40.0) for number in range(len(scores))]
