@@ -55,6 +55,12 @@ _RUNS = 1500
     type=NumberRange(min=1e-6, max=1e-2),
     help="Round by this, in units of the face box, and search no more (--max-bytes still holds).",
 )
+@click.option(
+    "--cascades",
+    type=click.IntRange(min=1),
+    help="Only so many first cascades: in a small file fewer trees are better than coarse ones "
+    "[default: all].",
+)
 @click.option("--licence", help="Of the model, for its metadata [default: as FILE says].")
 @click.option("--scheme", help="Of the landmarks, for its metadata [default: by their number].")
 @click.option("--role", default="predictor", show_default=True, help="Name within the file.")
@@ -74,6 +80,7 @@ def compress(
     max_loss: float | None,
     usage: Path | None,
     step: float | None,
+    cascades: int | None,
     licence: str | None,
     scheme: str | None,
     role: str,
@@ -91,6 +98,7 @@ def compress(
     Examples:
       efld-dlib model compress build/efld.dat -o efld.efld --validation training_xml/validation.xml
       efld-dlib model compress build/efld.dat -o tiny.efld --max-bytes 500kB --usage faces.xml
+      efld-dlib model compress refined.dat -o light.efld --max-bytes 350kB --cascades 6
       efld-dlib model compress refined.dat --role refined --with plain.efld -o both.efld
     """
     import numpy as np
@@ -109,6 +117,8 @@ def compress(
     if max_loss is not None and validation is None:
         raise OptionError("--max-loss needs --validation to measure the loss on")
     predictor = load_arrays(file)
+    if cascades is not None:
+        predictor = predictor.first_cascades(cascades)
     faces = None if validation is None else list(read_imglab(validation))
     users = faces if usage is None else list(read_imglab(usage))
     rng = np.random.default_rng(seed)

@@ -17,10 +17,6 @@ from ..annotation import Box, FloatArray
 from ..backend import load_dlib
 from .quantised import Quantised
 
-RARE = 0.012
-"""Part of the coefficients other than zero that may be left out, those of the last directions: of
-the package's model 72 of 135. They take a quarter of the time; the error without is the same."""
-
 _PLACE = attrgetter("x", "y")
 
 # The splits of a tree are packed into 16 bits, and a table says to which leaf they lead.
@@ -76,9 +72,8 @@ class DlibPredictor:
 class Forest:
     """A quantised predictor, evaluated by numpy.
 
-    It predicts what dlib predicts from the same numbers, but for dlib's rounding to whole pixels,
-    for what is left out by `RARE`, and for what hangs on the last bit of a float: a pixel that is
-    looked up beside the other one.
+    It predicts what dlib predicts from the same numbers, but for dlib's rounding to whole pixels
+    and for what hangs on the last bit of a float: a pixel that is looked up beside the other one.
 
     Parameters
     ----------
@@ -104,14 +99,11 @@ class Forest:
         self._leaf = _leaf_table(quantised.first.shape[2])
         leaves = quantised.first.shape[2] + 1
         self._start = np.arange(trees) * leaves
-        counts = np.cumsum(np.count_nonzero(quantised.coefficients, axis=(0, 2)))
-        kept = int(np.searchsorted(counts, (1 - RARE) * counts[-1])) + 1
-        basis = quantised.basis[:kept].astype(np.float32)
-        self._basis = basis * np.float32(2.0**quantised.exponent)
+        self._basis = quantised.basis.astype(np.float32) * np.float32(2.0**quantised.exponent)
         self._scales = np.ldexp(
             np.float32(1), quantised.classes.reshape(cascades, -1).astype(np.int32)
         )
-        self._coefficients = [_in_order(quantised, cascade, kept) for cascade in range(cascades)]
+        self._coefficients = [_in_order(quantised, cascade) for cascade in range(cascades)]
 
     @staticmethod
     def can_run(quantised: Quantised) -> bool:
@@ -187,9 +179,9 @@ def _leaf_table(splits: int) -> NDArray[np.intp]:
     return cast(NDArray[np.intp], (node - splits).astype(np.intp))
 
 
-def _in_order(quantised: Quantised, cascade: int, kept: int) -> NDArray[np.int16]:
-    """A cascade's first coefficients, shape (leaves, kept), in the order of its trees."""
-    ordered = quantised.coefficients[cascade, :kept].T
+def _in_order(quantised: Quantised, cascade: int) -> NDArray[np.int16]:
+    """A cascade's coefficients, shape (leaves, components), in the order of its trees."""
+    ordered = quantised.coefficients[cascade].T
     out = np.empty(ordered.shape, np.int16)
     out[quantised.leaf_order(cascade)] = ordered
     return out

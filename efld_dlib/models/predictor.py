@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from ..errors import ModelFormatError
 
 Float32Array = NDArray[np.float32]
 IndexArray = NDArray[np.int32]
+
+_BY_CASCADE = ("first", "second", "thresholds", "leaves", "anchors", "deltas")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +77,11 @@ class Predictor:
     def pool(self) -> int:
         """Number of pixels looked up in each cascade."""
         return int(self.anchors.shape[1])
+
+    def first_cascades(self, count: int) -> Predictor:
+        """The predictor that stops after `count` cascades."""
+        cut = {name: getattr(self, name)[:count] for name in _BY_CASCADE}
+        return replace(self, **cut)
 
     def whole_thresholds(self) -> Float32Array:
         """The thresholds rounded down, which decides alike: gray levels are whole numbers.

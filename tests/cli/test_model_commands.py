@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from efld_dlib.cli.main import cli
 from efld_dlib.models.dat import read_dat
+from efld_dlib.models.loading import load_arrays
 
 
 def run(*arguments, code=0):
@@ -197,3 +198,14 @@ def test_a_report_that_is_no_json_is_said(tiny_model, tmp_path):
     (tmp_path / "m.json").write_text("{")
     result = run("compress", tmp_path / "m.dat", "-o", tmp_path / "m.efld", code=2)
     assert "m.json: is no JSON" in result.stderr
+
+
+def test_compressing_the_first_cascades_only(tiny_model, tmp_path):
+    out = tmp_path / "first.efld"
+    run("compress", tiny_model, "-o", out, "--max-bytes", "60kB", "--cascades", 2)
+    assert "points 68, cascades 2, trees 20, depth 3" in run("info", out).stdout
+    run("compress", tiny_model, "-o", tmp_path / "all.efld", "--max-bytes", "60kB")
+    # It predicts what the whole model predicts after so many cascades.
+    first, whole = (load_arrays(path) for path in (out, tiny_model))
+    np.testing.assert_array_equal(first.first, whole.first[:2])
+    np.testing.assert_allclose(first.leaves, whole.leaves[:2], atol=1e-3)
