@@ -1,6 +1,6 @@
 """Fit what `efld_dlib.detection.confidence` makes of its evidence, on held-out training faces.
 
-    python -m tools.fit_confidence ../shared/data
+    python -m tools.fit_confidence 300w/ merl-rav:aflw/ ytf:ytf/
 
 Besides the detector's boxes, boxes off their place are tried, so that there are failures enough to
 learn from. It prints, for faces that it was not fitted on, how well the confidence tells failures
@@ -22,12 +22,11 @@ from tqdm import tqdm
 
 from efld_dlib import FaceLandmarker
 from efld_dlib.annotation import ImageRecord
-from efld_dlib.datasets.merl_rav import read_merl_rav
-from efld_dlib.datasets.split import choose_photographs
-from efld_dlib.datasets.w300 import read_w300
+from efld_dlib.cli.options import measured_records, sources_argument, warn
 from efld_dlib.detection.confidence import CONFIDENCE_FILE, EVIDENCE, FAILURE, evidence
 from efld_dlib.detection.frame import Place
 from efld_dlib.detection.matching import match_detections
+from efld_dlib.errors import Problems
 from efld_dlib.files import write_json
 from efld_dlib.geometry import eye_distance
 from efld_dlib.images import read_image, to_gray
@@ -35,25 +34,28 @@ from efld_dlib.pose import estimate_pose
 from efld_dlib.prepare.scatter import apply_deviation
 
 TARGET = Path(__file__).resolve().parent.parent / "efld_dlib" / "data" / CONFIDENCE_FILE
+HELD_OUT, SEED = 0.1, 1
 SHIFTS = (0.0, 0.08, 0.16, 0.24)
+ASTRAY = 0.15
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path, exists=True))
-@click.option("--seed", default=1, show_default=True)
-def main(data: Path, seed: int) -> None:
-    """Fit the confidence on the held-out faces of DATA, which has 300w/ and aflw/."""
-    records = [*read_w300(data / "300w", "train"), *read_merl_rav(data / "aflw")]
-    names = [record.photograph or record.path.name for record in records for _ in record.faces]
-    held_out = choose_photographs(names, 0.1, np.random.default_rng(seed))
-    held = [each for each in records if (each.photograph or each.path.name) in held_out]
-    seen, failed, groups, upright = _runs(held, np.random.default_rng(seed))
+@sources_argument
+def main(sources: tuple[Path, ...]) -> None:
+    """Fit the confidence on the faces of SOURCES that `prepare` and `network train` hold out."""
+    problems = Problems(False, warn)
+    held = [r for s in sources for r in measured_records(s, None, HELD_OUT, SEED, problems)[0]]
+    seen, failed, groups, kinds = _runs(held, np.random.default_rng(SEED))
     model = make_pipeline(StandardScaler(), LogisticRegression())
     folds = GroupKFold(5)
     guessed = cross_val_predict(
         model, seen, ~failed, groups=groups, cv=folds, method="predict_proba"
     )[:, 1]
-    for name, part in (("all runs", failed >= 0), ("in the detector's boxes", upright)):
+    for name, part in (
+        ("all runs", kinds != "drawn"),
+        ("in the detector's boxes", kinds == "found"),
+        ("landmarks drawn astray", kinds == "drawn"),
+    ):
         area = roc_auc_score(~failed[part], guessed[part])
         print(f"{name}: {part.sum()}, {failed[part].sum()} of them failures; AUC {area:.3f}")
     model.fit(seen, ~failed)
@@ -67,7 +69,7 @@ def main(data: Path, seed: int) -> None:
 
 def _runs(records: list[ImageRecord], rng: np.random.Generator) -> tuple[np.ndarray, ...]:
     landmarker = FaceLandmarker()
-    seen, failed, groups, upright = [], [], [], []
+    seen, failed, groups, kinds = [], [], [], []
     for number, record in enumerate(tqdm(records)):
         gray = to_gray(read_image(record.path))
         found = landmarker.detector(gray)
@@ -81,17 +83,24 @@ def _runs(records: list[ImageRecord], rng: np.random.Generator) -> tuple[np.ndar
             for shift in SHIFTS:
                 moved = apply_deviation(hit.box, rng.normal(0, shift, 3))
                 place = Place(moved, hit.roll + float(rng.normal(0, 60 * shift)))
-                points = landmarker.stage(gray, place if shift else Place(hit.box, hit.roll))
-                known = face.given
-                error = np.linalg.norm(points[known] - face.points[known], axis=1).mean()
-                evident = evidence(landmarker.network, gray, points, estimate_pose(points))
-                if evident is None:
-                    continue
-                seen.append(evident)
-                failed.append(error / distance > FAILURE)
-                groups.append(number)
-                upright.append(shift == 0.0)
-    return np.array(seen), np.array(failed), np.array(groups), np.array(upright)
+                place = place if shift else Place(hit.box, hit.roll)
+                look = landmarker.network.look(gray, place)
+                points = landmarker.stage.predict(gray, look.located(place))
+                # Landmarks that go astray where the network sees a face are rare, but not good.
+                middle = points.mean(axis=0)
+                moved = middle + rng.normal(0, ASTRAY, 2) * hit.box.width
+                astray = moved + (points - middle) * np.exp(rng.normal(0, 2 * ASTRAY))
+                for each in (points, astray):
+                    pose = estimate_pose(each)
+                    if not np.isfinite(pose).all():
+                        continue
+                    known = face.given
+                    error = np.linalg.norm(each[known] - face.points[known], axis=1).mean()
+                    seen.append(evidence(look, each, pose))
+                    failed.append(error / distance > FAILURE)
+                    groups.append(number)
+                    kinds.append("drawn" if each is astray else "moved" if shift else "found")
+    return np.array(seen), np.array(failed), np.array(groups), np.array(kinds)
 
 
 if __name__ == "__main__":

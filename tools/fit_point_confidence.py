@@ -28,7 +28,6 @@ from efld_dlib import FaceLandmarker
 from efld_dlib.annotation import FaceAnnotation, FloatArray, ImageRecord
 from efld_dlib.cli.options import open_records, sources_argument, warn
 from efld_dlib.datasets.split import group_of, is_held_out
-from efld_dlib.detection.confidence import look_again
 from efld_dlib.detection.frame import Place, default_box_map, framed, is_usable
 from efld_dlib.detection.landmark_network import BOX, CROP
 from efld_dlib.detection.matching import match_detections
@@ -162,13 +161,13 @@ def runs(records: Sequence[ImageRecord], known: Experts, rng: np.random.Generato
                     whole = default_box_map().complete(face.points)
                     image, under = cover(gray, whole, kind, rng)
                     hidden = hidden | under
-                points = landmarker.stage(image, place)
+                look = landmarker.network.look(image, place)
+                points = landmarker.stage.predict(image, look.located(place))
                 pose = estimate_pose(points)
-                look = look_again(landmarker.network, image, points, pose)
-                if look is None:
+                if not np.isfinite(pose).all():
                     continue
                 apart = look.crop.from_photograph(points) - look.crop.from_photograph(face.points)
-                evident = point_evidence(look, points, pose.yaw, known)
+                evident = point_evidence(look, points, pose, known)
                 error = np.hypot(*apart.T) / BOX
                 yield Run(kind, number, evident, error, hidden, face.occluded is not None)
 

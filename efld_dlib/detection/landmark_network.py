@@ -55,6 +55,26 @@ class Look(NamedTuple):
     points: FloatArray
     crop: Crop
 
+    def located(self, place: Place) -> Place:
+        """Where the rough landmarks say that the face is, and its roll.
+
+        Looking once more from there, or at the mirror image too, gains nothing: on held-out faces
+        of 300-W the error of the landmarks that start from it is 2.86 % either way.
+
+        Parameters
+        ----------
+        place : Place
+            Where the network looked. It is kept if the rough landmarks make no sense, or lie beside
+            it.
+        """
+        roll = estimate_pose(self.points).roll
+        if not np.isfinite(roll):
+            return place
+        box = framed(self.points, roll)
+        if not (is_usable(box) and box.overlap(place.box) > _LEAST_OVERLAP):
+            return place
+        return Place(box, roll)
+
 
 def normalised(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Gray crops, shape (n, CROP, CROP), with mean 0 and a deviation of about 1 each."""
@@ -101,30 +121,3 @@ class LandmarkNetwork:
             raise ModelFormatError(self.network.source, "has other outputs than a landmark network")
         points = said[0, 1:].reshape(-1, 2) * CROP + (CROP - 1) / 2
         return Look(float(said[0, 0]), crop.to_photograph(points), crop)
-
-    def locate(self, gray: Image, place: Place) -> Place:
-        """Where the rough landmarks say that the face is, and its roll.
-
-        Looking once more from there, or at the mirror image too, gains nothing: on held-out faces
-        of 300-W the error of the landmarks that start from it is 2.86 % either way.
-
-        Parameters
-        ----------
-        gray : array of uint8, shape (height, width)
-        place : Place
-            Where a detector says that it is. It is kept if the rough landmarks make no sense, or
-            lie beside it.
-
-        Raises
-        ------
-        DataError
-            The box is empty or not finite.
-        """
-        points = self.look(gray, place).points
-        roll = estimate_pose(points).roll
-        if not np.isfinite(roll):
-            return place
-        box = framed(points, roll)
-        if not (is_usable(box) and box.overlap(place.box) > _LEAST_OVERLAP):
-            return place
-        return Place(box, roll)

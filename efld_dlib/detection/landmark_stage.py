@@ -85,7 +85,7 @@ class LandmarkStage:
         """Where exactly the face is that a detector found at `place`."""
         if self.network is None:
             return place
-        return self.network.locate(gray, place)
+        return self.network.look(gray, place).located(place)
 
     def predict(self, gray: Image, place: Place) -> FloatArray:
         """Landmarks of a face at any roll, shape (68, 2), in pixels of the image.

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..annotation import Box, FloatArray, Pose
 from ..errors import OptionError
 from ..feature_vector import FEATURES, Feature, feature_names, features
@@ -17,10 +15,10 @@ from ..models.forest import DlibPredictor
 from ..models.loading import load_refined, require_68_points, resolve_model
 from ..pose import estimate_pose
 from .choice import is_own
-from .confidence import confidence, look_again
+from .confidence import confidence
 from .detectors import Detection, Detector
 from .frame import Place
-from .landmark_network import LandmarkNetwork
+from .landmark_network import LandmarkNetwork, Look
 from .landmark_stage import FAST_CASCADES, LANDMARK_SIZE, LandmarkStage, Quality, require_quality
 from .network_detector import NetworkDetector
 from .point_confidence import point_confidence
@@ -271,17 +269,22 @@ class FaceLandmarker:
         DataError
             The box is empty or not finite.
         """
-        place = self.stage.locate(gray, Place(detection.box, detection.roll))
-        return self.face_in(gray, place, detection.box, detection.score)
+        place = Place(detection.box, detection.roll)
+        look = self._look(gray, place)
+        start = place if look is None else look.located(place)
+        return self._face(gray, start, look, detection.box, detection.score)
 
     def face_in(self, gray: Image, place: Place, box: Box, score: float) -> Face:
         """The face at a place that is known exactly, with a box and a score of the caller's."""
-        points = self.stage.predict(gray, place)
+        return self._face(gray, place, self._look(gray, place), box, score)
+
+    def _look(self, gray: Image, place: Place) -> Look | None:
+        return None if self.network is None else self.network.look(gray, place)
+
+    def _face(self, gray: Image, start: Place, look: Look | None, box: Box, score: float) -> Face:
+        points = self.stage.predict(gray, start)
         pose = estimate_pose(points)
-        if self.network is None:
+        if look is None:
             return Face(box, score, points, pose)
-        look = look_again(self.network, gray, points, pose)
-        each = None
-        if self.point_confidence:
-            each = np.zeros(68) if look is None else point_confidence(look, points, pose.yaw)
+        each = point_confidence(look, points, pose) if self.point_confidence else None
         return Face(box, score, points, pose, confidence(look, points, pose), each)

@@ -25,7 +25,7 @@ LOOKED_AT, SURE = 0.5, 0.9
 """Scores of the face network from which the landmark network looks at a place, and from which it
 need not: so nearly all clear faces take no further time."""
 
-COMPANY, COMPANY_SCORE = 2, 0.4
+COMPANY, COMPANY_SCORE = 3, 0.4
 """Among so many faces of which the face network is sure, a lower default score counts: in an image
 of a group a doubtful place is more likely a face. 0.6 % more of the faces in groups are found, and
 no false alarm comes with it (docs/detection.md)."""

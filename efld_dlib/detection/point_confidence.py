@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..annotation import FloatArray
+from ..annotation import FloatArray, Pose
 from ..images import Image
 from .frame import default_box_map
 from .landmark_network import BOX, Look
@@ -61,25 +61,27 @@ class Experts(NamedTuple):
     weights: FloatArray
 
 
-def point_confidence(look: Look, points: FloatArray, yaw: float) -> FloatArray:
+def point_confidence(look: Look, points: FloatArray, pose: Pose) -> FloatArray:
     """Probability that each landmark is visible and at most `WRONG` off.
 
     Parameters
     ----------
     look : Look
-        Of the landmark network, at the box that the landmarks ask for.
+        At the place at which the landmarks were looked for.
     points : array, shape (68, 2)
         Predicted landmarks in pixels of the image.
-    yaw : float
-        Of the head, in degrees.
+    pose : Pose
+        Theirs; without one nothing is sure.
 
     Returns
     -------
     array, shape (68,)
         From 0 to 1.
     """
+    if not np.isfinite(pose).all():
+        return np.zeros(len(points))
     known = _experts()
-    seen = point_evidence(look, points, yaw, known)
+    seen = point_evidence(look, points, pose, known)
     logits = np.empty(len(points))
     for part, weights in zip(PARTS, known.weights, strict=True):
         logits[part] = seen[part] @ weights[:-1] + weights[-1]
@@ -87,7 +89,7 @@ def point_confidence(look: Look, points: FloatArray, yaw: float) -> FloatArray:
     return said
 
 
-def point_evidence(look: Look, points: FloatArray, yaw: float, known: Experts) -> FloatArray:
+def point_evidence(look: Look, points: FloatArray, pose: Pose, known: Experts) -> FloatArray:
     """What speaks for each landmark, shape (68, 7).
 
     Its expert's opinion, the near and the far neighbours' experts', the logarithm of the distance
@@ -99,7 +101,7 @@ def point_evidence(look: Look, points: FloatArray, yaw: float, known: Experts) -
     apart = look.crop.from_photograph(look.points) - look.crop.from_photograph(points)
     distances = np.log(np.hypot(*apart.T) / BOX + _LEAST_DISTANCE)
     near, far, near_distances = _neighbours()
-    rest = np.tile([look.score, abs(yaw) / _YAW_UNIT], (len(points), 1))
+    rest = np.tile([look.score, abs(pose.yaw) / _YAW_UNIT], (len(points), 1))
     return np.column_stack(
         [expert, near @ expert, far @ expert, distances, near_distances @ distances, rest]
     )

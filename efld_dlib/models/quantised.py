@@ -26,8 +26,8 @@ DEAD_ZONE = 0.1
 
 RARE = 0.012
 """Part of the coefficients other than zero that are left out: those of the directions in which
-hardly any leaf varies. Of the package's model they are half of the directions, which would take half
-of the time to load and a quarter of the time to predict; the error without them is the same."""
+hardly any leaf varies. Of the package's model they are half of the directions, which would take
+half of the time to load and a quarter of the time to predict; the error without is the same."""
 
 MANTISSA = 1 << 24
 # Of the basis; fewer where the leaves are large.

@@ -5,7 +5,8 @@ import pytest
 
 from efld_dlib import FaceLandmarker
 from efld_dlib.annotation import Box, Pose
-from efld_dlib.detection.confidence import confidence, look_again
+from efld_dlib.detection.confidence import confidence
+from efld_dlib.detection.frame import Place
 from efld_dlib.detection.landmark_network import LandmarkNetwork
 from efld_dlib.images import to_gray
 from efld_dlib.pose import estimate_pose
@@ -14,7 +15,8 @@ BOX = Box(179, 83, 88, 88)
 
 
 def sureness(gray, points, pose):
-    return confidence(look_again(LandmarkNetwork.load(), gray, points, pose), points, pose)
+    look = LandmarkNetwork.load().look(gray, Place(BOX, 0.0))
+    return confidence(look, points, pose)
 
 
 @pytest.fixture(scope="module")

@@ -39,10 +39,11 @@ def test_a_face_of_no_size_is_refused(size):
 
 def test_the_network_finds_back_to_the_face_from_boxes_beside_it(astronaut):
     gray, network = to_gray(astronaut), LandmarkNetwork.load()
-    right = network.locate(gray, Place(BOX, 0.0))
-    for moved in (Box(186, 88, 88, 88), Box(174, 78, 100, 100)):
-        found = network.locate(gray, Place(moved, 0.0))
-        assert found.box.overlap(right.box) > max(0.85, moved.overlap(right.box))
+    right = Place(BOX, 0.0)
+    right = network.look(gray, right).located(right)
+    for moved in (Place(Box(186, 88, 88, 88), 0.0), Place(Box(174, 78, 100, 100), 0.0)):
+        found = network.look(gray, moved).located(moved)
+        assert found.box.overlap(right.box) > max(0.85, moved.box.overlap(right.box))
 
 
 def test_the_network_tells_a_face_from_what_is_beside_it(astronaut):
@@ -62,7 +63,7 @@ def test_rough_landmarks_lie_near_the_predictors(astronaut):
 def test_where_landmarks_make_no_sense_the_place_stays():
     empty = np.zeros((100, 100), np.uint8)
     for place in (Place(Box(10, 10, 80, 80), 5.0), Place(Box(900, 900, 80, 80), 5.0)):
-        found = LandmarkNetwork.load().locate(empty, place)
+        found = LandmarkNetwork.load().look(empty, place).located(place)
         assert found.box.overlap(place.box) > 0.3
 
 

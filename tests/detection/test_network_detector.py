@@ -116,10 +116,10 @@ def test_the_landmark_network_decides_where_the_face_network_is_in_doubt(gray, m
 @pytest.mark.parametrize(
     ("scores", "options", "found"),
     [
-        ((0.95, 0.92, 0.45), {}, 3),
-        ((0.95, 0.45), {}, 1),
-        ((0.95, 0.92, 0.45), {"min_score": 0.5}, 2),
-        ((0.95, 0.92, 0.35), {}, 2),
+        ((0.95, 0.93, 0.92, 0.45), {}, 4),
+        ((0.95, 0.92, 0.45), {}, 2),
+        ((0.95, 0.93, 0.92, 0.45), {"min_score": 0.5}, 3),
+        ((0.95, 0.93, 0.92, 0.35), {}, 3),
     ],
 )
 def test_a_doubtful_face_among_sure_ones(scores, options, found, monkeypatch):
