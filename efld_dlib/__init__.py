@@ -10,20 +10,21 @@ __version__ = "1.0.0"
 if TYPE_CHECKING:
     from .annotation import Box, FaceAnnotation, ImageRecord, Pose
     from .detection.detectors import FrontalDetector
-    from .detection.landmarker import Face, FaceLandmarker
     from .detection.network_detector import NetworkDetector
-    from .detection.smoothing import FaceSmoother, Smoothing
-    from .detection.tracker import FaceTracker, TrackedFace, TrackOptions
     from .errors import EfldError
     from .evaluation.protocol import Evaluation, evaluate
     from .extraction.run import extract
     from .extraction.settings import ExtractSettings
+    from .face import Face, TrackedFace
     from .feature_vector import features, parse_features
+    from .landmarker import FaceLandmarker
     from .models.loading import load_predictor
     from .pose import estimate_pose
     from .prepare.build import PrepareOptions, build_training_xml
     from .training.options import TrainingOptions, preset_options
     from .training.trainer import train
+    from .video.smoothing import FaceSmoother, Smoothing
+    from .video.tracker import FaceTracker, TrackOptions
 
 # Where each public name is defined. They are imported when first asked for, so that importing the
 # package, and the command line's --help, does not wait for OpenCV and dlib.
@@ -34,13 +35,13 @@ _HOMES = {
     "Pose": "annotation",
     "FrontalDetector": "detection.detectors",
     "NetworkDetector": "detection.network_detector",
-    "Face": "detection.landmarker",
-    "FaceLandmarker": "detection.landmarker",
-    "FaceSmoother": "detection.smoothing",
-    "Smoothing": "detection.smoothing",
-    "FaceTracker": "detection.tracker",
-    "TrackedFace": "detection.tracker",
-    "TrackOptions": "detection.tracker",
+    "Face": "face",
+    "FaceLandmarker": "landmarker",
+    "FaceSmoother": "video.smoothing",
+    "Smoothing": "video.smoothing",
+    "FaceTracker": "video.tracker",
+    "TrackedFace": "face",
+    "TrackOptions": "video.tracker",
     "EfldError": "errors",
     "Evaluation": "evaluation.protocol",
     "evaluate": "evaluation.protocol",

@@ -10,9 +10,11 @@ PACKAGE = Path(__file__).resolve().parent.parent / "efld_dlib"
 # Each layer may import what stands in the layers before it, and its own.
 LAYERS = [
     {"errors", "annotation", "scheme", "scheme_maps", "backend", "files", "parallel"},
-    {"images", "picture_size", "png", "geometry", "feature_vector", "pose", "data"},
-    {"datasets", "models", "render", "sheet"},
+    {"images", "picture_size", "png", "geometry", "feature_vector", "pose", "data", "face"},
+    {"datasets", "models", "render", "sheet", "writers"},
     {"detection"},
+    {"video"},
+    {"landmarker"},
     {"extraction", "prepare", "evaluation"},
     {"training", "network"},
     {"cli"},

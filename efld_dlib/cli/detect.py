@@ -18,8 +18,9 @@ from .options import counted, finish, strict_option, warn
 if TYPE_CHECKING:
     from ..detection.detectors import Upsample
     from ..detection.landmark_stage import Quality
-    from ..detection.landmarker import Face, FaceLandmarker
+    from ..face import Face
     from ..images import Image
+    from ..landmarker import FaceLandmarker
 
 _FORMATS = ("json", "jsonl", "csv")
 
@@ -75,9 +76,9 @@ def detect(
       cat photo.jpg | efld-dlib detect - --features 36-45/30-48
     """
     from ..detection.choice import make_detector
-    from ..detection.landmarker import FaceLandmarker
-    from ..detection.sinks import open_sink
     from ..feature_vector import parse_features
+    from ..landmarker import FaceLandmarker
+    from ..writers import open_sink
 
     chosen = parse_features(feature_text)
     names = list_inputs(images)

@@ -256,10 +256,10 @@ def _tell_poses(
     """Print the errors of the head pose; their means by source."""
     from typing import cast
 
-    from ..detection.landmarker import FaceLandmarker
     from ..detection.network_detector import NetworkDetector
     from ..evaluation.detection.pictures import annotated_images
     from ..evaluation.detection.poses import pose_errors, pose_table
+    from ..landmarker import FaceLandmarker
 
     images = (
         image

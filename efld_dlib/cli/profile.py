@@ -13,7 +13,7 @@ from .options import counted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..detection.landmarker import FaceLandmarker
+    from ..landmarker import FaceLandmarker
 
 _FRAME = (640, 480)
 _FRAMES = 60
@@ -45,10 +45,10 @@ def profile(
       efld-dlib profile --min-face 120
       efld-dlib profile photos/ --repeats 3
     """
-    from ..detection.landmarker import FaceLandmarker
     from ..evaluation.machine import one_thread
     from ..evaluation.profile import profile as run
     from ..evaluation.tables import as_markdown
+    from ..landmarker import FaceLandmarker
 
     contents = _contents(images)
     columns = {"default": FaceLandmarker(model)}
@@ -93,8 +93,8 @@ def _video_runs(landmarker: FaceLandmarker, data: bytes) -> list[Callable[[], ob
 
     import numpy as np
 
-    from ..detection.tracker import FaceTracker
     from ..images import read_image
+    from ..video.tracker import FaceTracker
 
     image, tracker = read_image(data), FaceTracker(landmarker)
     return [

@@ -24,10 +24,10 @@ from .options import NumberRange, warn
 
 if TYPE_CHECKING:
     from ..detection.landmark_stage import Quality
-    from ..detection.video import VideoReader
-    from ..detection.video_output import VideoWriter, Window
-    from ..detection.video_run import VideoSink
     from ..feature_vector import Feature
+    from ..video.reader import VideoReader
+    from ..video.run import VideoSink
+    from ..video.writer import VideoWriter, Window
 
 
 @click.command()
@@ -105,12 +105,12 @@ def video(
     from threadpoolctl import threadpool_limits
 
     from ..detection.choice import make_detector
-    from ..detection.landmarker import FaceLandmarker
-    from ..detection.tracker import FaceTracker, TrackOptions
-    from ..detection.video import VideoReader
-    from ..detection.video_run import VideoRun, stop_on_signals
     from ..feature_vector import parse_features
+    from ..landmarker import FaceLandmarker
     from ..parallel import progress
+    from ..video.reader import VideoReader
+    from ..video.run import VideoRun, stop_on_signals
+    from ..video.tracker import FaceTracker, TrackOptions
 
     chosen = parse_features(feature_text)
     options = TrackOptions(detect_every, max_faces, keep_confidence)
@@ -169,7 +169,7 @@ def _sinks(
     chosen: Sequence[Feature],
     point_confidence: bool,
 ) -> list[VideoSink]:
-    from ..detection.video_run import VideoCsvSink, VideoJsonLinesSink
+    from ..video.run import VideoCsvSink, VideoJsonLinesSink
 
     sinks: list[VideoSink] = []
     if csv_file is not None:
@@ -190,7 +190,7 @@ def _stream(stack: ExitStack, name: str) -> TextIO:
 
 
 def _writer(stack: ExitStack, output: Path | None, reader: VideoReader) -> VideoWriter | None:
-    from ..detection.video_output import open_video
+    from ..video.writer import open_video
 
     if output is None:
         return None
@@ -198,7 +198,7 @@ def _writer(stack: ExitStack, output: Path | None, reader: VideoReader) -> Video
 
 
 def _window(stack: ExitStack) -> Window:
-    from ..detection.video_output import Window
+    from ..video.writer import Window
 
     window = Window()
     stack.callback(window.close)

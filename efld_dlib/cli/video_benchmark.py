@@ -73,13 +73,13 @@ def video_benchmark(
       efld-dlib video-benchmark 300w/
       efld-dlib video-benchmark 300w/ --subset helen/trainset --clips 3 --frames 120
     """
-    from ..detection.landmarker import FaceLandmarker
-    from ..detection.tracker import TrackOptions
     from ..evaluation.tables import as_markdown, as_text
     from ..evaluation.video_benchmark import run_video_benchmark
     from ..evaluation.video_methods import Detecting, PlainDlib, Tracking, VideoMethod
     from ..evaluation.video_table import video_table
     from ..files import write_text
+    from ..landmarker import FaceLandmarker
+    from ..video.tracker import TrackOptions
 
     problems = Problems(strict, warn)
     landmarker, options = FaceLandmarker(model, quality=quality), TrackOptions(detect_every)

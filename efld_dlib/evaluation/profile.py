@@ -11,13 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import images, render
-from ..detection import (
-    landmark_network,
-    landmark_stage,
-    landmarker,
-    network_detector,
-)
+from .. import face, images, landmarker, render
+from ..detection import landmark_network, landmark_stage, network_detector
 from .tables import DASH, Table, number
 
 
@@ -45,7 +40,7 @@ STEPS = (
     Step("landmarks", landmark_stage.LandmarkStage, "predict"),
     Step("pose", landmarker, "estimate_pose"),
     Step("confidence", landmarker, "confidence"),
-    Step("features", landmarker, "features"),
+    Step("features", face, "features"),
     Step("drawing", render, "draw_face"),
 )
 """What a picture goes through."""

@@ -15,11 +15,11 @@ from ..annotation import Box, FaceAnnotation, FloatArray, ImageRecord
 from ..detection.detectors import Detection, Detector, FrontalDetector
 from ..detection.frame import MIN_POINTS, default_box_map
 from ..detection.landmark_stage import Quality, predict_points, require_quality
-from ..detection.landmarker import FaceLandmarker
 from ..detection.matching import match_detections
 from ..detection.network_detector import NetworkDetector
 from ..errors import DataError, EfldError, OptionError, Problems
 from ..images import FACE_SIZE, Image, read_image, to_gray
+from ..landmarker import FaceLandmarker
 from ..models.forest import CropPredictor, DlibPredictor
 from ..models.loading import load_predictor, predictor_size, require_68_points
 from ..parallel import parallel_map, progress, resolve_jobs

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from ..annotation import FloatArray, ImageRecord
-from ..detection.landmarker import FaceLandmarker
-from ..detection.video import Frame, VideoReader, frame_of
-from ..detection.video_output import open_video
 from ..errors import DataError, OptionError, Problems
+from ..landmarker import FaceLandmarker
 from ..parallel import progress
+from ..video.reader import Frame, VideoReader, frame_of
+from ..video.writer import open_video
 from .benchmark_timing import in_turn
 from .machine import one_thread
 from .metrics import normalised_mean_errors

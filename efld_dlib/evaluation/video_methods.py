@@ -10,11 +10,11 @@ from typing import Protocol
 from ..annotation import FloatArray
 from ..backend import load_dlib
 from ..detection.detectors import FrontalDetector
-from ..detection.landmarker import FaceLandmarker
-from ..detection.smoothing import FaceSmoother
-from ..detection.tracker import FaceTracker, TrackOptions
-from ..detection.video import Frame
+from ..landmarker import FaceLandmarker
 from ..models.loading import load_predictor
+from ..video.reader import Frame
+from ..video.smoothing import FaceSmoother
+from ..video.tracker import FaceTracker, TrackOptions
 from .peers.dlib_file import plain_points
 
 FacePoints = list[FloatArray]

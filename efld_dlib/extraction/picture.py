@@ -7,8 +7,8 @@ import threading
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..detection.sinks import face_cells
 from ..errors import DataError, EfldError
+from ..writers import face_cells
 from .settings import ExtractSettings
 
 
@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
     error : str or None
         Why it could not be used, without its name.
     faces : list of lists
-        Values of `efld_dlib.detection.sinks.face_columns` of each face, the surest first.
+        Values of `efld_dlib.writers.face_columns` of each face, the surest first.
     """
 
     number: int

@@ -12,9 +12,9 @@ from .. import __version__
 from ..detection.choice import make_detector
 from ..detection.detectors import Upsample
 from ..detection.landmark_stage import Quality, require_quality
-from ..detection.landmarker import FaceLandmarker
 from ..errors import DataError, EfldError
 from ..feature_vector import Feature, parse_features
+from ..landmarker import FaceLandmarker
 from ..models.loading import resolve_model
 
 

@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 from types import ModuleType
 
-from ..detection.sinks import face_columns
 from ..errors import MissingDependencyError, OptionError
 from ..feature_vector import Feature
+from ..writers import face_columns
 from .picture import Outcome, shown
 
 FACE, NO_FACE, ERROR = "face", "no face", "error"

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from efld_dlib.cli.main import cli
 from efld_dlib.cli.video import parse_source
-from efld_dlib.detection.video import VideoReader
-from efld_dlib.detection.video_output import open_video
-from tests.detection.videos import clip
+from efld_dlib.video.reader import VideoReader
+from efld_dlib.video.writer import open_video
+from tests.video.videos import clip
 
 
 def run(*arguments, code=0):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from efld_dlib import FaceLandmarker
-from efld_dlib.detection import landmarker
+from efld_dlib import FaceLandmarker, landmarker
 from efld_dlib.evaluation import profile as profiling
 from efld_dlib.evaluation.profile import Clock, Step, profile, watched
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from efld_dlib.annotation import Box, Pose
-from efld_dlib.detection.landmarker import Face
-from efld_dlib.detection.sinks import face_cells
 from efld_dlib.extraction.picture import Outcome, file_state
+from efld_dlib.face import Face
 from efld_dlib.feature_vector import parse_features
+from efld_dlib.writers import face_cells
 
 CHOSEN = tuple(parse_features("36-45"))
 

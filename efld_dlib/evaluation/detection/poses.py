@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from ...annotation import FloatArray
-from ...detection.landmarker import FaceLandmarker
 from ...detection.matching import match_detections
 from ...detection.network_detector import NetworkDetector, as_detections
+from ...landmarker import FaceLandmarker
 from ...pose import face_poses
 from ..tables import Table, number
 from .measure import InputImage

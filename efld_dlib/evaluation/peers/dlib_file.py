@@ -11,9 +11,9 @@ import numpy as np
 from ...annotation import Box, FloatArray
 from ...backend import load_dlib
 from ...detection.frame import Place
-from ...detection.landmarker import FaceLandmarker
 from ...errors import ModelFormatError
 from ...images import Image
+from ...landmarker import FaceLandmarker
 from ...models.compact import is_efld
 from ...models.loading import load_predictor, predictor_size, require_68_points
 from ..known_models import STOCK_BYTES

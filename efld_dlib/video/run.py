@@ -12,18 +12,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
+from ..face import TrackedFace
 from ..feature_vector import Feature
 from ..images import ColorOrder
-from .sinks import face_as_dict, face_cells, face_columns
+from ..writers import face_as_dict, face_cells, face_columns
+from .reader import Frame, VideoSource, read_frames
 from .smoothing import FaceSmoother
-from .tracker import FaceTracker, TrackedFace, TrackOptions
-from .video import Frame, VideoSource, read_frames
-from .video_output import VideoWriter, Window, drawn
-
-if TYPE_CHECKING:
-    from .landmarker import FaceLandmarker
+from .tracker import FaceTracker, Landmarker, TrackOptions
+from .writer import VideoWriter, Window, drawn
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -145,7 +143,7 @@ class VideoRun:
 
 
 def track(
-    landmarker: FaceLandmarker,
+    landmarker: Landmarker,
     source: VideoSource,
     options: TrackOptions | None = None,
     *,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from efld_dlib.annotation import Box, Pose
-from efld_dlib.detection.landmarker import Face
-from efld_dlib.detection.sinks import open_sink
+from efld_dlib.face import Face
 from efld_dlib.feature_vector import parse_features
+from efld_dlib.writers import open_sink
 
 CHOSEN = parse_features("36-45,36-45/30-48")
 

@@ -8,8 +8,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, Protocol, TextIO
 
-from ..feature_vector import Feature, feature_names
-from .landmarker import Face
+from .face import Face
+from .feature_vector import Feature, feature_names
 
 
 class Sink(Protocol):

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from ..annotation import Box
+from ..detection.detectors import Detection, Detector
+from ..detection.frame import Place, framed, square_box
+from ..detection.landmark_network import LandmarkNetwork
+from ..detection.network import MAX_COVER, MAX_OVERLAP
 from ..errors import OptionError
+from ..face import Face, TrackedFace
 from ..images import ColorOrder, Image, ImageSource, read_image, to_gray
-from .detectors import Detection
-from .frame import Place, framed, square_box
-from .landmarker import Face
-from .network import MAX_COVER, MAX_OVERLAP
-from .video import frame_of
-
-if TYPE_CHECKING:
-    from .landmarker import FaceLandmarker
+from .reader import frame_of
 
 LONGEST_WAIT = 8
 """Frames after which a picture in which nothing was found is searched again, at most."""
@@ -73,26 +71,18 @@ class TrackOptions:
             raise OptionError(f"patience must not be negative, but is {self.patience}")
 
 
-@dataclass(frozen=True)
-class TrackedFace(Face):
-    """A face in a frame of a video.
+class Landmarker(Protocol):
+    """What finds faces and their landmarks: `efld_dlib.FaceLandmarker`."""
 
-    It is a `Face`, whose `box` is the frame that its landmarks ask for. The score is the
-    detector's in the frames in which that found it, else the confidence.
+    @property
+    def detector(self) -> Detector: ...
 
-    Parameters
-    ----------
-    id : int
-        Counted from 1; the same face keeps it from frame to frame.
-    """
+    @property
+    def network(self) -> LandmarkNetwork | None: ...
 
-    id: int = field(kw_only=True)
+    def face_at(self, gray: Image, detection: Detection) -> Face: ...
 
-    @classmethod
-    def of(cls, face: Face, number: int, **changes: Any) -> TrackedFace:
-        """`face` with that id, and what else is changed of it."""
-        values = {each.name: getattr(face, each.name) for each in fields(Face)}
-        return cls(**{**values, **changes}, id=number)
+    def face_in(self, gray: Image, place: Place, box: Box, score: float) -> Face: ...
 
 
 @dataclass
@@ -132,7 +122,8 @@ class FaceTracker:
 
     Parameters
     ----------
-    landmarker : FaceLandmarker
+    landmarker : Landmarker
+        Such as a `FaceLandmarker`.
     options : TrackOptions, optional
 
     Attributes
@@ -157,7 +148,7 @@ class FaceTracker:
     1
     """
 
-    def __init__(self, landmarker: FaceLandmarker, options: TrackOptions | None = None) -> None:
+    def __init__(self, landmarker: Landmarker, options: TrackOptions | None = None) -> None:
         self.landmarker = landmarker
         self.options = options if options is not None else TrackOptions()
         self.detections = 0

@@ -3,86 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..annotation import Box, FloatArray, Pose
-from ..errors import OptionError
-from ..feature_vector import FEATURES, Feature, feature_names, features
-from ..images import ColorOrder, Image, ImageSource, read_image, to_gray
-from ..models.forest import DlibPredictor
-from ..models.loading import load_refined, require_68_points, resolve_model
-from ..pose import estimate_pose
-from .choice import is_own
-from .confidence import confidence
-from .detectors import Detection, Detector
-from .frame import Place
-from .landmark_network import LandmarkNetwork, Look
-from .landmark_stage import FAST_CASCADES, LANDMARK_SIZE, LandmarkStage, Quality, require_quality
-from .network_detector import NetworkDetector
-from .point_confidence import point_confidence
+from .annotation import Box
+from .detection.choice import is_own
+from .detection.confidence import confidence
+from .detection.detectors import Detection, Detector
+from .detection.frame import Place
+from .detection.landmark_network import LandmarkNetwork, Look
+from .detection.landmark_stage import (
+    FAST_CASCADES,
+    LANDMARK_SIZE,
+    LandmarkStage,
+    Quality,
+    require_quality,
+)
+from .detection.network_detector import NetworkDetector
+from .detection.point_confidence import point_confidence
+from .errors import OptionError
+from .face import Face, TrackedFace
+from .images import ColorOrder, Image, ImageSource, read_image, to_gray
+from .models.forest import DlibPredictor
+from .models.loading import load_refined, require_68_points, resolve_model
+from .pose import estimate_pose
 
 if TYPE_CHECKING:
-    from .tracker import TrackedFace, TrackOptions
-    from .video import Frame, VideoSource
-
-
-@dataclass(frozen=True)
-class Face:
-    """A face that was found.
-
-    Parameters
-    ----------
-    box : Box
-        The detector's rectangle, in pixels of the upright photograph.
-    score : float
-        The detector's score; NaN where the caller gave the box.
-    points : array, shape (68, 2)
-        Landmarks in pixels of the photograph, with fractions; those of a turned head were predicted
-        in a picture turned upright.
-    pose : Pose
-        Yaw, pitch and roll in degrees (signs: `efld_dlib.pose`).
-    confidence : float
-        How likely it is, from 0 to 1, that the landmarks are right: `confidence.confidence`. NaN
-        if it was not computed.
-    point_confidence : array of shape (68,), optional
-        How likely it is, from 0 to 1, that each landmark is right and visible
-        (`point_confidence`); None if it was not asked for.
-    """
-
-    box: Box
-    score: float
-    points: FloatArray
-    pose: Pose
-    confidence: float = float("nan")
-    point_confidence: FloatArray | None = None
-
-    def features(self, chosen: Sequence[Feature] = FEATURES) -> dict[str, float]:
-        """The paper's distances, ratios and angles of this face, by name.
-
-        Parameters
-        ----------
-        chosen : sequence of Feature
-            Such as `efld_dlib.parse_features` gives.
-
-        Returns
-        -------
-        dict of str to float
-            Distances in pixels, angles in degrees; NaN where one cannot be said.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from efld_dlib import Box, Face, Pose, parse_features
-        >>> points = np.zeros((68, 2))
-        >>> points[45] = 30, 40
-        >>> face = Face(Box(0, 0, 60, 60), 1.0, points, Pose(0, 0, 0))
-        >>> face.features(parse_features("36-45"))
-        {'d_36_45': 50.0}
-        """
-        values = features(self.points, chosen)
-        return dict(zip(feature_names(chosen), map(float, values), strict=True))
+    from .video.reader import Frame, VideoSource
+    from .video.tracker import TrackOptions
 
 
 class FaceLandmarker:
@@ -257,7 +205,7 @@ class FaceLandmarker:
         >>> for frame, faces in FaceLandmarker().track("video.mp4"):  # doctest: +SKIP
         ...     print(frame.number, frame.time, [face.id for face in faces])
         """
-        from .video_run import track
+        from .video.run import track
 
         return track(self, source, options, smooth=smooth, color=color, fps=fps)
 

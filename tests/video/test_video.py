@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 
 from efld_dlib import FaceLandmarker
-from efld_dlib.detection import video_output
-from efld_dlib.detection.video import VideoReader, frame_of, read_frames
-from efld_dlib.detection.video_output import VideoWriter, Window, open_video
 from efld_dlib.errors import DataError, EfldError, OptionError
 from efld_dlib.images import to_gray
-from tests.detection.videos import clip
+from efld_dlib.video.reader import VideoReader, frame_of, read_frames
+from efld_dlib.video.writer import CODECS, VideoWriter, Window, open_video
+from tests.video.videos import clip
 
 
 def write(path, frames, fps=25.0):
@@ -120,7 +119,7 @@ def test_a_camera_keeps_its_time(monkeypatch, tmp_path, astronaut):
 
     monkeypatch.setattr(cv2, "VideoCapture", Camera)
     clock = iter([50.0, 50.5, 50.5])
-    monkeypatch.setattr("efld_dlib.detection.video.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("efld_dlib.video.reader.time.monotonic", lambda: next(clock))
     with VideoReader(0) as reader:
         frames = list(reader)
     assert (reader.live, reader.fps, reader.total) == (True, 30.0, None)
@@ -157,7 +156,7 @@ def test_what_cannot_be_written(tmp_path):
 
 
 def test_an_encoder_that_is_not_there(tmp_path, monkeypatch):
-    monkeypatch.setitem(video_output.CODECS, ".mp4", "zzzz")
+    monkeypatch.setitem(CODECS, ".mp4", "zzzz")
     writer = VideoWriter(tmp_path / "x.mp4", tmp_path / "x.mp4", 25.0)
     with pytest.raises(DataError, match=r"no encoder zzzz for 64 x 48"):
         writer.write(np.zeros((48, 64, 3), np.uint8), 0)

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from efld_dlib import Box, FaceLandmarker, FaceSmoother, Smoothing, TrackedFace
-from efld_dlib.detection.smoothing import OneEuroFilter
 from efld_dlib.errors import OptionError
 from efld_dlib.pose import estimate_pose, mean_face_3d
+from efld_dlib.video.smoothing import OneEuroFilter
 
 
 def face(points, number=1):

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 
 from ..errors import DataError, EfldError, OptionError
+from ..face import TrackedFace
 from ..files import atomic_path
 from ..images import Image
 from ..render import draw_face
-from .tracker import TrackedFace
-from .video import Frame, quiet_opencv
+from .reader import Frame, quiet_opencv
 
 CODECS = {
     ".mp4": "mp4v",

@@ -3,9 +3,9 @@ import pytest
 
 from efld_dlib import FaceLandmarker, FaceTracker, TrackOptions
 from efld_dlib.annotation import Box
-from efld_dlib.detection.tracker import associate, doubles
 from efld_dlib.errors import DataError, OptionError
-from tests.detection.videos import clip, shifts
+from efld_dlib.video.tracker import associate, doubles
+from tests.video.videos import clip, shifts
 
 EMPTY = np.full((360, 480, 3), 128, np.uint8)
 

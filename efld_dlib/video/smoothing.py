@@ -14,8 +14,8 @@ import numpy as np
 
 from ..annotation import Box, FloatArray
 from ..errors import OptionError
+from ..face import TrackedFace
 from ..pose import estimate_pose
-from .tracker import TrackedFace
 
 MAX_GAP = 0.5
 """Seconds after which a face that comes back is not drawn towards where it was."""

@@ -1,0 +1,1 @@
+"""Faces in videos: reading, following, smoothing, writing."""
