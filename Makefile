@@ -12,11 +12,10 @@ JOBS   ?=
 # Few trees have no room for augmented and rare faces: see docs/nano.md.
 PREPARE_nano := --variants 2 --augment none --weights none
 PREPARE ?= $(PREPARE_$(PRESET))
-# The default model: a predictor for plain dlib programs, and the one that runs after the landmark network.
-# 300-W's faces count twice: their landmarks were all set by hand.
-LABELS  ?= tools/labels/consensus.xz
-PLAIN   := --variants 2 --emphasis 2 --augment none --weights none --labels "$(LABELS)"
-REFINED := --framing refined --variants 3 --emphasis 2 --augment none --weights none --labels "$(LABELS)"
+# The default model: a predictor for plain dlib programs, and the one that runs after the start.
+PLAIN   := --variants 2 --augment none --weights none
+# AFLW's faces, where EXTRA names them, help turned heads; half as many crops of each leave the others as they are.
+REFINED := --framing refined --variants 3 --emphasis 2 --augment none --weights none
 PLAIN_STEP   := 7e-5
 REFINED_STEP := 4.2e-5
 # Empty where there is DATA: 'efld-dlib train' says then what is true of any.
@@ -46,7 +45,6 @@ help: ## this list
 	@echo "Variables (now):"
 	@echo "  DATA    a 300-W tree ($(if $(DATA),$(DATA),none: the synthetic sample is used))"
 	@echo "  EXTRA   more to train on, e.g. merl-rav:path/to/aflw ($(if $(EXTRA),$(EXTRA),none))"
-	@echo "  LABELS  in place of those of EXTRA, for PRESET=default ($(LABELS))"
 	@echo "  PRESET  nano, small, standard, large or default ($(PRESET))"
 	@echo "  PREPARE more options of 'efld-dlib prepare' ($(if $(PREPARE),$(PREPARE),none))"
 	@echo "  LICENCE of the model, for 'model info' ($(if $(LICENCE),$(LICENCE),that of its training data))"
@@ -75,11 +73,12 @@ data: $(READY) ## make the synthetic sample in build/sample (only needed without
 train: $(READY) $(if $(DATA),,data) ## prepare DATA, train PRESET, write OUT and show it working
 	@$(if $(DATA),,echo "No DATA given: training on the project's own SYNTHETIC faces.")
 ifeq ($(PRESET),default)
-	@$(RUN)/efld-dlib prepare "$(SOURCE)" $(EXTRA) -o "$(XML)/plain" $(PLAIN) $(JOBS_OPTION)
+	@$(RUN)/efld-dlib prepare "$(SOURCE)" -o "$(XML)/plain" $(PLAIN) $(JOBS_OPTION)
 	@$(RUN)/efld-dlib train "$(XML)/plain" -o "$(BASE)-plain.dat" --preset plain $(LICENCE_OPTION) $(JOBS_OPTION)
 	@$(RUN)/efld-dlib model compress "$(BASE)-plain.dat" -o "$(BASE)-plain.efld" --max-bytes 1MB \
 	    --step $(PLAIN_STEP) --usage "$(XML)/plain/train.xml"
-	@$(RUN)/efld-dlib prepare "$(SOURCE)" $(EXTRA) -o "$(XML)/refined" $(REFINED) $(JOBS_OPTION)
+	@$(RUN)/efld-dlib prepare "$(SOURCE)" $(EXTRA) -o "$(XML)/refined" $(REFINED) --conform "$(BASE)-plain.efld" \
+	    $(JOBS_OPTION)
 	@$(RUN)/efld-dlib train "$(XML)/refined" -o "$(BASE)-refined.dat" --preset refined $(LICENCE_OPTION) $(JOBS_OPTION)
 	@# Other faces may make a larger file with the same step; then the step is searched for.
 	@$(RUN)/efld-dlib model compress $(PACK_REFINED) --step $(REFINED_STEP) || \

@@ -15,9 +15,11 @@ from .detection.landmark_network import LandmarkNetwork, Look
 from .detection.landmark_stage import (
     FAST_CASCADES,
     LANDMARK_SIZE,
+    TURNED,
     LandmarkStage,
     Quality,
     require_quality,
+    with_rough,
 )
 from .detection.network_detector import NetworkDetector
 from .detection.point_confidence import point_confidence
@@ -234,5 +236,8 @@ class FaceLandmarker:
         pose = estimate_pose(points)
         if look is None:
             return Face(box, score, points, pose)
+        if abs(pose.yaw) > TURNED[0]:
+            points = with_rough(points, look.points, pose.yaw)
+            pose = estimate_pose(points)
         each = point_confidence(look, points, pose) if self.point_confidence else None
         return Face(box, score, points, pose, confidence(look, points, pose), each)

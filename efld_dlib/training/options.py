@@ -150,8 +150,8 @@ PRESETS: dict[str, Preset] = {
     ),
     "refined": Preset(
         TrainingOptions(
-            cascade_depth=15,
-            num_trees_per_cascade_level=400,
+            cascade_depth=20,
+            num_trees_per_cascade_level=300,
             oversampling_amount=6,
             lambda_param=0.07,
             num_test_splits=40,
@@ -159,10 +159,7 @@ PRESETS: dict[str, Preset] = {
         ),
         "80 MB; runs after the landmark network, on crops of prepare --framing refined",
     ),
-    "plain": Preset(
-        TrainingOptions(oversampling_amount=8),
-        "66 MB; dlib's own size, for dlib's own boxes and many faces",
-    ),
+    "plain": Preset(TrainingOptions(), "66 MB; dlib's own defaults, for dlib's own boxes"),
 }
 DEFAULT_PRESET = "standard"
 
