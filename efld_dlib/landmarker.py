@@ -189,7 +189,7 @@ class FaceLandmarker:
         options : TrackOptions, optional
             How often the detector runs, and how many faces are followed.
         smooth : bool
-            Whether the landmarks are smoothed for display (`detection.smoothing`), which makes
+            Whether the landmarks are smoothed for display (`video.smoothing`), which makes
             them come later.
         color, fps
             Channel order and frames a second of `source` where it is an iterable of arrays.
