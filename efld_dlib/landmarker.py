@@ -15,11 +15,9 @@ from .detection.landmark_network import LandmarkNetwork, Look
 from .detection.landmark_stage import (
     FAST_CASCADES,
     LANDMARK_SIZE,
-    TURNED,
     LandmarkStage,
     Quality,
     require_quality,
-    with_rough,
 )
 from .detection.network_detector import NetworkDetector
 from .detection.point_confidence import point_confidence
@@ -221,8 +219,8 @@ class FaceLandmarker:
         """
         place = Place(detection.box, detection.roll)
         look = self._look(gray, place)
-        start = place if look is None else look.located(place)
-        return self._face(gray, start, look, detection.box, detection.score)
+        start = None if look is None else look.start
+        return self._face(gray, start or place, look, detection.box, detection.score)
 
     def face_in(self, gray: Image, place: Place, box: Box, score: float) -> Face:
         """The face at a place that is known exactly, with a box and a score of the caller's."""
@@ -232,12 +230,9 @@ class FaceLandmarker:
         return None if self.network is None else self.network.look(gray, place)
 
     def _face(self, gray: Image, start: Place, look: Look | None, box: Box, score: float) -> Face:
-        points = self.stage.predict(gray, start)
+        points = self.stage.predict(gray, start, look)
         pose = estimate_pose(points)
         if look is None:
             return Face(box, score, points, pose)
-        if abs(pose.yaw) > TURNED[0]:
-            points = with_rough(points, look.points, pose.yaw)
-            pose = estimate_pose(points)
         each = point_confidence(look, points, pose) if self.point_confidence else None
         return Face(box, score, points, pose, confidence(look, points, pose), each)

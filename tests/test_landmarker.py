@@ -3,7 +3,7 @@ import dlib
 import numpy as np
 import pytest
 
-from efld_dlib import Box, FaceLandmarker, Pose
+from efld_dlib import Box, FaceLandmarker
 from efld_dlib.detection.detectors import Detection
 from efld_dlib.detection.frame import Place, framed
 from efld_dlib.detection.landmark_network import LandmarkNetwork
@@ -211,12 +211,3 @@ def test_the_landmark_network_looks_once_at_a_clear_face(astronaut, monkeypatch)
     (found,) = FaceLandmarker().detect(face, "rgb")
     assert found.score > SURE
     assert len(seen) == 1
-
-
-def test_a_turned_head_leans_on_the_landmark_network(astronaut, monkeypatch):
-    box = Box(179, 83, 88, 88)
-    (plain,) = FaceLandmarker().landmarks(astronaut, [box], "rgb")
-    rough = LandmarkNetwork.load().look(to_gray(astronaut), Place(box, 0.0)).points
-    monkeypatch.setattr("efld_dlib.landmarker.estimate_pose", lambda points: Pose(60.0, 0.0, 0.0))
-    (turned,) = FaceLandmarker().landmarks(astronaut, [box], "rgb")
-    np.testing.assert_allclose(turned.points, 0.6 * plain.points + 0.4 * rough)

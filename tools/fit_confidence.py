@@ -85,7 +85,7 @@ def _runs(records: list[ImageRecord], rng: np.random.Generator) -> tuple[np.ndar
                 place = Place(moved, hit.roll + float(rng.normal(0, 60 * shift)))
                 place = place if shift else Place(hit.box, hit.roll)
                 look = landmarker.network.look(gray, place)
-                points = landmarker.stage.predict(gray, look.located(place))
+                points = landmarker.stage.predict(gray, look.start or place, look)
                 # Landmarks that go astray where the network sees a face are rare, but not good.
                 middle = points.mean(axis=0)
                 moved = middle + rng.normal(0, ASTRAY, 2) * hit.box.width

@@ -162,7 +162,7 @@ def runs(records: Sequence[ImageRecord], known: Experts, rng: np.random.Generato
                     image, under = cover(gray, whole, kind, rng)
                     hidden = hidden | under
                 look = landmarker.network.look(image, place)
-                points = landmarker.stage.predict(image, look.located(place))
+                points = landmarker.stage.predict(image, look.start or place, look)
                 pose = estimate_pose(points)
                 if not np.isfinite(pose).all():
                     continue

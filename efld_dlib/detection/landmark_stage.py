@@ -15,7 +15,7 @@ from ..images import FACE_SIZE, Crop, Image, canonical_crop
 from ..models.forest import CropPredictor
 from ..scheme import mirror_points
 from .frame import Place, framed, is_usable, square_box
-from .landmark_network import LandmarkNetwork
+from .landmark_network import LandmarkNetwork, Look
 
 Quality = Literal["fast", "balanced", "best"]
 """``fast`` stops the predictor early and sees one crop; ``balanced`` sees its mirror image too, and
@@ -31,11 +31,6 @@ wider; on held-out faces the error is the same, and a smaller crop takes half th
 SEEN = 0.2
 """Picture around the box that a predictor sees, as a fraction of its width. It looks no further
 from the landmarks than that, and a wider crop takes longer."""
-
-TURNED, ROUGH_SHARE = (30.0, 45.0), 0.4
-"""Degrees of yaw from which the landmark network's rough landmarks count beside the predictor's,
-and from which their whole share counts. The predictor knows few turned heads: with them, the mean
-error on held-out profiles of CFP falls from 6.20 to 5.73 %, and that of HELEN's faces stays."""
 
 # As of `images.canonical_crop`: to average takes longer than the rest of the crop.
 _AVERAGE_BELOW = 0.5
@@ -84,20 +79,25 @@ class LandmarkStage:
 
     def __call__(self, gray: Image, place: Place) -> FloatArray:
         """Landmarks of the face that a detector found at `place`, shape (68, 2), in its pixels."""
-        return self.predict(gray, self.locate(gray, place))
-
-    def locate(self, gray: Image, place: Place) -> Place:
-        """Where exactly the face is that a detector found at `place`."""
         if self.network is None:
-            return place
-        return self.network.look(gray, place).located(place)
+            return self.predict(gray, place)
+        look = self.network.look(gray, place)
+        return self.predict(gray, look.start or place, look)
 
-    def predict(self, gray: Image, place: Place) -> FloatArray:
+    def predict(self, gray: Image, place: Place, look: Look | None = None) -> FloatArray:
         """Landmarks of a face at any roll, shape (68, 2), in pixels of the image.
 
-        The predictor sees it upright and framed alike, wherever `place` comes from.
+        Parameters
+        ----------
+        gray : array of uint8, shape (height, width)
+        place : Place
+            The predictor sees the face upright and framed alike, wherever this comes from.
+        look : Look, optional
+            What the landmark network says of the face; its rough landmarks help the predictor, if
+            they make sense.
         """
-        points = self._mean(gray, [place])
+        rough = None if look is None or look.start is None else look.points
+        points = self._mean(gray, [place], rough)
         if self.quality != "best":
             return points
         box = framed(points, place.roll)
@@ -108,44 +108,29 @@ class LandmarkStage:
             square_box(x + across * box.width, y + down * box.width, box.width * math.exp(growth))
             for across, down, growth in _MOVES
         ]
-        return self._mean(gray, [Place(each, place.roll) for each in moved])
+        return self._mean(gray, [Place(each, place.roll) for each in moved], rough)
 
-    def _mean(self, gray: Image, places: Sequence[Place]) -> FloatArray:
+    def _mean(
+        self, gray: Image, places: Sequence[Place], rough: FloatArray | None = None
+    ) -> FloatArray:
         """What is predicted at some places and, unless it is to be fast, in mirror images."""
         crops = [_crop(gray, place.box, self.face_size, place.roll) for place in places]
         images = np.stack([crop.image for crop in crops])
+        hint = None if rough is None else np.stack([crop.from_photograph(rough) for crop in crops])
         # The box is in the middle of its crop, so that a mirror image has it there too.
         if self.quality == "fast":
-            said = self.predictor.predict(images, crops[0].box)
+            said = self.predictor.predict(images, crops[0].box, hint)
         else:
+            side = images.shape[2]
             both = np.concatenate([images, images[:, :, ::-1]])
-            said, flipped = np.split(self.predictor.predict(both, crops[0].box), 2)
-            said = (said + [mirror_points(each, images.shape[2]) for each in flipped]) / 2
+            if hint is not None:
+                hint = np.concatenate([hint, _mirrored(hint, side)])
+            said, flipped = np.split(self.predictor.predict(both, crops[0].box, hint), 2)
+            said = (said + _mirrored(flipped, side)) / 2
         mean: FloatArray = np.mean(
             [crop.to_photograph(points) for crop, points in zip(crops, said, strict=True)], axis=0
         )
         return mean
-
-
-def with_rough(points: FloatArray, rough: FloatArray, yaw: float) -> FloatArray:
-    """Landmarks of a turned head, drawn towards the landmark network's.
-
-    Parameters
-    ----------
-    points, rough : array, shape (68, 2)
-        The predictor's landmarks and the network's.
-    yaw : float
-        Of the head, in degrees.
-
-    Examples
-    --------
-    >>> with_rough(np.zeros((68, 2)), np.ones((68, 2)), -60.0)[0].tolist()
-    [0.4, 0.4]
-    """
-    first, last = TURNED
-    share = ROUGH_SHARE * min(max((abs(yaw) - first) / (last - first), 0.0), 1.0)
-    mean: FloatArray = points + share * (rough - points)
-    return mean
 
 
 def require_quality(quality: str) -> None:
@@ -178,6 +163,11 @@ def predict_points(
     """
     crop = canonical_crop(gray, box, face_size, SEEN, roll)
     return crop.to_photograph(predictor.predict(crop.image[None], crop.box)[0])
+
+
+def _mirrored(shapes: FloatArray, side: int) -> FloatArray:
+    """Landmarks, shape (n, 68, 2), in the mirror images of crops."""
+    return np.stack([mirror_points(each, side) for each in shapes])
 
 
 def _crop(gray: Image, box: Box, face_size: int, roll: float) -> Crop:

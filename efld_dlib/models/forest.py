@@ -19,6 +19,9 @@ from .quantised import Quantised
 
 _PLACE = attrgetter("x", "y")
 
+ROUGH_AFTER, ROUGH_SHARE = 2, 0.6
+"""Cascades after which rough landmarks are taken in, and their share of the shape then."""
+
 # The splits of a tree are packed into 16 bits, and a table says to which leaf they lead.
 _BITS = 16
 _NEVER = np.int16(300)
@@ -29,7 +32,9 @@ class CropPredictor(Protocol):
 
     points: int
 
-    def predict(self, crops: NDArray[np.uint8], box: Box) -> FloatArray:
+    def predict(
+        self, crops: NDArray[np.uint8], box: Box, rough: FloatArray | None = None
+    ) -> FloatArray:
         """Landmarks of the face that has the same box in each of several crops.
 
         Parameters
@@ -37,6 +42,8 @@ class CropPredictor(Protocol):
         crops : array of uint8, shape (n, height, width)
         box : Box
             Square, in whole pixels of the crops.
+        rough : array, shape (n, points, 2), optional
+            Where the landmarks lie about, in pixels of the crops. A predictor may make use of it.
 
         Returns
         -------
@@ -48,6 +55,8 @@ class CropPredictor(Protocol):
 class DlibPredictor:
     """A `dlib.shape_predictor`, asked crop by crop; it answers in whole pixels.
 
+    It always starts from its mean shape and cannot be told rough landmarks.
+
     Parameters
     ----------
     predictor : dlib.shape_predictor
@@ -57,7 +66,9 @@ class DlibPredictor:
         self.predictor = predictor
         self.points = len(self._parts(np.zeros((8, 8), np.uint8), Box(0, 0, 8, 8)))
 
-    def predict(self, crops: NDArray[np.uint8], box: Box) -> FloatArray:
+    def predict(
+        self, crops: NDArray[np.uint8], box: Box, rough: FloatArray | None = None
+    ) -> FloatArray:
         return np.stack([self._parts(crop, box) for crop in crops])
 
     def _parts(self, crop: NDArray[np.uint8], box: Box) -> FloatArray:
@@ -74,6 +85,8 @@ class Forest:
 
     It predicts what dlib predicts from the same numbers, but for dlib's rounding to whole pixels
     and for what hangs on the last bit of a float: a pixel that is looked up beside the other one.
+    Rough landmarks, where they are given, are averaged with the shape after its first cascades, and
+    the later ones correct the mean.
 
     Parameters
     ----------
@@ -110,7 +123,9 @@ class Forest:
         """Whether a predictor's trees are small enough."""
         return int(quantised.first.shape[2]) < _BITS
 
-    def predict(self, crops: NDArray[np.uint8], box: Box) -> FloatArray:
+    def predict(
+        self, crops: NDArray[np.uint8], box: Box, rough: FloatArray | None = None
+    ) -> FloatArray:
         count, height, width = crops.shape
         # A black border of a pixel stands for all that lies outside.
         bordered = np.zeros((count, height + 2, width + 2), np.int16)
@@ -124,6 +139,8 @@ class Forest:
         side = box.width - 1
         shapes = np.repeat((corner + side * self._mean)[None], count, axis=0)
         for cascade, anchors in enumerate(self._anchors):
+            if rough is not None and cascade == ROUGH_AFTER:
+                shapes += ROUGH_SHARE * (_complex(rough + 1.5) - shapes)
             turn = self._turns(shapes, side)
             places = shapes.take(anchors, axis=1)
             places += turn[:, None] * self._deltas[cascade]

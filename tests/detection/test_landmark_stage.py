@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -40,9 +42,9 @@ def test_a_face_of_no_size_is_refused(size):
 def test_the_network_finds_back_to_the_face_from_boxes_beside_it(astronaut):
     gray, network = to_gray(astronaut), LandmarkNetwork.load()
     right = Place(BOX, 0.0)
-    right = network.look(gray, right).located(right)
+    right = network.look(gray, right).start
     for moved in (Place(Box(186, 88, 88, 88), 0.0), Place(Box(174, 78, 100, 100), 0.0)):
-        found = network.look(gray, moved).located(moved)
+        found = network.look(gray, moved).start
         assert found.box.overlap(right.box) > max(0.85, moved.box.overlap(right.box))
 
 
@@ -60,11 +62,25 @@ def test_rough_landmarks_lie_near_the_predictors(astronaut):
     assert np.linalg.norm(rough - face.points, axis=1).mean() < 0.1 * eyes
 
 
-def test_where_landmarks_make_no_sense_the_place_stays():
-    empty = np.zeros((100, 100), np.uint8)
-    for place in (Place(Box(10, 10, 80, 80), 5.0), Place(Box(900, 900, 80, 80), 5.0)):
-        found = LandmarkNetwork.load().look(empty, place).located(place)
-        assert found.box.overlap(place.box) > 0.3
+def test_where_landmarks_make_no_sense_the_place_stays(astronaut):
+    gray, landmarker = to_gray(astronaut), FaceLandmarker()
+    place = Place(BOX, 5.0)
+    look = landmarker.network.look(gray, place)
+    for points in (np.full((68, 2), 3.0), look.points + 300):
+        beside = replace(look, points=points)
+        assert beside.start is None
+        told = landmarker.stage.predict(gray, place, beside)
+        np.testing.assert_array_equal(told, landmarker.stage.predict(gray, place))
+
+
+def test_rough_landmarks_pull_the_predictor_back_from_a_bad_start(astronaut):
+    gray, landmarker = to_gray(astronaut), FaceLandmarker()
+    (face,) = landmarker.landmarks(gray, [BOX])
+    look = landmarker.network.look(gray, Place(BOX, 0.0))
+    start = Place(Box(BOX.left + 30, BOX.top + 20, 88, 88), 0.0)
+    alone, told = (landmarker.stage.predict(gray, start, each) for each in (None, look))
+    off, near = (np.linalg.norm(points - face.points, axis=1).mean() for points in (alone, told))
+    assert near < 0.7 * off
 
 
 def test_a_small_tilted_face_is_turned_upright(astronaut):

@@ -93,7 +93,7 @@ def test_the_landmark_network_decides_where_the_face_network_is_in_doubt(gray, m
 
         def look(self, image, place):
             self.places.append(place)
-            return Look(self.opinion, np.zeros((68, 2)), None)
+            return Look(self.opinion, np.zeros((68, 2)), None, place)
 
     detector = NetworkDetector(min_score=0.01)
     detector.second = Second()
@@ -119,7 +119,7 @@ def test_the_landmark_network_decides_where_the_face_network_is_in_doubt(gray, m
         ((0.95, 0.93, 0.92, 0.45), {}, 4),
         ((0.95, 0.92, 0.45), {}, 2),
         ((0.95, 0.93, 0.92, 0.45), {"min_score": 0.5}, 3),
-        ((0.95, 0.93, 0.92, 0.35), {}, 3),
+        ((0.95, 0.93, 0.92, 0.25), {}, 3),
     ],
 )
 def test_a_doubtful_face_among_sure_ones(scores, options, found, monkeypatch):
@@ -128,7 +128,7 @@ def test_a_doubtful_face_among_sure_ones(scores, options, found, monkeypatch):
     class Second:
         def look(self, image, place):
             neutral = network_detector.RESERVE / network_detector.OPINION
-            return Look(neutral, np.zeros((68, 2)), None)
+            return Look(neutral, np.zeros((68, 2)), None, place)
 
     def find(network, image, scale, least):
         boxes = [(60.0 * number + 40, 40.0, 40.0) for number in range(len(scores))]

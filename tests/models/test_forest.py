@@ -10,7 +10,7 @@ from small_models import one_split, random_predictor
 
 from efld_dlib.annotation import Box
 from efld_dlib.models.compact import write_efld
-from efld_dlib.models.forest import DlibPredictor, Forest
+from efld_dlib.models.forest import ROUGH_AFTER, ROUGH_SHARE, DlibPredictor, Forest
 from efld_dlib.models.loading import load_predictor, load_refined
 from efld_dlib.models.quantised import quantise
 
@@ -55,6 +55,19 @@ def test_pixels_outside_the_crop_are_black():
     larger = np.pad(image, ((0, 0), (30, 30), (30, 30)))
     near, far = Box(-8, 20, 41, 41), Box(22, 50, 41, 41)
     assert forest.predict(image, near) + 30 == pytest.approx(forest.predict(larger, far))
+
+
+def test_rough_landmarks_pull_the_shape_after_the_first_cascades():
+    model = random_predictor(3, cascades=4, trees=12, splits=7, points=6, pool=20)
+    whole = quantise(model, 1e-5)
+    images = crops(5)
+    alone = Forest(whole).predict(images, BOX)
+    first = Forest(whole.first_cascades(ROUGH_AFTER)).predict(images, BOX)
+    agreed = Forest(whole).predict(images, BOX, first)
+    assert agreed == pytest.approx(alone, abs=1e-6)
+    moved = Forest(whole).predict(images, BOX, first + [8.0, 0.0])
+    shift = (moved - alone).mean(axis=(0, 1))
+    assert shift == pytest.approx([8.0 * ROUGH_SHARE, 0.0], abs=1.0)
 
 
 def test_trees_too_deep_for_it_are_left_to_dlib(tmp_path):
