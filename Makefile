@@ -18,6 +18,8 @@ PLAIN   := --variants 2 --augment none --weights none
 REFINED := --framing refined --variants 3 --emphasis 2 --augment none --weights none
 PLAIN_STEP   := 7e-5
 REFINED_STEP := 4.2e-5
+# Landmarks of AFLW's, YouTube Faces' and CFP's faces in 300-W's convention, known by the images' content.
+LABELS ?= tools/labels/consensus.xz
 # Empty where there is DATA: 'efld-dlib train' says then what is true of any.
 LICENCE ?= $(if $(DATA),,that of the code: it was trained on faces that the project draws itself)
 LICENCE_OPTION = $(if $(LICENCE),--licence "$(LICENCE)")
@@ -112,7 +114,7 @@ ablation: $(READY) ## what each part of the training data is worth (DATA: a fold
 network: $(READY) ## train the networks that find faces (DATA: a folder with 300w/, aflw/, ytf/, cfp/ and faceless/)
 	@$(RUN)/python tools/install.py $(DLIB) network
 	@$(RUN)/efld-dlib network train "$(DATA)/300w" "merl-rav:$(DATA)/aflw" "ytf:$(DATA)/ytf" "cfp:$(DATA)/cfp" \
-	    --faceless "$(DATA)/faceless" -o efld_dlib/data/network $(JOBS_OPTION)
+	    --faceless "$(DATA)/faceless" --labels "$(LABELS)" -o efld_dlib/data/network $(JOBS_OPTION)
 
 test: $(READY) ## run the tests (those that need real data look in EFLD_DATA, then ../shared/data)
 	@$(RUN)/python -m coverage erase

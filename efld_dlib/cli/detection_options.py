@@ -56,7 +56,7 @@ min_score_option = click.option(
     "min_score",
     type=float,
     help="Lowest score of a face: between 0 and 1 for fast and thorough [default: 0.5, among "
-    "three or more sure faces 0.4], on its own scale for dlib [default: 0].",
+    "three or more sure faces 0.3], on its own scale for dlib [default: 0].",
 )
 min_face_option = click.option(
     "--min-face",

@@ -14,6 +14,7 @@ from .options import (
     data_set_of,
     finish,
     jobs_option,
+    labels_option,
     open_all,
     sources_argument,
     strict_option,
@@ -78,7 +79,7 @@ def network() -> None:
 @click.option(
     "--landmark-steps",
     type=click.IntRange(min=100),
-    default=10000,
+    default=25000,
     show_default=True,
     help="Iterations of the network that says where landmarks lie.",
 )
@@ -95,6 +96,7 @@ def network() -> None:
     help="Leave this fifth of the images without a face out, to measure on them with "
     "`network evaluate --fold`.",
 )
+@labels_option
 @held_out_option
 @split_option
 @jobs_option
@@ -112,6 +114,7 @@ def train(
     landmark_steps: int,
     landmark_batch: int,
     fold: int | None,
+    labels: Path | None,
     held_out: float,
     seed: int,
     jobs: int | None,
@@ -119,8 +122,10 @@ def train(
 ) -> None:
     """Train both networks on the faces of SOURCES, given as for `efld-dlib prepare`.
 
+    --labels is for the network that says where landmarks lie; the other one needs boxes only.
+
     It needs PyTorch: pip install "efld-dlib[network]". With the default options and 9,000 faces it
-    takes 80 to 120 minutes on two cores. Ctrl-C is safe: the same command goes on from the last
+    takes about 120 minutes on two cores. Ctrl-C is safe: the same command goes on from the last
     checkpoint.
 
     \b
@@ -136,6 +141,7 @@ def train(
         ) from error
     from ..network.fitting import FitOptions
     from ..parallel import resolve_jobs
+    from ..prepare.labels import read_labels
 
     problems = Problems(strict, warn)
     # Sets with points by hand first: the number of their records tells which they are.
@@ -145,9 +151,10 @@ def train(
     records += open_all([source for source in sources if source not in by_hand], subset, problems)
     options = NetworkOptions(
         FitOptions(steps, batch, seed=seed),
-        FitOptions(landmark_steps, landmark_batch, decay=1e-2, seed=seed),
+        FitOptions(landmark_steps, landmark_batch, decay=1e-3, seed=seed),
         held_out,
         fold,
+        None if labels is None else read_labels(labels),
     )
     train_networks(records, faceless, output, work, options, resolve_jobs(jobs), problems, trusted)
     finish(ctx, problems)

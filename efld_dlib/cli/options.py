@@ -122,6 +122,15 @@ def open_all(sources: Iterable[Path], subset: str, problems: Problems) -> list[I
     return list(chain.from_iterable(open_records(each, subset, problems) for each in sources))
 
 
+labels_option = click.option(
+    "--labels",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Labels of images that it knows by their content, such as tools/labels/consensus.xz, in "
+    "place of the data set's own; faces that it rejects are left out.",
+)
+
+
 def data_set_of(source: Path) -> str:
     """Name of the data set that `source` is, as for `open_records`."""
     return _find_dataset(source)[0].name

@@ -15,6 +15,7 @@ from ..prepare.rarity import WEIGHTINGS, Weighting, repeated
 from .options import (
     finish,
     jobs_option,
+    labels_option,
     open_records,
     sources_argument,
     strict_option,
@@ -92,13 +93,7 @@ if TYPE_CHECKING:
     help="A predictor trained on the first source: landmarks of the others are brought to the way "
     "in which that one is labelled.",
 )
-@click.option(
-    "--labels",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Labels of images that it knows by their content, such as tools/labels/consensus.xz, in "
-    "place of the data set's own; faces that it rejects are left out.",
-)
+@labels_option
 @click.option(
     "--emphasis",
     type=click.IntRange(1, 100),

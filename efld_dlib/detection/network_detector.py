@@ -25,12 +25,12 @@ LOOKED_AT, SURE = 0.5, 0.9
 """Scores of the face network from which the landmark network looks at a place, and from which it
 need not: so nearly all clear faces take no further time."""
 
-COMPANY, COMPANY_SCORE = 3, 0.4
+COMPANY, COMPANY_SCORE = 3, 0.3
 """If the face network is sure of so many faces in an image, this default score is enough for the
-others: in a group a doubtful place is more likely a face. 0.9 % more of the faces in groups are
-found, and no false alarm comes with it (docs/detection.md)."""
+others: in a group a doubtful place is more likely a face. 0.8 % more of the faces in groups are
+found, and one false alarm comes with them (docs/detection.md)."""
 
-OPINION, RESERVE = 0.2, 1.3
+OPINION, RESERVE = 0.2, 1.45
 """Weight of the landmark network's logit beside the face network's, and what is taken off their
 sum: the weighted logit of a typical face, so that doubtful and sure ones are scored alike."""
 

@@ -31,7 +31,7 @@ GROUND, BESIDE = 0.25, 0.06
 MISTAKEN = 0.7
 """Part of the crops without a face that show what the face network took for one."""
 
-HAND_MADE = 2.0
+HAND_MADE = 3.0
 """How much more often a face is used whose landmarks were all set by hand, as in 300-W."""
 
 # Spread of a detector's boxes about the true one: logarithm of the width, shift in widths, degrees.

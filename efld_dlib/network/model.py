@@ -96,7 +96,6 @@ class LandmarkNetwork(nn.Module):
             convolution(48, 72, 2), convolution(72, 72), separable(72, 72), separable(72, 72)
         )
         self.narrow = nn.ModuleList([convolution(48, 16, size=1), convolution(72, 40, size=1)])
-        self.dropout = nn.Dropout(0.1)
         self.hidden = nn.Linear(16 * 64 + 40 * 16, 64)
         self.out = nn.Linear(64, CROP_OUTPUTS)
         self.out.weight.data *= 0.2
@@ -106,4 +105,4 @@ class LandmarkNetwork(nn.Module):
         fine = self.fine(pixels)
         coarse = self.coarse(fine)
         seen = [self.narrow[0](fine).flatten(1), self.narrow[1](coarse).flatten(1)]
-        return self.out(self.hidden(self.dropout(torch.cat(seen, 1))))
+        return self.out(self.hidden(torch.cat(seen, 1)))

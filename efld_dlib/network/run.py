@@ -16,6 +16,7 @@ from ..datasets.split import fold_of
 from ..detection.landmark_network import CROP, LANDMARK_FILE
 from ..detection.network import DETECTOR_FILE
 from ..errors import Problems
+from ..prepare.labels import Labels, relabelled
 from .detector import train_detector
 from .export import export
 from .faces import Picture, cut_faces, read_grounds
@@ -35,12 +36,15 @@ class NetworkOptions:
         Fraction of the persons and photographs kept for measuring.
     fold : int, optional
         Number of the fifth of the images without a face that is kept for measuring.
+    labels : Labels, optional
+        Landmarks for the landmark network, in place of the records' own.
     """
 
     detector: FitOptions
     landmarks: FitOptions
     held_out: float
     fold: int | None = None
+    labels: Labels | None = None
 
 
 def train_networks(
@@ -80,9 +84,9 @@ def train_networks(
         for name, image in read_grounds(faceless, problems).items()
         if fold_of(name, seed) != options.fold
     }
-    held_out = [picture for picture in pictures if picture.held_out]
+    held_out = sum(picture.held_out for picture in pictures)
     report(
-        f"{len(pictures)} faces, {len(held_out)} of them held out; "
+        f"{len(pictures)} faces, {held_out} of them held out; "
         f"{len(grounds)} pictures without a face"
     )
     course = Course(pictures, grounds, options.detector, work, report)
@@ -91,9 +95,15 @@ def train_networks(
     report(f"{output / DETECTOR_FILE}: {size} bytes")
     found = mistakes(network, list(grounds.values()))
     report(f"{len(found)} mistakes in {len(grounds)} pictures without a face")
-    network = train_landmarks(replace(course, options=options.landmarks), found)
+    if options.labels is not None:
+        by_hand = relabelled(records[:trusted], options.labels)
+        records = by_hand + relabelled(records[trusted:], options.labels)
+        pictures = cut_faces(records, options.held_out, seed, jobs, problems, True, len(by_hand))
+        report(f"{len(pictures)} faces with other landmarks")
+    course = replace(course, pictures=pictures, options=options.landmarks)
+    network = train_landmarks(course, found)
     if held_out:
-        report(_landmark_figures(network, held_out))
+        report(_landmark_figures(network, [each for each in pictures if each.held_out]))
     size = export(network, (1, 1, CROP, CROP), output / LANDMARK_FILE)
     report(f"{output / LANDMARK_FILE}: {size} bytes")
 
