@@ -28,6 +28,7 @@ _LONGEST_HEADER = 1 << 20
 # A literal's bits depend on the bytes before it neither by position nor by value here.
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "lc": 0, "lp": 0, "pb": 0}]
 _MEMORY = 64 << 20
+_PART = 1 << 16
 _SIGNED = {np.uint16: np.int16, np.uint32: np.int32}
 
 
@@ -77,15 +78,17 @@ def unpack_integers(data: memoryview, count: int, what: str) -> NDArray[np.signe
     planes = raw.reshape(-1, count)
     # Half the work where two bytes hold the numbers.
     kind = np.uint16 if len(planes) < 3 else np.uint32
-    folded = planes[0].astype(kind)
-    for place, plane in enumerate(planes[1:], start=1):
-        # The higher planes of most arrays are zero but for a few numbers.
-        filled = np.flatnonzero(plane)
-        folded[filled] |= plane[filled].astype(kind) << kind(8 * place)
-    # 0, 1, 2, 3, … stand for 0, -1, 1, -2, …
     signed = _SIGNED[kind]
-    values: NDArray[np.signedinteger[Any]] = (folded >> kind(1)).view(signed)
-    values ^= -(folded & kind(1)).view(signed)
+    values = np.empty(count, signed)
+    # By parts, so that what is in between takes no memory.
+    for start in range(0, count, _PART):
+        part = slice(start, start + _PART)
+        folded = planes[0, part].astype(kind)
+        for place, plane in enumerate(planes[1:, part], start=1):
+            folded |= plane.astype(kind) << kind(8 * place)
+        # 0, 1, 2, 3, … stand for 0, -1, 1, -2, …
+        values[part] = (folded >> kind(1)).view(signed)
+        values[part] ^= -(folded & kind(1)).view(signed)
     return values
 
 
