@@ -127,12 +127,14 @@ class Forest:
         self, crops: NDArray[np.uint8], box: Box, rough: FloatArray | None = None
     ) -> FloatArray:
         count, height, width = crops.shape
-        # A black border of a pixel stands for all that lies outside.
-        bordered = np.zeros((count, height + 2, width + 2), np.int16)
-        bordered[:, 1:-1, 1:-1] = crops
+        # A black border of a pixel stands for all that lies outside. It is square, so that one
+        # number says where it ends.
+        stride = max(height, width) + 2
+        bordered = np.zeros((count, stride, stride), np.int16)
+        bordered[:, 1 : height + 1, 1 : width + 1] = crops
         pixels = bordered.ravel()
-        rows = np.arange(count)[:, None] * bordered[0].size
-        largest = np.array([width + 1.5, height + 1.5])
+        starts = np.arange(count)[:, None] * stride**2
+        step = np.array([1.0, stride])
         # To the middle of the border's first pixel, and half a pixel more: what is cut off then is
         # what rounding would take away. dlib's unit square ends at the last pixel of the box.
         corner = complex(box.left + 1.5, box.top + 1.5)
@@ -145,9 +147,10 @@ class Forest:
             places = shapes.take(anchors, axis=1)
             places += turn[:, None] * self._deltas[cascade]
             here = places.view(np.float64).reshape(count, -1, 2)
-            np.clip(here, 0, largest, out=here)
-            cells = here.astype(np.intp)
-            levels = pixels.take(cells[..., 1] * (width + 2) + cells[..., 0] + rows)
+            np.maximum(here, 0, out=here)
+            np.minimum(here, stride - 1, out=here)
+            np.floor(here, out=here)
+            levels = pixels.take((here @ step).astype(np.intp) + starts)
             leaves = self._reached(cascade, levels)
             weights = self._scales[cascade].take(leaves)[:, None]
             numbers = self._coefficients[cascade].take(leaves, axis=0).astype(np.float32)
@@ -159,8 +162,8 @@ class Forest:
         """By how much each shape is turned and larger than the mean shape of the unit square."""
         if self._fit is None:
             return np.full(len(shapes), side, np.complex128)
-        centred = shapes - shapes.mean(axis=1, keepdims=True)
-        turns: NDArray[np.complex128] = centred @ self._fit
+        # Where the shapes lie makes no difference: the sum of `_fit` is 0.
+        turns: NDArray[np.complex128] = shapes @ self._fit
         return turns
 
     def _reached(self, cascade: int, levels: NDArray[np.int16]) -> NDArray[np.intp]:
