@@ -104,8 +104,10 @@ def _from_array(pixels: NDArray[np.generic], color: ColorOrder | None) -> Image:
         return image
     if color not in ("rgb", "bgr"):
         raise OptionError("an array with colours needs color='rgb' or color='bgr'")
-    image = image[:, :, :3]
-    return np.ascontiguousarray(image[:, :, ::-1] if color == "bgr" else image)
+    if color == "bgr":
+        how = cv2.COLOR_BGR2RGB if image.shape[2] == 3 else cv2.COLOR_BGRA2RGB
+        return cast(Image, cv2.cvtColor(image, how))
+    return np.ascontiguousarray(image[:, :, :3])
 
 
 def _eight_bit(pixels: NDArray[np.generic]) -> Image:
