@@ -83,9 +83,9 @@ def unpack_integers(data: memoryview, count: int, what: str) -> NDArray[np.signe
     # By parts, so that what is in between takes no memory.
     for start in range(0, count, _PART):
         part = slice(start, start + _PART)
-        folded = planes[0, part].astype(kind)
-        for place, plane in enumerate(planes[1:, part], start=1):
-            folded |= plane.astype(kind) << kind(8 * place)
+        folded: NDArray[np.unsignedinteger[Any]] = planes[0][part].astype(kind)
+        for place, plane in enumerate(planes[1:], start=1):
+            folded |= plane[part].astype(kind) << kind(8 * place)
         # 0, 1, 2, 3, … stand for 0, -1, 1, -2, …
         values[part] = (folded >> kind(1)).view(signed)
         values[part] ^= -(folded & kind(1)).view(signed)
