@@ -14,10 +14,10 @@ PREPARE_nano := --variants 2 --augment none --weights none
 PREPARE ?= $(PREPARE_$(PRESET))
 # The default model: a predictor for plain dlib programs, and the one that runs after the start.
 PLAIN   := --variants 2 --augment none --weights none
-# AFLW's faces, where EXTRA names them, help turned heads; half as many crops of each leave the others as they are.
-REFINED := --framing refined --variants 3 --emphasis 2 --augment none --weights none
+# The faces that EXTRA names help turned heads; a fifth as many crops of each leave 300-W's as they are.
+REFINED := --framing refined --variants 2 --emphasis 5 --augment none --weights none
 PLAIN_STEP   := 7e-5
-REFINED_STEP := 4.2e-5
+REFINED_STEP := 3.6e-5
 # Landmarks of AFLW's, YouTube Faces' and CFP's faces in 300-W's convention, known by the images' content.
 LABELS ?= tools/labels/consensus.xz
 # Empty where there is DATA: 'efld-dlib train' says then what is true of any.
@@ -47,6 +47,7 @@ help: ## this list
 	@echo "Variables (now):"
 	@echo "  DATA    a 300-W tree ($(if $(DATA),$(DATA),none: the synthetic sample is used))"
 	@echo "  EXTRA   more to train on, e.g. merl-rav:path/to/aflw ($(if $(EXTRA),$(EXTRA),none))"
+	@echo "  LABELS  landmarks in 300-W's convention for AFLW, YTF and CFP ($(LABELS))"
 	@echo "  PRESET  nano, small, standard, large or default ($(PRESET))"
 	@echo "  PREPARE more options of 'efld-dlib prepare' ($(if $(PREPARE),$(PREPARE),none))"
 	@echo "  LICENCE of the model, for 'model info' ($(if $(LICENCE),$(LICENCE),that of its training data))"
@@ -79,7 +80,7 @@ ifeq ($(PRESET),default)
 	@$(RUN)/efld-dlib train "$(XML)/plain" -o "$(BASE)-plain.dat" --preset plain $(LICENCE_OPTION) $(JOBS_OPTION)
 	@$(RUN)/efld-dlib model compress "$(BASE)-plain.dat" -o "$(BASE)-plain.efld" --max-bytes 1MB \
 	    --step $(PLAIN_STEP) --usage "$(XML)/plain/train.xml"
-	@$(RUN)/efld-dlib prepare "$(SOURCE)" $(EXTRA) -o "$(XML)/refined" $(REFINED) --conform "$(BASE)-plain.efld" \
+	@$(RUN)/efld-dlib prepare "$(SOURCE)" $(EXTRA) -o "$(XML)/refined" $(REFINED) --labels "$(LABELS)" \
 	    $(JOBS_OPTION)
 	@$(RUN)/efld-dlib train "$(XML)/refined" -o "$(BASE)-refined.dat" --preset refined $(LICENCE_OPTION) $(JOBS_OPTION)
 	@# Other faces may make a larger file with the same step; then the step is searched for.

@@ -24,7 +24,7 @@ _RUNS = 1500
 
 
 @click.command()
-@click.argument("file", type=_file)
+@click.argument("file", type=_file, required=False)
 @click.option("-o", "--output", required=True, type=_file, help="The .efld to write.")
 @click.option(
     "--max-bytes",
@@ -73,7 +73,7 @@ _RUNS = 1500
 )
 @click.option("--seed", type=SEED, default=1, show_default=True, help="Seed of all chance.")
 def compress(
-    file: Path,
+    file: Path | None,
     output: Path,
     max_bytes: str,
     validation: Path | None,
@@ -94,29 +94,46 @@ def compress(
     alike, and the file is about twice as large for the same error. What the training report
     (FILE's name with .json) says goes into the metadata.
 
+    FILE may be an .efld too, and is the package's model if it is left out. Its predictor of that
+    --role is rounded already: without --step and faces its numbers stay as they are, so that
+    --cascades makes a small model of it at once.
+
     \b
     Examples:
+      efld-dlib model compress --role refined --cascades 4 --max-bytes 350kB -o light.efld
       efld-dlib model compress build/efld.dat -o efld.efld --validation training_xml/validation.xml
       efld-dlib model compress build/efld.dat -o tiny.efld --max-bytes 500kB --usage faces.xml
-      efld-dlib model compress refined.dat -o light.efld --max-bytes 350kB --cascades 6
       efld-dlib model compress refined.dat --role refined --with plain.efld -o both.efld
     """
     import numpy as np
 
     from ..datasets.imglab import read_imglab
-    from ..files import atomic_path
-    from ..models.compact import read_efld
-    from ..models.loading import load_arrays
+    from ..errors import ModelFormatError
+    from ..files import read_input
+    from ..models.compact import efld_bytes, is_efld, read_efld
+    from ..models.loading import load_arrays, resolve_model
     from ..models.search import Search
     from ..models.usage import leaf_usage
 
+    file = resolve_model(file)
     kept = None if beside is None else read_efld(beside)
     if kept is not None and role in kept.predictors:
         raise OptionError(f"{beside} has a predictor '{role}' already; give the new one a --role")
     limit = _bytes(max_bytes) - (0 if beside is None else beside.stat().st_size)
     if max_loss is not None and validation is None:
         raise OptionError("--max-loss needs --validation to measure the loss on")
-    predictor = load_arrays(file)
+    rounded = read_efld(file) if is_efld(read_input(file, ModelFormatError)) else None
+    own = role if rounded is not None and role in rounded.predictors else None
+    predictor = load_arrays(file, own)
+    metadata = _metadata(file, predictor.points, licence, scheme)
+    beside_first = None if rounded is None or own is None else rounded.metadata.get(own)
+    if isinstance(beside_first, dict):
+        metadata = beside_first | {name: metadata.get(name) for name in ("licence", "scheme")}
+    if rounded is not None and step is None and validation is None and usage is None:
+        data = efld_bytes({role: rounded.quantised(own).first_cascades(cascades)}, metadata)
+        _write(output, data, limit, kept)
+        click.echo(f"{output}: {len(data)} bytes")
+        return
     if cascades is not None:
         predictor = predictor.first_cascades(cascades)
     faces = None if validation is None else list(read_imglab(validation))
@@ -132,7 +149,7 @@ def compress(
         predictor,
         reached,
         measure,
-        _metadata(file, predictor.points, licence, scheme),
+        metadata,
         role,
         lambda trial: click.echo(str(trial), err=True),
     )
@@ -141,16 +158,22 @@ def compress(
         best = search.best(limit, allowed) if step is None else search.trial(step, None)
     except OptionError as error:
         raise OptionError(f"{file}: {error}") from error
-    if len(best.data) > limit:
-        raise OptionError(f"with a step of {step:g} it takes {len(best.data)} bytes of {limit}")
-    with atomic_path(output) as temporary:
-        temporary.write_bytes(best.data if kept is None else _joined(kept, best.data))
+    _write(output, best.data, limit, kept)
     click.echo(f"{output}: {best}" + ("" if kept is None else f", with {beside}"))
     if whole is not None and best.error is not None:
         loss = 100 * (best.error / whole - 1)
         click.echo(f"NME of the whole model {100 * whole:.3f} %, so {loss:+.2f} % of it")
         if max_loss is not None and loss > max_loss:
             click.echo(f"Warning: --max-loss cannot be kept in {limit} bytes.", err=True)
+
+
+def _write(output: Path, data: bytes, limit: int, kept: CompactModel | None) -> None:
+    from ..files import atomic_path
+
+    if len(data) > limit:
+        raise OptionError(f"it takes {len(data)} bytes of {limit}")
+    with atomic_path(output) as temporary:
+        temporary.write_bytes(data if kept is None else _joined(kept, data))
 
 
 def _joined(kept: CompactModel, data: bytes) -> bytes:

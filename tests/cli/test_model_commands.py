@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from efld_dlib import FaceLandmarker
 from efld_dlib.cli.main import cli
 from efld_dlib.models.dat import read_dat
 from efld_dlib.models.loading import load_arrays
@@ -209,3 +210,21 @@ def test_compressing_the_first_cascades_only(tiny_model, tmp_path):
     first, whole = (load_arrays(path) for path in (out, tiny_model))
     np.testing.assert_array_equal(first.first, whole.first[:2])
     np.testing.assert_allclose(first.leaves, whole.leaves[:2], atol=1e-3)
+
+
+def test_a_light_model_is_cut_off_the_packages(tmp_path, astronaut):
+    out = tmp_path / "light.efld"
+    run("compress", "--role", "refined", "--cascades", 4, "--max-bytes", "350kB", "-o", out)
+    assert out.stat().st_size <= 350_000
+    told = run("info", out).stdout
+    assert "refined: points 68, cascades 4, trees 300" in told
+    assert "preset: refined" in told
+    assert "licence: non-commercial research only" in told
+    (light,), (whole,) = (
+        FaceLandmarker(out).detect(astronaut, "rgb"),
+        FaceLandmarker().detect(astronaut, "rgb"),
+    )
+    eyes = np.linalg.norm(whole.points[36] - whole.points[45])
+    assert np.linalg.norm(light.points - whole.points, axis=1).mean() < 0.03 * eyes
+    result = run("compress", "--role", "refined", "--max-bytes", "350kB", "-o", out, code=2)
+    assert "bytes of 350000" in result.stderr
