@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import OptionError
+from ..errors import ModelFormatError, OptionError
 from .options import SEED, NumberRange
 
 if TYPE_CHECKING:
@@ -108,7 +108,6 @@ def compress(
     import numpy as np
 
     from ..datasets.imglab import read_imglab
-    from ..errors import ModelFormatError
     from ..files import read_input
     from ..models.compact import efld_bytes, is_efld, read_efld
     from ..models.loading import load_arrays, resolve_model
@@ -128,7 +127,8 @@ def compress(
     metadata = _metadata(file, predictor.points, licence, scheme)
     beside_first = None if rounded is None or own is None else rounded.metadata.get(own)
     if isinstance(beside_first, dict):
-        metadata = beside_first | {name: metadata.get(name) for name in ("licence", "scheme")}
+        for_all = {name: metadata[name] for name in ("licence", "scheme") if metadata.get(name)}
+        metadata = beside_first | for_all
     if rounded is not None and step is None and validation is None and usage is None:
         data = efld_bytes({role: rounded.quantised(own).first_cascades(cascades)}, metadata)
         _write(output, data, limit, kept)
