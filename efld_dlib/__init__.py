@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "1.0.0"
 
 if TYPE_CHECKING:
-    from .annotation import Box, FaceAnnotation, ImageRecord, Pose
+    from .boxes import Box, Pose
     from .detection.detectors import FrontalDetector
     from .detection.network_detector import NetworkDetector
     from .errors import EfldError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .models.loading import load_predictor
     from .pose import estimate_pose
     from .prepare.build import PrepareOptions, build_training_xml
+    from .records import FaceAnnotation, ImageRecord
     from .training.options import TrainingOptions, preset_options
     from .training.trainer import train
     from .video.smoothing import FaceSmoother, Smoothing
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
 # Where each public name is defined. They are imported when first asked for, so that importing the
 # package, and the command line's --help, does not wait for OpenCV and dlib.
 _HOMES = {
-    "Box": "annotation",
-    "FaceAnnotation": "annotation",
-    "ImageRecord": "annotation",
-    "Pose": "annotation",
+    "Box": "boxes",
+    "FaceAnnotation": "records",
+    "ImageRecord": "records",
+    "Pose": "boxes",
     "FrontalDetector": "detection.detectors",
     "NetworkDetector": "detection.network_detector",
     "Face": "face",

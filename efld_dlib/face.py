@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from .annotation import Box, FloatArray, Pose
+from .boxes import Box, FloatArray, Pose
 from .feature_vector import FEATURES, Feature, feature_names, features
 
 

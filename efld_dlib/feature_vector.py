@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .annotation import FloatArray
+from .boxes import FloatArray
 from .errors import OptionError
 from .geometry import (
     EYE_LINE,

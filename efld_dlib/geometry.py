@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .annotation import FloatArray
+from .boxes import FloatArray
 from .scheme import (
     LEFT_EYE_OUTER,
     LEFT_MOUTH_CORNER,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .annotation import Box
+from .boxes import Box
 from .detection.choice import is_own
 from .detection.confidence import confidence
 from .detection.detectors import Detection, Detector

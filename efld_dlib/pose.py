@@ -24,7 +24,8 @@ from importlib import resources
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .annotation import BoolArray, FaceAnnotation, FloatArray, Pose
+from .boxes import BoolArray, FloatArray, Pose
+from .records import FaceAnnotation
 
 MEAN_FACE_FILE = "mean_face_3d.csv"
 

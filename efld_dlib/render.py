@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .annotation import Box, FloatArray, Pose, annotated
+from .boxes import Box, FloatArray, Pose, annotated
 from .errors import DataError
 from .files import atomic_path
 from .images import Image

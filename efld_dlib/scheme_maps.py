@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .annotation import FaceAnnotation
+from .records import FaceAnnotation
 from .scheme import SCHEMES
 
 # AFLW's 21 landmarks that 300-W has too: corners and middles of the brows, eye corners, wings and

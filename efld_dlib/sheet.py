@@ -11,10 +11,11 @@ from typing import cast
 import cv2
 import numpy as np
 
-from .annotation import Box, FaceAnnotation
+from .boxes import Box
 from .errors import DataError
 from .files import write_text
 from .images import Image
+from .records import FaceAnnotation
 from .render import contact_sheet, draw_face, to_rgb, write_image
 
 HTML_SUFFIXES = (".html", ".htm")

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box, FaceAnnotation, ImageRecord, Pose, annotated
+from efld_dlib.boxes import Box, Pose, annotated
+from efld_dlib.records import FaceAnnotation, ImageRecord
 
 NAN = math.nan
 

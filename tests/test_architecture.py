@@ -9,9 +9,9 @@ PACKAGE = Path(__file__).resolve().parent.parent / "efld_dlib"
 
 # Each layer may import what stands in the layers before it, and its own.
 LAYERS = [
-    {"errors", "annotation", "scheme", "scheme_maps", "backend", "files", "parallel"},
-    {"images", "picture_size", "png", "geometry", "feature_vector", "pose", "data", "face"},
-    {"datasets", "models", "render", "sheet", "writers"},
+    {"errors", "boxes", "records", "landmarks", "backend", "files", "parallel"},
+    {"images", "crops", "picture_size", "png", "geometry", "pose", "data", "face"},
+    {"datasets", "xml", "models", "drawing", "writers"},
     {"detection"},
     {"video"},
     {"landmarker"},

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from efld_dlib.annotation import Box
+from efld_dlib.boxes import Box
+from efld_dlib.crops import FACE_SIZE, canonical_crop
 from efld_dlib.errors import DataError, OptionError
-from efld_dlib.images import FACE_SIZE, canonical_crop, read_image, to_gray
+from efld_dlib.images import read_image, to_gray
 
 RED, GREEN, BLUE, GRAY = (250, 10, 20), (10, 240, 30), (20, 30, 230), (90, 90, 90)
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.io import loadmat
 from scipy.spatial.transform import Rotation
 
-from efld_dlib.annotation import Pose
+from efld_dlib.boxes import Pose
 from efld_dlib.pose import (
     estimate_pose,
     estimate_poses,

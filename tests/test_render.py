@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box, FaceAnnotation, Pose
+from efld_dlib.boxes import Box, Pose
 from efld_dlib.errors import DataError
 from efld_dlib.images import read_image
+from efld_dlib.records import FaceAnnotation
 from efld_dlib.render import BOX_COLOUR, POINT_COLOUR, draw_face, to_rgb, write_image
 from efld_dlib.sheet import face_tile, write_sheet
 

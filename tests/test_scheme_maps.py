@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box, FaceAnnotation, Pose
+from efld_dlib.boxes import Box, Pose
+from efld_dlib.records import FaceAnnotation
 from efld_dlib.scheme import NAMES_21, SCHEMES
 from efld_dlib.scheme_maps import AFLW_21_TO_19, AFLW_21_TO_68, MAPS, WFLW_98_TO_68, convert_face
 

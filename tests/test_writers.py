@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box, Pose
+from efld_dlib.boxes import Box, Pose
 from efld_dlib.face import Face
 from efld_dlib.feature_vector import parse_features
 from efld_dlib.writers import open_sink

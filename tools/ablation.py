@@ -19,7 +19,6 @@ from typing import Any
 import click
 import numpy as np
 
-from efld_dlib.annotation import ImageRecord
 from efld_dlib.datasets.imglab import read_imglab
 from efld_dlib.datasets.merl_rav import read_merl_rav
 from efld_dlib.datasets.split import choose_photographs
@@ -34,6 +33,7 @@ from efld_dlib.pose import face_poses
 from efld_dlib.prepare.augment import parse_augmentation
 from efld_dlib.prepare.build import PrepareOptions, build_training_xml
 from efld_dlib.prepare.rarity import OPEN_MOUTH, Weighting, mouth_opening, pose_density
+from efld_dlib.records import ImageRecord
 from efld_dlib.training.options import TrainingOptions
 from efld_dlib.training.trainer import train
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from efld_dlib.annotation import FloatArray
+from efld_dlib.boxes import FloatArray
 from efld_dlib.images import Image
 
 COVERS = ("mask", "glasses", "hand")

@@ -21,7 +21,6 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 from efld_dlib import FaceLandmarker
-from efld_dlib.annotation import ImageRecord
 from efld_dlib.cli.options import measured_records, sources_argument, warn
 from efld_dlib.detection.confidence import CONFIDENCE_FILE, EVIDENCE, FAILURE, evidence
 from efld_dlib.detection.frame import Place
@@ -32,6 +31,7 @@ from efld_dlib.geometry import eye_distance
 from efld_dlib.images import read_image, to_gray
 from efld_dlib.pose import estimate_pose
 from efld_dlib.prepare.scatter import apply_deviation
+from efld_dlib.records import ImageRecord
 
 TARGET = Path(__file__).resolve().parent.parent / "efld_dlib" / "data" / CONFIDENCE_FILE
 HELD_OUT, SEED = 0.1, 1

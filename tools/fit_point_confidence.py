@@ -25,8 +25,9 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 from efld_dlib import FaceLandmarker
-from efld_dlib.annotation import FaceAnnotation, FloatArray, ImageRecord
+from efld_dlib.boxes import FloatArray
 from efld_dlib.cli.options import open_records, sources_argument, warn
+from efld_dlib.crops import canonical_crop
 from efld_dlib.datasets.split import group_of, is_held_out
 from efld_dlib.detection.frame import Place, default_box_map, framed, is_usable
 from efld_dlib.detection.landmark_network import BOX, CROP
@@ -40,10 +41,11 @@ from efld_dlib.detection.point_confidence import (
     point_evidence,
 )
 from efld_dlib.errors import Problems
-from efld_dlib.images import Image, canonical_crop, read_image, to_gray
+from efld_dlib.images import Image, read_image, to_gray
 from efld_dlib.pose import estimate_pose
 from efld_dlib.prepare.labels import read_labels, relabelled
 from efld_dlib.prepare.scatter import apply_deviation
+from efld_dlib.records import FaceAnnotation, ImageRecord
 from tools.covers import COVERS, cover
 
 TARGET = Path(__file__).resolve().parent.parent / "efld_dlib/data/network" / POINT_CONFIDENCE_FILE

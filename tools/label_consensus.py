@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 
 from efld_dlib import FaceLandmarker
-from efld_dlib.annotation import FaceAnnotation, FloatArray
+from efld_dlib.boxes import FloatArray
 from efld_dlib.cli.options import open_records, sources_argument, warn
 from efld_dlib.detection.frame import Place, true_box
 from efld_dlib.errors import DataError, Problems
@@ -33,6 +33,7 @@ from efld_dlib.images import Image, read_image, to_gray
 from efld_dlib.parallel import progress
 from efld_dlib.pose import face_poses
 from efld_dlib.prepare.labels import Labels, digest, write_labels
+from efld_dlib.records import FaceAnnotation
 
 AGREEMENT = 0.08
 """Mean distance of two labels, over the size of the face, up to which they agree."""

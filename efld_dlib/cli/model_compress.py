@@ -14,8 +14,8 @@ from ..errors import ModelFormatError, OptionError
 from .options import SEED, NumberRange
 
 if TYPE_CHECKING:
-    from ..annotation import ImageRecord
     from ..models.compact import CompactModel
+    from ..records import ImageRecord
 
 _file = click.Path(path_type=Path)
 _SIZE = re.compile(r"([\d.]+) *([kM]?)B?")

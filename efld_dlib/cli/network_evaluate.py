@@ -22,10 +22,10 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from ..annotation import ImageRecord
     from ..detection.detectors import Detector
     from ..evaluation.detection.measure import ImageRun, InputImage
     from ..evaluation.tables import Table
+    from ..records import ImageRecord
 
 FRAME = (640, 480)
 """Width and height in pixels of the frames of ``speed``."""

@@ -18,9 +18,9 @@ import click
 from ..errors import DataError, OptionError, Problems
 
 if TYPE_CHECKING:
-    from ..annotation import ImageRecord
     from ..datasets.dataset import DataSet
     from ..datasets.reading import FolderCount
+    from ..records import ImageRecord
 
 # A single letter before the colon is a drive of Windows.
 _NAMED_SOURCE = re.compile(r"([\w-]{2,}):(.*)", re.DOTALL)

@@ -13,8 +13,9 @@ from .options import SEED, finish, warn
 from .xml_files import xml_argument
 
 if TYPE_CHECKING:
-    from ..annotation import FaceAnnotation, FloatArray, ImageRecord
+    from ..boxes import FloatArray
     from ..images import Image
+    from ..records import FaceAnnotation, ImageRecord
 
 ORDERS = ("file", "rarest", "worst", "random")
 

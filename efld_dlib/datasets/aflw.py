@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import Box, FaceAnnotation, FloatArray, ImageRecord, Pose
+from ..boxes import Box, FloatArray, Pose
 from ..errors import DataError, Problems
+from ..records import FaceAnnotation, ImageRecord
 from ..scheme import NAMES_21
 from ..scheme_maps import convert_face
 from .aflw_database import Database, FaceRow, numbers, read_database

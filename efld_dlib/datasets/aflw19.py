@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation import BoolArray, FaceAnnotation, FloatArray, ImageRecord
+from ..boxes import BoolArray, FloatArray
 from ..errors import DataError, OptionError, Problems
+from ..records import FaceAnnotation, ImageRecord
 from .mat import MatFile
 from .pictures import Pictures, aflw_photograph, aflw_pictures, file_below, require_folder
 from .reading import FolderCount, box_of_corners, merged, read_each

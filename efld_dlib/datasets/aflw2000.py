@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import FaceAnnotation, FloatArray, ImageRecord
+from ..boxes import FloatArray
 from ..errors import OptionError, Problems
 from ..pose import pose_from_aflw2000
+from ..records import FaceAnnotation, ImageRecord
 from .mat import MatFile
 from .pictures import aflw_photograph, files_below, find_picture, require_folder
 from .reading import FolderCount, read_each

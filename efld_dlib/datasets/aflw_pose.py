@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 
-from ..annotation import FloatArray, Pose
+from ..boxes import FloatArray, Pose
 from ..pose import pose_of_rotation, rotation_matrix
 
 # Indices of AFLW's landmarks: outer eye corners, tip of the nose, mouth corners.

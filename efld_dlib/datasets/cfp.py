@@ -20,8 +20,9 @@ from typing import Literal
 
 import numpy as np
 
-from ..annotation import FaceAnnotation, FloatArray, ImageRecord
+from ..boxes import FloatArray
 from ..errors import DataError, Problems
+from ..records import FaceAnnotation, ImageRecord
 from ..scheme import SCHEMES
 from .pictures import files_below, find_picture, require_folder
 from .pts import read_rows

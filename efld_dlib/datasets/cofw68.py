@@ -20,9 +20,10 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from ..annotation import Box, FaceAnnotation, ImageRecord
+from ..boxes import Box
 from ..errors import DataError, Problems
 from ..images import IMAGE_SUFFIXES
+from ..records import FaceAnnotation, ImageRecord
 from .mat import MatFile
 from .pictures import file_below, files_below, require_folder
 from .reading import FolderCount, read_each, usable_box

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..annotation import ImageRecord
 from ..errors import OptionError, Problems
+from ..records import ImageRecord
 from .reading import FolderCount
 
 

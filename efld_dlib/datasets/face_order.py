@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..annotation import FloatArray, annotated
+from ..boxes import FloatArray, annotated
 from ..pose import estimate_poses, mean_face_3d, rotation_matrix
 
 # No annotated face looks further away than this; mirrored labels look like the back of a head.

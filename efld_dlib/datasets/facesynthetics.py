@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..annotation import FaceAnnotation, ImageRecord
 from ..errors import Problems
+from ..records import FaceAnnotation, ImageRecord
 from ..scheme_maps import SYNTHETICS_70_TO_68
 from .pictures import files_below, find_picture, require_folder
 from .pts import read_rows

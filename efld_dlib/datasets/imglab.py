@@ -18,9 +18,10 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 from lxml import etree
 
-from ..annotation import Box, FaceAnnotation, FloatArray, ImageRecord
+from ..boxes import Box, FloatArray
 from ..errors import DataError, Problems
 from ..files import atomic_path, require_regular, write_text
+from ..records import FaceAnnotation, ImageRecord
 from ..scheme import SCHEMES, part_name
 from .xml_stream import require_scheme
 

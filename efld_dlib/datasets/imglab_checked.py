@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..annotation import ImageRecord
 from ..errors import DataError, Problems
 from ..files import is_file
+from ..records import ImageRecord
 from .imglab import read_imglab
 from .reading import FolderCount
 from .xml_stream import named_scheme

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from ..errors import DataError
 from ..files import read_bytes
 from .mat_tags import check_tags

@@ -19,8 +19,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ..annotation import BoolArray, FaceAnnotation, FloatArray, ImageRecord
+from ..boxes import BoolArray, FloatArray
 from ..errors import DataError, OptionError, Problems
+from ..records import FaceAnnotation, ImageRecord
 from .pictures import Pictures, aflw_photograph, files_below, find_picture, require_folder
 from .pts import read_rows
 from .reading import FolderCount, read_each

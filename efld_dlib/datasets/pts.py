@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from ..errors import DataError
 from ..files import read_bytes, write_text
 from .reading import FARTHEST

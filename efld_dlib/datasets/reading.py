@@ -9,9 +9,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..annotation import Box, ImageRecord
+from ..boxes import Box
 from ..errors import DataError, Problems
 from ..files import require_regular
+from ..records import ImageRecord
 
 Item = TypeVar("Item")
 

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from ..annotation import ImageRecord
+from ..records import ImageRecord
 
 # A prepared crop: the face's number, the photograph's name, and which sample of the face it is.
 _CROP = re.compile(r"(?P<index>\d{6}-)(?P<name>.+?)(?:-(?:mirror|\d+))?")

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ..annotation import Box, FaceAnnotation, ImageRecord
+from ..boxes import Box
 from ..errors import DataError, OptionError, Problems
+from ..records import FaceAnnotation, ImageRecord
 from .pictures import files_below, find_picture, require_folder
 from .pts import read_pts
 from .reading import FolderCount, read_each

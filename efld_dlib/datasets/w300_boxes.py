@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..annotation import Box
+from ..boxes import Box
 from ..errors import DataError
 from .mat import MatFile
 from .pictures import require_folder

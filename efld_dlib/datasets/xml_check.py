@@ -9,8 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..annotation import Box
 from ..backend import load_dlib
+from ..boxes import Box
 from ..errors import DataError
 from ..parallel import parallel_map, progress, resolve_jobs
 from ..scheme import SCHEMES

@@ -9,7 +9,7 @@ from itertools import groupby
 
 import numpy as np
 
-from ..annotation import Box, FloatArray, annotated
+from ..boxes import Box, FloatArray, annotated
 from ..scheme import SCHEMES, part_name
 from .xml_stream import Element
 

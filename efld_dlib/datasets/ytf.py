@@ -22,8 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import FaceAnnotation, FloatArray, ImageRecord
+from ..boxes import FloatArray
 from ..errors import DataError, OptionError, Problems
+from ..records import FaceAnnotation, ImageRecord
 from .pictures import Pictures, file_below, require_folder
 from .reading import FolderCount, numbered_lines, read_each
 

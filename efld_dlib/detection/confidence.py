@@ -13,7 +13,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from ..annotation import FloatArray, Pose
+from ..boxes import FloatArray, Pose
 from .landmark_network import BOX, Look
 
 CONFIDENCE_FILE = "confidence.json"

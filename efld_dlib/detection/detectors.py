@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import cv2
 
-from ..annotation import Box
 from ..backend import load_dlib
+from ..boxes import Box
 from ..errors import OptionError
 from ..images import Image
 

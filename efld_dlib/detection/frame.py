@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..annotation import Box, FaceAnnotation, FloatArray, annotated
+from ..boxes import Box, FloatArray, annotated
+from ..records import FaceAnnotation
 
 MIN_POINTS = 5
 """A face with fewer landmarks gets no box: its place and size are too uncertain."""

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
+from ..crops import Crop, canonical_crop
 from ..errors import ModelFormatError
-from ..images import Crop, Image, canonical_crop
+from ..images import Image
 from ..pose import estimate_pose
 from .frame import Place, framed, is_usable
 from .network import Network, load_network

@@ -9,9 +9,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ..annotation import Box, FloatArray
+from ..boxes import Box, FloatArray
+from ..crops import FACE_SIZE, Crop, canonical_crop
 from ..errors import OptionError
-from ..images import FACE_SIZE, Crop, Image, canonical_crop
+from ..images import Image
 from ..models.forest import CropPredictor
 from ..scheme import mirror_points
 from .frame import Place, framed, is_usable, square_box
@@ -32,7 +33,7 @@ SEEN = 0.2
 """Picture around the box that a predictor sees, as a fraction of its width. It looks no further
 from the landmarks than that, and a wider crop takes longer."""
 
-# As of `images.canonical_crop`: to average takes longer than the rest of the crop.
+# As of `crops.canonical_crop`: to average takes longer than the rest of the crop.
 _AVERAGE_BELOW = 0.5
 
 # Crops that `best` averages: shifts of the box in x and y over its width, growth.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..annotation import Box, FaceAnnotation
+from ..boxes import Box
+from ..records import FaceAnnotation
 from .detectors import Detection
 from .frame import is_half, true_box
 

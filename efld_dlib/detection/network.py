@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from ..errors import ModelFormatError
 from ..files import read_input
 from ..images import Image

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from ..errors import OptionError
 from ..images import Image
 from .detectors import Detection, MinFace

@@ -14,8 +14,8 @@ from typing import Any, cast
 import cv2
 import numpy as np
 
-from ..annotation import Box
 from ..backend import load_dlib
+from ..boxes import Box
 from ..errors import DataError, ModelFormatError, OptionError
 from ..images import Image
 from .detectors import Detection, Detector

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..annotation import FloatArray, Pose
+from ..boxes import FloatArray, Pose
 from ..images import Image
 from .frame import default_box_map
 from .landmark_network import BOX, Look

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from ..annotation import ImageRecord
 from ..errors import EfldError, OptionError, Problems
 from ..parallel import progress
+from ..records import ImageRecord
 from .benchmark_faces import find_faces, one_face_frame
 from .benchmark_load import Load, LoadError, measure_load
 from .benchmark_result import FULL, Benchmark, BenchmarkOptions

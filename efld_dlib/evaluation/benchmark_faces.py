@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 import skimage.data
 
-from ..annotation import Box, FloatArray, ImageRecord
+from ..boxes import Box, FloatArray
 from ..detection.detectors import FrontalDetector
 from ..detection.matching import match_detections
 from ..errors import DataError, OptionError, Problems
 from ..images import Image, read_image, to_gray
 from ..parallel import parallel_map, progress, resolve_jobs
+from ..records import ImageRecord
 
 # scikit-image's astronaut, a photograph of 512 x 512 pixels, and the box that dlib's detector
 # gives its face.

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import cv2
 
-from ..annotation import Box
 from ..backend import load_dlib
+from ..boxes import Box
 from ..errors import EfldError
 from ..images import Image
 from .peers.base import Method, Picture

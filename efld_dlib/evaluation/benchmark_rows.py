@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from .benchmark_faces import BenchmarkFace
 from .benchmark_load import Load, measure_size
 from .benchmark_result import FrameSize, Row

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..annotation import Box, FloatArray
+from ..boxes import Box, FloatArray
 from ..errors import EfldError
 from ..images import Image, read_image
 from ..parallel import progress

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from ..errors import DataError, MissingDependencyError
 from ..files import atomic_path
 from .figures import Study

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from ..errors import OptionError
 from .known_models import trained_on_300w_test
 from .metrics import (

@@ -12,7 +12,7 @@ from typing import cast
 
 import numpy as np
 
-from ..annotation import FloatArray, annotated
+from ..boxes import FloatArray, annotated
 from ..errors import OptionError
 from ..geometry import eye_distance
 from ..scheme import GROUPS_68

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..annotation import BoolArray, FloatArray
+from ..boxes import BoolArray, FloatArray
 from .statistics import Bootstrap, Figure
 
 

@@ -11,18 +11,20 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ..annotation import Box, FaceAnnotation, FloatArray, ImageRecord
+from ..boxes import Box, FloatArray
+from ..crops import FACE_SIZE
 from ..detection.detectors import Detection, Detector, FrontalDetector
 from ..detection.frame import MIN_POINTS, default_box_map
 from ..detection.landmark_stage import Quality, predict_points, require_quality
 from ..detection.matching import match_detections
 from ..detection.network_detector import NetworkDetector
 from ..errors import DataError, EfldError, OptionError, Problems
-from ..images import FACE_SIZE, Image, read_image, to_gray
+from ..images import Image, read_image, to_gray
 from ..landmarker import FaceLandmarker
 from ..models.forest import CropPredictor, DlibPredictor
 from ..models.loading import load_predictor, predictor_size, require_68_points
 from ..parallel import parallel_map, progress, resolve_jobs
+from ..records import FaceAnnotation, ImageRecord
 from ..scheme import SCHEMES
 from ..scheme_maps import convert_face
 from .results import Evaluation, FaceResult, summarise

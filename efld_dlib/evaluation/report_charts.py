@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from ..pose import mean_face_3d
 from .ced import COLOURS, LIMIT, ced_curve
 from .figures import ModelFigures, Study

@@ -9,7 +9,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from ..annotation import Box, FloatArray, annotated
+from ..boxes import Box, FloatArray, annotated
 from ..images import Image, read_image
 from ..render import to_rgb
 from .results import Evaluation, FaceResult

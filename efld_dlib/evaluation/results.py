@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import BoolArray, Box, FaceAnnotation, FloatArray
+from ..boxes import BoolArray, Box, FloatArray
 from ..pose import face_poses
+from ..records import FaceAnnotation
 from .metrics import area_under_curve, failure_rate, mean_given, normalised_mean_errors
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from ..errors import OptionError
 
 RESAMPLES = 2000

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from ..datasets import aflw19
 from ..datasets.w300 import HELEN_TEST, IBUG, LFPW_TEST, Part, read_w300
 from ..errors import DataError, Problems

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from .known_models import trained_on_300w_test
 from .published import Published, published
 from .results import FaceResult

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import FloatArray, ImageRecord
+from ..boxes import FloatArray
 from ..errors import DataError, OptionError, Problems
 from ..landmarker import FaceLandmarker
 from ..parallel import progress
+from ..records import ImageRecord
 from ..video.reader import Frame, VideoReader, frame_of
 from ..video.writer import open_video
 from .benchmark_timing import in_turn

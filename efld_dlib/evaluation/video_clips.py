@@ -10,10 +10,11 @@ from typing import cast
 import cv2
 import numpy as np
 
-from ..annotation import Box, FloatArray, ImageRecord
+from ..boxes import Box, FloatArray
 from ..errors import DataError
 from ..geometry import eye_distance
 from ..images import Image, read_image
+from ..records import ImageRecord
 from ..render import to_rgb
 
 WIDTH, HEIGHT = 640, 480

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..annotation import Box, FloatArray, annotated
+from ..boxes import Box, FloatArray, annotated
 from ..detection.matching import MIN_OVERLAP
 from .metrics import mean_given
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..annotation import FloatArray
 from ..backend import load_dlib
+from ..boxes import FloatArray
 from ..detection.detectors import FrontalDetector
 from ..landmarker import FaceLandmarker
 from ..models.loading import load_predictor

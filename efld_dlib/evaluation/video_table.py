@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from .benchmark_timing import median, paired_ratio
 from .machine import describe_machine, versions
 from .metrics import mean_given

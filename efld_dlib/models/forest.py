@@ -13,8 +13,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation import Box, FloatArray
 from ..backend import load_dlib
+from ..boxes import Box, FloatArray
 from .quantised import Quantised
 
 _PLACE = attrgetter("x", "y")

@@ -13,7 +13,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from ..errors import OptionError
 from .predictor import Float32Array, IndexArray, Predictor
 from .walk import LeafIndices

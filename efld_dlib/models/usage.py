@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..annotation import ImageRecord
+from ..crops import Crop
 from ..errors import DataError
-from ..images import Crop, Image
+from ..images import Image
+from ..records import ImageRecord
 from .predictor import Predictor
 from .walk import LeafIndices, add_leaves, cascade_leaves, face_crops, start_shapes
 

@@ -12,9 +12,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation import Box, FloatArray, ImageRecord
+from ..boxes import Box, FloatArray
+from ..crops import Crop, canonical_crop
 from ..errors import DataError
-from ..images import Crop, canonical_crop, read_image, to_gray
+from ..images import read_image, to_gray
+from ..records import ImageRecord
 from .predictor import Float32Array, Predictor
 
 LeafIndices = NDArray[np.int32]

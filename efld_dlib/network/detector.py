@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from .faces import Picture
 from .fitting import Batch, Course, Fit, FitOptions
 from .loss import face_loss

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..annotation import FloatArray, ImageRecord
+from ..boxes import FloatArray
 from ..datasets.split import group_of, is_held_out
 from ..detection.frame import is_half, true_box
 from ..errors import DataError, Problems
@@ -18,6 +18,7 @@ from ..images import IMAGE_SUFFIXES, Image, read_image, to_gray
 from ..parallel import parallel_map, progress
 from ..pose import face_poses
 from ..prepare.rarity import Weighting, weigh
+from ..records import ImageRecord
 
 LARGEST_FACE = 128.0
 """Width in pixels to which the box of a larger face is reduced: what a scene shows larger is

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from ..detection.landmark_network import BOX, CROP, normalised
 from ..images import Image
 from ..scheme import SCHEMES

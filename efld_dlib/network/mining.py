@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from ..detection.network import Found, decode, surest
 from ..images import Image
 from .faces import Picture

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..annotation import ImageRecord
 from ..datasets.split import fold_of
 from ..detection.landmark_network import CROP, LANDMARK_FILE
 from ..detection.network import DETECTOR_FILE
 from ..errors import Problems
 from ..prepare.labels import Labels, relabelled
+from ..records import ImageRecord
 from .detector import train_detector
 from .export import export
 from .faces import Picture, cut_faces, read_grounds

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation import FloatArray
+from ..boxes import FloatArray
 from ..images import Image
 from ..scheme import FIVE_POINTS, SCHEMES
 from .faces import Picture

@@ -16,10 +16,11 @@ from typing import cast
 import cv2
 import numpy as np
 
-from ..annotation import Box, FaceAnnotation, FloatArray
+from ..boxes import Box, FloatArray
 from ..errors import OptionError
 from ..images import Image
 from ..pose import estimate_pose
+from ..records import FaceAnnotation
 from .scatter import BoxModel
 from .turn import turn_face
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..annotation import Box, FaceAnnotation, FloatArray
+from ..boxes import Box, FloatArray
 from ..detection.frame import MIN_POINTS, BoxMap, default_box_map, normalise
+from ..records import FaceAnnotation
 
 MIN_FACES_TO_FIT = 50
 """With fewer matched faces than this, `default_box_map` is used instead of a fitted map."""

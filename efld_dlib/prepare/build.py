@@ -17,13 +17,14 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation import FloatArray, ImageRecord
+from ..boxes import FloatArray
+from ..crops import FACE_SIZE
 from ..datasets.imglab import write_imglab
 from ..datasets.split import held_out_groups
 from ..errors import DataError, OptionError, Problems
 from ..files import exclusive, write_json
-from ..images import FACE_SIZE
 from ..parallel import resolve_jobs
+from ..records import ImageRecord
 from .augment import DEFAULT_AUGMENTATION, PRESETS, Step
 from .boxes import BoxReport
 from .faces import CACHE, TrainingFace, boxed_faces

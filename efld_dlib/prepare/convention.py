@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import FaceAnnotation, FloatArray, ImageRecord
+from ..boxes import FloatArray
 from ..detection.frame import default_box_map, framed
 from ..detection.landmark_stage import predict_points
 from ..errors import DataError, EfldError, Problems
@@ -26,6 +26,7 @@ from ..models.forest import DlibPredictor
 from ..models.loading import load_predictor, predictor_size, require_68_points
 from ..parallel import parallel_map, progress
 from ..pose import estimate_pose
+from ..records import FaceAnnotation, ImageRecord
 
 MODES = 8
 """Main modes of the shape that the difference may depend on."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..annotation import Box, FaceAnnotation, ImageRecord
+from ..boxes import Box
 from ..datasets.split import group_of
 from ..detection.detectors import Detection, FrontalDetector
 from ..detection.matching import match_detections
@@ -17,6 +17,7 @@ from ..errors import DataError, EfldError, OptionError, Problems
 from ..files import appending, write_text
 from ..images import read_image, to_gray
 from ..parallel import parallel_map, progress
+from ..records import FaceAnnotation, ImageRecord
 from ..scheme import SCHEMES
 from .boxes import BoxReport, assign_boxes
 from .scatter import BoxModel, fit_box_model

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import Delaunay
 
-from ..annotation import BoolArray, FloatArray
+from ..boxes import BoolArray, FloatArray
 from ..pose import mean_face_3d
 
 # All that follows is in the axes and the unit (distance of the outer eye corners) of

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import Box, FaceAnnotation, ImageRecord
+from ..boxes import Box
 from ..files import appending, write_text
 from ..parallel import parallel_map, progress
+from ..records import FaceAnnotation, ImageRecord
 from .samples import CropJob, make_samples
 
 JOURNAL = "journal.jsonl"

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import FaceAnnotation, FloatArray, ImageRecord
+from ..boxes import FloatArray
 from ..errors import DataError
 from ..files import atomic_path, read_input
+from ..records import FaceAnnotation, ImageRecord
 
 UNIT = 1 / 8
 """Coordinates are kept in such parts of a pixel."""

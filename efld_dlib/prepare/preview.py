@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import FaceAnnotation, ImageRecord
 from ..errors import DataError, Problems
 from ..images import Image, read_image, to_gray
 from ..parallel import resolve_jobs
+from ..records import FaceAnnotation, ImageRecord
 from ..render import contact_sheet, draw_face, to_rgb, write_image
 from .augment import AUGMENTATIONS, Step
 from .build import PrepareOptions

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 
-from ..annotation import FaceAnnotation, FloatArray, ImageRecord
+from ..boxes import FloatArray
 from ..errors import OptionError
 from ..geometry import line, line_ratio
 from ..pose import face_poses
+from ..records import FaceAnnotation, ImageRecord
 
 DENSITY_BANDWIDTH = 6.0
 """Width in degrees (one standard deviation) of the Gaussian that smooths the pose density. Below

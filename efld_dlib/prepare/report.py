@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation import FaceAnnotation, FloatArray
+from ..boxes import FloatArray
 from ..files import write_text
 from ..images import Image
 from ..pose import face_poses
+from ..records import FaceAnnotation
 from ..render import write_image
 from .rarity import Weighting, class_members, effective_sample_size
 

@@ -11,12 +11,14 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from ..annotation import Box, FaceAnnotation, FloatArray, ImageRecord
+from ..boxes import Box, FloatArray
+from ..crops import canonical_crop
 from ..detection.frame import default_box_map, framed
 from ..errors import OutputError
 from ..files import atomic_path
-from ..images import Image, canonical_crop, read_image, to_gray
+from ..images import Image, read_image, to_gray
 from ..pose import estimate_pose
+from ..records import FaceAnnotation, ImageRecord
 from ..scheme import SCHEMES, mirror_points
 from .augment import Step, augment, require_box
 from .faces import TrainingFace

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..annotation import Box, FloatArray
+from ..boxes import Box, FloatArray
 from ..detection.frame import BoxMap, square_box
 
 # Scatter on the 1,905 faces of 300-W's training part that dlib's detector finds: standard deviation
@@ -48,7 +48,7 @@ def deviation_of(box: Box, expected: Box) -> FloatArray:
 
     Examples
     --------
-    >>> from efld_dlib.annotation import Box
+    >>> from efld_dlib.boxes import Box
     >>> deviation_of(Box(30, 10, 100, 100), Box(10, 10, 100, 100)).tolist()
     [0.2, 0.0, 0.0]
     """
@@ -61,7 +61,7 @@ def apply_deviation(expected: Box, deviation: FloatArray) -> Box:
 
     Examples
     --------
-    >>> from efld_dlib.annotation import Box
+    >>> from efld_dlib.boxes import Box
     >>> apply_deviation(Box(10, 10, 100, 100), np.array([0.2, 0.0, 0.0]))
     Box(left=30.0, top=10.0, width=100.0, height=100.0)
     """

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 
-from ..annotation import FloatArray, Pose, annotated
+from ..boxes import FloatArray, Pose, annotated
 from ..errors import DataError, OptionError
 from ..images import Image
 from ..pose import FITTED_LANDMARKS, estimate_poses, rotation_matrix

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ..annotation import ImageRecord
 from ..images import read_image, to_gray
+from ..records import ImageRecord
 from .options import TrainingOptions
 
 BASE_BYTES = 120 * 2**20

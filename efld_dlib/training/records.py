@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..annotation import ImageRecord
 from ..datasets.imglab import read_imglab
 from ..errors import DataError
 from ..files import is_file
+from ..records import ImageRecord
 from ..scheme import part_name
 
 

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from scipy.linalg import solve
 from scipy.sparse import csr_matrix
 
-from ..annotation import Box, FloatArray, ImageRecord
+from ..boxes import Box, FloatArray
 from ..errors import DataError, OptionError, TrainingError
 from ..models.predictor import Predictor
 from ..models.walk import LeafIndices, add_leaves, cascade_leaves, face_crops, start_shapes
+from ..records import ImageRecord
 from .memory import available_memory
 
 MOST_RUNS_OF_A_FACE = 20

@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from ..annotation import ImageRecord
 from ..backend import load_dlib
 from ..errors import TrainingError
 from ..evaluation.protocol import evaluate
@@ -25,6 +24,7 @@ from ..files import atomic_path, write_json
 from ..models.dat import dat_bytes, read_dat
 from ..models.slim import slim
 from ..parallel import available_cores
+from ..records import ImageRecord
 from .memory import available_memory, training_memory
 from .options import TrainingOptions
 from .records import read_records, read_training_records

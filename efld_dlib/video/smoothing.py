@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..annotation import Box, FloatArray
+from ..boxes import Box, FloatArray
 from ..errors import OptionError
 from ..face import TrackedFace
 from ..pose import estimate_pose

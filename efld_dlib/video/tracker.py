@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from ..annotation import Box
+from ..boxes import Box
 from ..detection.detectors import Detection, Detector
 from ..detection.frame import Place, framed, square_box
 from ..detection.landmark_network import LandmarkNetwork

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from efld_dlib.annotation import Box
+from efld_dlib.boxes import Box
 from efld_dlib.cli import network_evaluate
 from efld_dlib.cli.main import cli
 from efld_dlib.detection.detectors import Detection, FrontalDetector

@@ -9,7 +9,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box, Pose
+from efld_dlib.boxes import Box, Pose
 from efld_dlib.datasets import aflw_pose
 from efld_dlib.datasets.aflw import read_aflw
 from efld_dlib.datasets.aflw2000 import read_aflw2000

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from efld_dlib.annotation import Box
+from efld_dlib.boxes import Box
 from efld_dlib.datasets import aflw19
 from efld_dlib.datasets.aflw19 import read_aflw19
 from efld_dlib.errors import DataError, OptionError, Problems

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from efld_dlib.annotation import Box
+from efld_dlib.boxes import Box
 from efld_dlib.datasets.cofw68 import read_cofw68
 from efld_dlib.errors import DataError, Problems
 

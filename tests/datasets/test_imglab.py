@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from lxml import etree
 
-from efld_dlib.annotation import Box, FaceAnnotation, ImageRecord
+from efld_dlib.boxes import Box
 from efld_dlib.datasets.imglab import STYLESHEET_NAME, read_imglab, write_imglab
 from efld_dlib.errors import DataError, OptionError, Problems
+from efld_dlib.records import FaceAnnotation, ImageRecord
 
 # A grid of 68 points inside of BOX.
 GRID = np.array([[6 + 2 * (i % 10), 7 + 3 * (i // 10)] for i in range(68)], dtype=float)
@@ -442,7 +443,8 @@ from pathlib import Path
 
 import numpy as np
 
-from efld_dlib.annotation import Box, FaceAnnotation, ImageRecord
+from efld_dlib.boxes import Box
+from efld_dlib.records import FaceAnnotation, ImageRecord
 from efld_dlib.datasets.imglab import read_imglab, write_imglab
 
 def peak():

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box, FaceAnnotation, ImageRecord
+from efld_dlib.boxes import Box
 from efld_dlib.datasets.imglab import write_imglab
 from efld_dlib.datasets.imglab_checked import read_imglab_checked, scheme_comment
 from efld_dlib.errors import DataError, Problems
+from efld_dlib.records import FaceAnnotation, ImageRecord
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box
+from efld_dlib.boxes import Box
 from efld_dlib.datasets.wflw import read_wflw
 from efld_dlib.errors import DataError, OptionError, Problems
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box
 from efld_dlib.backend import load_dlib
+from efld_dlib.boxes import Box
 from efld_dlib.datasets.xml_check import check_imglab
 from efld_dlib.datasets.xml_faces import geometry_problems, index_ranges, swapped_groups
 from efld_dlib.datasets.xml_findings import KINDS, by_kind, differing_parts

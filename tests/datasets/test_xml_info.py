@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box, FaceAnnotation, ImageRecord
+from efld_dlib.boxes import Box
 from efld_dlib.datasets.face_order import implausibility
 from efld_dlib.datasets.xml_info import Bin, Statistics, describe, info_text
 from efld_dlib.pose import mean_face_3d, rotation_matrix
+from efld_dlib.records import FaceAnnotation, ImageRecord
 from efld_dlib.scheme import mirror_points
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box
+from efld_dlib.boxes import Box
 from efld_dlib.detection.choice import make_detector
 from efld_dlib.detection.others import (
     BoxCalibration,

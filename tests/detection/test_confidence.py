@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from efld_dlib import FaceLandmarker
-from efld_dlib.annotation import Box, Pose
+from efld_dlib.boxes import Box, Pose
 from efld_dlib.detection.confidence import confidence
 from efld_dlib.detection.frame import Place
 from efld_dlib.detection.landmark_network import LandmarkNetwork

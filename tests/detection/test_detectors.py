@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box
+from efld_dlib.boxes import Box
 from efld_dlib.detection import detectors
 from efld_dlib.detection.detectors import Detection, FrontalDetector
 from efld_dlib.errors import OptionError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from efld_dlib import FaceLandmarker
-from efld_dlib.annotation import Box
+from efld_dlib.boxes import Box
 from efld_dlib.detection.frame import Place
 from efld_dlib.detection.landmark_network import LandmarkNetwork
 from efld_dlib.errors import OptionError

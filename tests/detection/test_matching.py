@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box, FaceAnnotation
+from efld_dlib.boxes import Box
 from efld_dlib.detection.detectors import Detection
 from efld_dlib.detection.matching import match_detections
+from efld_dlib.records import FaceAnnotation
 
 
 def face(left: float, top: float, size: float) -> FaceAnnotation:

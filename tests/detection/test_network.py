@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box
+from efld_dlib.boxes import Box
 from efld_dlib.detection.frame import Place
 from efld_dlib.detection.landmark_network import LANDMARK_FILE, LandmarkNetwork
 from efld_dlib.detection.network import (

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from efld_dlib import FaceLandmarker
-from efld_dlib.annotation import Box
+from efld_dlib.boxes import Box
 from efld_dlib.cli.main import cli
 from efld_dlib.detection.choice import make_detector
 from efld_dlib.errors import OptionError

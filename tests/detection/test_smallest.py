@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from efld_dlib import FaceLandmarker
-from efld_dlib.annotation import Box
+from efld_dlib.boxes import Box
 from efld_dlib.detection.choice import make_detector
 from efld_dlib.detection.detectors import FrontalDetector, MinFace
 from efld_dlib.detection.network_detector import NetworkDetector

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box, FaceAnnotation, ImageRecord
+from efld_dlib.boxes import Box
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.detection.detectors import FrontalDetector
 from efld_dlib.errors import DataError, EfldError, OptionError, Problems
@@ -31,6 +31,7 @@ from efld_dlib.evaluation.machine import one_thread
 from efld_dlib.evaluation.peers.base import Method, Runner
 from efld_dlib.evaluation.peers.dlib_file import DlibFile, ToolkitModel
 from efld_dlib.images import to_gray
+from efld_dlib.records import FaceAnnotation, ImageRecord
 
 SHORT = BenchmarkOptions(((320, 240),), 1, 1, 1, block=3, frame_repeats=1)
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box, FaceAnnotation, ImageRecord
+from efld_dlib.boxes import Box
 from efld_dlib.datasets.split import FOLDS, fold_of
 from efld_dlib.detection.detectors import Detection, FrontalDetector
 from efld_dlib.detection.frame import default_box_map, true_box
@@ -46,6 +46,7 @@ from efld_dlib.evaluation.detection.table import (
 )
 from efld_dlib.images import to_gray
 from efld_dlib.pose import mean_face_3d, rotation_matrix
+from efld_dlib.records import FaceAnnotation, ImageRecord
 
 # In skimage's photograph, as dlib's detector frames it.
 ASTRONAUT = Box(179, 83, 88, 88)

@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 from made_up import FACE, made_up, shifted
 
-from efld_dlib.annotation import FaceAnnotation, Pose
+from efld_dlib.boxes import Pose
 from efld_dlib.errors import OptionError
 from efld_dlib.evaluation.figures import study
 from efld_dlib.evaluation.results import FaceResult, summarise
 from efld_dlib.evaluation.study_tables import headline, study_tables, verdict
 from efld_dlib.evaluation.tables import as_text
+from efld_dlib.records import FaceAnnotation
 
 
 def three_faces(name="a"):

@@ -6,7 +6,7 @@ import dlib
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box
+from efld_dlib.boxes import Box
 from efld_dlib.errors import MissingDependencyError, ModelFormatError, OptionError
 from efld_dlib.evaluation.peers import table
 from efld_dlib.evaluation.peers.base import Picture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from efld_dlib.annotation import Box, Pose
+from efld_dlib.boxes import Box, Pose
 from efld_dlib.extraction.picture import Outcome, file_state
 from efld_dlib.face import Face
 from efld_dlib.feature_vector import parse_features

@@ -7,10 +7,10 @@ import dlib
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import ImageRecord
+from efld_dlib.crops import canonical_crop
 from efld_dlib.datasets.imglab import read_imglab
 from efld_dlib.errors import DataError, ModelFormatError, OptionError
-from efld_dlib.images import canonical_crop, read_image, to_gray
+from efld_dlib.images import read_image, to_gray
 from efld_dlib.models.arrays import pack_arrays
 from efld_dlib.models.compact import efld_bytes, parse_efld, read_efld, write_efld
 from efld_dlib.models.container import pack_bytes, pack_integers, unpack_integers
@@ -20,6 +20,7 @@ from efld_dlib.models.loading import load_arrays, load_predictor
 from efld_dlib.models.quantised import quantise
 from efld_dlib.models.search import Search
 from efld_dlib.models.usage import leaf_usage, reached_leaves
+from efld_dlib.records import ImageRecord
 from tests.models.small_models import one_split, random_predictor
 
 BOX = dlib.rectangle(80, 80, 279, 279)

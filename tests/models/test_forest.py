@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from small_models import one_split, random_predictor
 
-from efld_dlib.annotation import Box
+from efld_dlib.boxes import Box
 from efld_dlib.models.compact import write_efld
 from efld_dlib.models.forest import ROUGH_AFTER, ROUGH_SHARE, DlibPredictor, Forest
 from efld_dlib.models.loading import load_predictor, load_refined

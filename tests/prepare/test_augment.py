@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box, FaceAnnotation
+from efld_dlib.boxes import Box
 from efld_dlib.detection.frame import default_box_map
 from efld_dlib.errors import OptionError
 from efld_dlib.pose import estimate_pose, mean_face_3d
@@ -25,6 +25,7 @@ from efld_dlib.prepare.scatter import (
     deviation_of,
     fit_box_model,
 )
+from efld_dlib.records import FaceAnnotation
 
 BOXES = BoxModel(default_box_map(), TYPICAL_SCATTER)
 SIDE = 560

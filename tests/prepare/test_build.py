@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Box, FaceAnnotation, ImageRecord
+from efld_dlib.boxes import Box
 from efld_dlib.datasets.imglab import read_imglab
 from efld_dlib.datasets.split import held_out_groups
 from efld_dlib.datasets.w300 import read_w300
@@ -18,6 +18,7 @@ from efld_dlib.prepare.build import PrepareOptions, build_training_xml
 from efld_dlib.prepare.preview import write_preview
 from efld_dlib.prepare.rarity import Weighting
 from efld_dlib.prepare.samples import make_samples
+from efld_dlib.records import FaceAnnotation, ImageRecord
 from efld_dlib.scheme import mirror_points
 
 EVERYTHING = PrepareOptions(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import FaceAnnotation, Pose
+from efld_dlib.boxes import Pose
 from efld_dlib.errors import OptionError
 from efld_dlib.pose import face_poses, mean_face_3d, rotation_matrix
 from efld_dlib.prepare import rarity
@@ -14,6 +14,7 @@ from efld_dlib.prepare.rarity import (
     pose_density,
     weigh,
 )
+from efld_dlib.records import FaceAnnotation
 
 
 def face(yaw=0.0, pitch=0.0, roll=0.0, **changes):

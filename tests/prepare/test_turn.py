@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from efld_dlib.annotation import Pose
+from efld_dlib.boxes import Pose
 from efld_dlib.errors import DataError, OptionError
 from efld_dlib.pose import estimate_pose, mean_face_3d, rotation_matrix
 from efld_dlib.prepare.turn import (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from efld_dlib.annotation import Pose
+from efld_dlib.boxes import Pose
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.errors import DataError
 from efld_dlib.pose import estimate_pose

@@ -71,7 +71,8 @@ def test_one_tree_moves_to_the_mean_of_its_faces(tiny_model, faces):
 
 
 def reached_by(predictor, faces):
-    from efld_dlib.images import canonical_crop, read_image, to_gray
+    from efld_dlib.crops import canonical_crop
+    from efld_dlib.images import read_image, to_gray
     from efld_dlib.models.usage import reached_leaves
 
     crops = [canonical_crop(to_gray(read_image(r.path)), r.faces[0].box) for r in faces]

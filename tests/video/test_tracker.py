@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from efld_dlib import FaceLandmarker, FaceTracker, TrackOptions
-from efld_dlib.annotation import Box
+from efld_dlib.boxes import Box
 from efld_dlib.errors import DataError, OptionError
 from efld_dlib.video.tracker import associate, doubles
 from tests.video.videos import clip, shifts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from efld_dlib.annotation import FloatArray, Pose
+from efld_dlib.boxes import FloatArray, Pose
 from efld_dlib.pose import rotation_matrix
 
 from .layout import mean_controls

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from efld_dlib.annotation import FloatArray
+from efld_dlib.boxes import FloatArray
 
 from .layout import HEAD_CENTRE, angles
 from .recipe import Colour

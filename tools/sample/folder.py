@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
-from efld_dlib.annotation import FloatArray, Pose
+from efld_dlib.boxes import FloatArray, Pose
 from efld_dlib.datasets.pts import write_pts
 from efld_dlib.errors import DataError
 from efld_dlib.files import write_text

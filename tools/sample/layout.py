@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from efld_dlib.annotation import FloatArray
+from efld_dlib.boxes import FloatArray
 from efld_dlib.scheme import SCHEMES
 
 # Landmark: x, y, forward. The picture's left half and the middle line, eyes open, mouth just shut.

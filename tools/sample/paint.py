@@ -7,7 +7,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from efld_dlib.annotation import FloatArray
+from efld_dlib.boxes import FloatArray
 
 from .chart import (
     Chart,

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from efld_dlib.annotation import FloatArray
+from efld_dlib.boxes import FloatArray
 
 SLIVER = 0.5  # square pixels, twice a triangle's area, below which it has one value
 _FRACTION_BITS = 4  # OpenCV draws polygons at 1/16 pixel

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from efld_dlib.annotation import FloatArray, Pose
+from efld_dlib.boxes import FloatArray, Pose
 
 Colour = tuple[float, float, float]  # red, green, blue, 0 to 255
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from efld_dlib.annotation import FloatArray, Pose
+from efld_dlib.boxes import FloatArray, Pose
 
 from .backdrop import backdrop
 from .camera import landmarks, projected, turned

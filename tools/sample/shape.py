@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from efld_dlib.annotation import FloatArray
+from efld_dlib.boxes import FloatArray
 
 from .layout import JAW_JOINT, jaw_shares, mean_controls
 from .recipe import Expression, Form

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 
-from efld_dlib.annotation import FloatArray
+from efld_dlib.boxes import FloatArray
 
 from .layout import HEAD_CENTRE, angles, directions, jaw_shares, mean_controls
 

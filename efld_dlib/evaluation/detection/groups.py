@@ -10,11 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...annotation import Box, FaceAnnotation, ImageRecord
+from ...boxes import Box
+from ...crops import canonical_crop
 from ...detection.frame import true_box
 from ...errors import DataError
-from ...images import Image, canonical_crop, read_image, to_gray
+from ...images import Image, read_image, to_gray
 from ...pose import face_poses
+from ...records import FaceAnnotation, ImageRecord
 from .faceless import bundled_pictures, textures
 from .measure import InputImage, traits_of
 

@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...annotation import Box, FaceAnnotation
+from ...boxes import Box
 from ...detection.detectors import Detector
 from ...detection.frame import is_half, true_box
 from ...detection.matching import match_detections
 from ...errors import OptionError
 from ...images import Image
 from ...pose import face_poses
+from ...records import FaceAnnotation
 from ..benchmark_timing import in_turn
 
 

@@ -10,10 +10,11 @@ from typing import cast
 import cv2
 import numpy as np
 
-from ...annotation import FloatArray, ImageRecord
+from ...boxes import FloatArray
 from ...datasets.split import fold_of
 from ...errors import DataError, Problems
 from ...images import IMAGE_SUFFIXES, Image, read_image, to_gray
+from ...records import ImageRecord
 from .measure import InputImage, traits_of
 
 FACELESS = "faceless"

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from ...annotation import Box, FloatArray
+from ...boxes import Box, FloatArray
 from ...detection.detectors import FrontalDetector
 from ...images import Image, to_gray
 from ...scheme import SCHEMES

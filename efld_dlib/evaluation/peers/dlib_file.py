@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...annotation import Box, FloatArray
 from ...backend import load_dlib
+from ...boxes import Box, FloatArray
 from ...detection.frame import Place
 from ...errors import ModelFormatError
 from ...images import Image

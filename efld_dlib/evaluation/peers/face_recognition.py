@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...annotation import Box, FloatArray
+from ...boxes import Box, FloatArray
 from ...errors import MissingDependencyError
 from ...images import Image
 from .base import Method, Picture, Runner

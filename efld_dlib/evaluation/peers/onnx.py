@@ -10,7 +10,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from ...annotation import Box, FloatArray
+from ...boxes import Box, FloatArray
 from ...errors import ModelFormatError, OptionError
 from ...images import Image
 from ...scheme_maps import WFLW_98_TO_68
