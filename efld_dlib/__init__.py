@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .extraction.run import extract
     from .extraction.settings import ExtractSettings
     from .face import Face, TrackedFace
-    from .feature_vector import features, parse_features
+    from .geometry import features, parse_features
     from .landmarker import FaceLandmarker
     from .models.loading import load_predictor
     from .pose import estimate_pose
@@ -48,8 +48,8 @@ _HOMES = {
     "evaluate": "evaluation.protocol",
     "ExtractSettings": "extraction.settings",
     "extract": "extraction.run",
-    "features": "feature_vector",
-    "parse_features": "feature_vector",
+    "features": "geometry",
+    "parse_features": "geometry",
     "load_predictor": "models.loading",
     "estimate_pose": "pose",
     "PrepareOptions": "prepare.build",

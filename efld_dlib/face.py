@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from .boxes import Box, FloatArray, Pose
-from .feature_vector import FEATURES, Feature, feature_names, features
+from .geometry import FEATURES, Feature, feature_names, features
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class FaceAnnotation:
     box : Box, optional
         The face's rectangle, where the data set or a detector gives one.
     scheme : str
-        Name of the landmark scheme, a key of `efld_dlib.scheme.SCHEMES`.
+        Name of the landmark scheme, a key of `efld_dlib.landmarks.SCHEMES`.
     pose : Pose, optional
         Head pose where it is known.
     occluded : array of bool, shape (n,), optional

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TextIO
 
 from .face import Face
-from .feature_vector import Feature, feature_names
+from .geometry import Feature, feature_names
 
 
 class Sink(Protocol):

@@ -9,7 +9,7 @@ import pytest
 
 from efld_dlib import geometry
 from efld_dlib.errors import OptionError
-from efld_dlib.feature_vector import FEATURES, feature_names, features, parse_features
+from efld_dlib.geometry import FEATURES, feature_names, features, parse_features
 
 pytestmark = pytest.mark.filterwarnings("error")
 

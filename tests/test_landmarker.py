@@ -10,7 +10,7 @@ from efld_dlib.detection.landmark_network import LandmarkNetwork
 from efld_dlib.detection.landmark_stage import predict_points
 from efld_dlib.detection.network_detector import SURE
 from efld_dlib.errors import DataError, ModelFormatError, OptionError
-from efld_dlib.feature_vector import FEATURES
+from efld_dlib.geometry import FEATURES
 from efld_dlib.images import to_gray
 
 

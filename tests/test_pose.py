@@ -11,6 +11,7 @@ from scipy.io import loadmat
 from scipy.spatial.transform import Rotation
 
 from efld_dlib.boxes import Pose
+from efld_dlib.landmarks import GROUPS_68, SCHEMES, mirror_points
 from efld_dlib.pose import (
     estimate_pose,
     estimate_poses,
@@ -20,7 +21,6 @@ from efld_dlib.pose import (
     pose_of_rotation,
     rotation_matrix,
 )
-from efld_dlib.scheme import GROUPS_68, SCHEMES, mirror_points
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -7,11 +7,18 @@ import numpy as np
 import pytest
 
 from efld_dlib.boxes import Box, Pose
+from efld_dlib.drawing import (
+    BOX_COLOUR,
+    POINT_COLOUR,
+    draw_face,
+    face_tile,
+    to_rgb,
+    write_image,
+    write_sheet,
+)
 from efld_dlib.errors import DataError
 from efld_dlib.images import read_image
 from efld_dlib.records import FaceAnnotation
-from efld_dlib.render import BOX_COLOUR, POINT_COLOUR, draw_face, to_rgb, write_image
-from efld_dlib.sheet import face_tile, write_sheet
 
 NOTHING = np.full((68, 2), np.nan)
 

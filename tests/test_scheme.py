@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from efld_dlib import scheme
-from efld_dlib.scheme import GROUPS_68, SCHEMES, mirror_points, part_name
+from efld_dlib import landmarks as scheme
+from efld_dlib.landmarks import GROUPS_68, SCHEMES, mirror_points, part_name
 
 # Written out from the list that the annotation document gives, one part of the face a line.
 MIRROR = [

@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 
 from efld_dlib.boxes import Box, Pose
+from efld_dlib.landmarks import (
+    AFLW_21_TO_19,
+    AFLW_21_TO_68,
+    MAPS,
+    NAMES_21,
+    SCHEMES,
+    WFLW_98_TO_68,
+    convert_face,
+)
 from efld_dlib.records import FaceAnnotation
-from efld_dlib.scheme import NAMES_21, SCHEMES
-from efld_dlib.scheme_maps import AFLW_21_TO_19, AFLW_21_TO_68, MAPS, WFLW_98_TO_68, convert_face
 
 
 @pytest.mark.parametrize("pair", [pair for pair in MAPS if pair[0] in SCHEMES])

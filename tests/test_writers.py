@@ -7,7 +7,7 @@ import pytest
 
 from efld_dlib.boxes import Box, Pose
 from efld_dlib.face import Face
-from efld_dlib.feature_vector import parse_features
+from efld_dlib.geometry import parse_features
 from efld_dlib.writers import open_sink
 
 CHOSEN = parse_features("36-45,36-45/30-48")

@@ -17,8 +17,8 @@ from efld_dlib.detection.frame import normalise
 from efld_dlib.detection.matching import match_detections
 from efld_dlib.files import write_json
 from efld_dlib.images import read_image, to_gray
+from efld_dlib.landmarks import mirror_points
 from efld_dlib.parallel import available_cores, parallel_map
-from efld_dlib.scheme import mirror_points
 
 TARGET = Path(__file__).resolve().parent.parent / "efld_dlib" / "data" / "default_box.json"
 

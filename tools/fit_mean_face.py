@@ -18,6 +18,7 @@ from scipy.io import loadmat
 
 from efld_dlib.errors import DataError, EfldError
 from efld_dlib.files import write_text
+from efld_dlib.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER, SCHEMES
 from efld_dlib.pose import (
     FITTED_LANDMARKS,
     MEAN_FACE_FILE,
@@ -25,7 +26,6 @@ from efld_dlib.pose import (
     pose_from_aflw2000,
     rotation_from_aflw2000,
 )
-from efld_dlib.scheme import LEFT_EYE_OUTER, RIGHT_EYE_OUTER, SCHEMES
 
 FloatArray = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ DEFAULT_OUTPUT = PROJECT / "efld_dlib" / "data" / MEAN_FACE_FILE
 NEAR_FRONTAL = 60.0  # degrees of yaw up to which the summary counts a face
 
 HEADER = """\
-# Mean face in three dimensions: x, y, z of the 68 landmarks, one a line, in the order of scheme.py.
+# Mean face in three dimensions: x, y, z of the 68 landmarks, one a line, in the order of landmarks.py.
 # Unit: distance of the outer eye corners (36, 45). Origin: the middle between them.
 # Axes: x to the picture's right, y down, z away from the viewer; mirror-symmetric about x = 0.
 # Source: {count} faces of AFLW2000-3D (Zhu et al., CVPR 2016), turned to pose 0 and averaged.

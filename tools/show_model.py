@@ -12,9 +12,9 @@ import click
 from skimage import data
 
 from efld_dlib import FaceLandmarker
+from efld_dlib.drawing import draw_face, to_rgb, write_image
 from efld_dlib.errors import EfldError
 from efld_dlib.images import read_image
-from efld_dlib.render import draw_face, to_rgb, write_image
 
 
 @click.command()

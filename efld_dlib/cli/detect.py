@@ -76,7 +76,7 @@ def detect(
       cat photo.jpg | efld-dlib detect - --features 36-45/30-48
     """
     from ..detection.choice import make_detector
-    from ..feature_vector import parse_features
+    from ..geometry import parse_features
     from ..landmarker import FaceLandmarker
     from ..writers import open_sink
 
@@ -131,7 +131,7 @@ class _Drawings:
         self.used: set[str] = set()
 
     def write(self, name: str, image: Image, faces: list[Face]) -> None:
-        from ..render import draw_face, to_rgb, write_image
+        from ..drawing import draw_face, to_rgb, write_image
 
         drawn = to_rgb(image)
         for face in faces:

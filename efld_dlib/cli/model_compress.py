@@ -210,8 +210,8 @@ def _measure(faces: list[ImageRecord]) -> Callable[[bytes], float]:
 
 def _metadata(file: Path, points: int, licence: str | None, scheme: str | None) -> dict[str, Any]:
     """What is known of the model, and what the options say of it."""
+    from ..landmarks import SCHEMES
     from ..models.information import metadata_of
-    from ..scheme import SCHEMES
 
     metadata = dict(metadata_of(file))
     known = [name for name, own in SCHEMES.items() if own.size == points]

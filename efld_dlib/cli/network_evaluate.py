@@ -343,8 +343,8 @@ def _run(
 def _groups(
     records: Mapping[str, Sequence[ImageRecord]], count: int, seed: int, folder: Path | None
 ) -> Iterator[InputImage]:
+    from ..drawing import write_image
     from ..evaluation.detection.groups import compose_groups
-    from ..render import write_image
 
     every_record = [record for some in records.values() for record in some]
     for image in compose_groups(every_record, count, seed):

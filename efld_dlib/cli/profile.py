@@ -104,7 +104,8 @@ def _video_runs(landmarker: FaceLandmarker, data: bytes) -> list[Callable[[], ob
 
 
 def _one_run(landmarker: FaceLandmarker, data: bytes) -> Callable[[], object]:
-    from .. import images, render
+    from .. import drawing as render
+    from .. import images
 
     def run() -> None:
         image = images.read_image(data)

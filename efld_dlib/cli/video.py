@@ -24,7 +24,7 @@ from .options import NumberRange, warn
 
 if TYPE_CHECKING:
     from ..detection.landmark_stage import Quality
-    from ..feature_vector import Feature
+    from ..geometry import Feature
     from ..video.reader import VideoReader
     from ..video.run import VideoSink
     from ..video.writer import VideoWriter, Window
@@ -105,7 +105,7 @@ def video(
     from threadpoolctl import threadpool_limits
 
     from ..detection.choice import make_detector
-    from ..feature_vector import parse_features
+    from ..geometry import parse_features
     from ..landmarker import FaceLandmarker
     from ..parallel import progress
     from ..video.reader import VideoReader

@@ -69,7 +69,7 @@ def info(
 
 def _known_scheme(scheme: str) -> str:
     from ..errors import OptionError
-    from ..scheme import SCHEMES
+    from ..landmarks import SCHEMES
 
     if scheme not in SCHEMES:
         raise OptionError(f"there is no scheme '{scheme}'; choose {', '.join(SCHEMES)}")

@@ -74,8 +74,8 @@ def view(
     """
     from ..datasets.imglab import read_imglab
     from ..datasets.xml_stream import stated_scheme
+    from ..drawing import HTML_SUFFIXES, require_sheet_suffix, write_sheet
     from ..parallel import progress
-    from ..sheet import HTML_SUFFIXES, require_sheet_suffix, write_sheet
 
     require_sheet_suffix(output)
     scheme = stated_scheme(file)
@@ -140,8 +140,8 @@ def _ascending(values: FloatArray, limit: int) -> list[int]:
 
 
 def _tile(record: ImageRecord, number: int, size: int) -> Image:
+    from ..drawing import face_tile
     from ..images import read_image
-    from ..sheet import face_tile
 
     return face_tile(read_image(record.path), record.faces[number], size)
 

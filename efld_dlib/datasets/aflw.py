@@ -19,9 +19,8 @@ import numpy as np
 
 from ..boxes import Box, FloatArray, Pose
 from ..errors import DataError, Problems
+from ..landmarks import NAMES_21, convert_face
 from ..records import FaceAnnotation, ImageRecord
-from ..scheme import NAMES_21
-from ..scheme_maps import convert_face
 from .aflw_database import Database, FaceRow, numbers, read_database
 from .aflw_pose import PoseCheck, pose_from_aflw
 from .pictures import Pictures, aflw_photograph, aflw_pictures, require_folder

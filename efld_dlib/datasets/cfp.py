@@ -22,8 +22,8 @@ import numpy as np
 
 from ..boxes import FloatArray
 from ..errors import DataError, Problems
+from ..landmarks import SCHEMES
 from ..records import FaceAnnotation, ImageRecord
-from ..scheme import SCHEMES
 from .pictures import files_below, find_picture, require_folder
 from .pts import read_rows
 from .reading import FolderCount, read_each

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import Problems
+from ..landmarks import SYNTHETICS_70_TO_68
 from ..records import FaceAnnotation, ImageRecord
-from ..scheme_maps import SYNTHETICS_70_TO_68
 from .pictures import files_below, find_picture, require_folder
 from .pts import read_rows
 from .reading import FolderCount, read_each

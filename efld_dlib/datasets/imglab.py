@@ -21,8 +21,8 @@ from lxml import etree
 from ..boxes import Box, FloatArray
 from ..errors import DataError, Problems
 from ..files import atomic_path, require_regular, write_text
+from ..landmarks import SCHEMES, part_name
 from ..records import FaceAnnotation, ImageRecord
-from ..scheme import SCHEMES, part_name
 from .xml_stream import require_scheme
 
 STYLESHEET_NAME = "image_metadata_stylesheet.xsl"

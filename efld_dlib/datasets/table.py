@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..scheme import SCHEMES
+from ..landmarks import SCHEMES
 from .aflw import read_aflw
 from .aflw19 import read_aflw19
 from .aflw2000 import read_aflw2000

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError, OptionError, Problems
+from ..landmarks import convert_face
 from ..records import FaceAnnotation, ImageRecord
-from ..scheme_maps import convert_face
 from .pictures import Pictures, file_below, require_folder
 from .reading import FolderCount, box_of_corners, merged, numbered_lines, read_each
 

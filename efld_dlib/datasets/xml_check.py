@@ -12,8 +12,8 @@ from pathlib import Path
 from ..backend import load_dlib
 from ..boxes import Box
 from ..errors import DataError
+from ..landmarks import SCHEMES
 from ..parallel import parallel_map, progress, resolve_jobs
-from ..scheme import SCHEMES
 from .xml_faces import FaceEntry, check_face, index_ranges, part_number
 from .xml_findings import CheckReport, Finding
 from .xml_pictures import picture_state

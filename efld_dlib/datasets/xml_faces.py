@@ -10,7 +10,7 @@ from itertools import groupby
 import numpy as np
 
 from ..boxes import Box, FloatArray, annotated
-from ..scheme import SCHEMES, part_name
+from ..landmarks import SCHEMES, part_name
 from .xml_stream import Element
 
 Complain = Callable[[str, int, str], None]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DataError
-from ..scheme import SCHEMES, part_name
+from ..landmarks import SCHEMES, part_name
 
 KINDS = {
     "encoding": "a byte order mark, or UTF-16",

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..boxes import Box, FloatArray, annotated
+from ..landmarks import SCHEMES
 from ..parallel import parallel_map, progress, resolve_jobs
 from ..pose import estimate_poses
 from ..records import ImageRecord
-from ..scheme import SCHEMES
 from .xml_faces import index_ranges
 from .xml_pictures import PictureState, picture_state
 

@@ -16,7 +16,7 @@ from xml.parsers import expat
 
 from ..errors import DataError, OptionError
 from ..files import require_regular
-from ..scheme import SCHEMES
+from ..landmarks import SCHEMES
 
 Report = Callable[[str, int, str], None]
 """Takes what is odd in a file: a kind of `xml_findings.KINDS`, the line, and what is wrong."""
@@ -217,7 +217,7 @@ class XmlStream:
 def stated_scheme(source: str | Path) -> str:
     """The scheme that the file's comment names, as `efld-dlib xml` writes it; else "68".
 
-    It may be none of `efld_dlib.scheme.SCHEMES`.
+    It may be none of `efld_dlib.landmarks.SCHEMES`.
     """
     return named_scheme(source) or "68"
 

@@ -13,8 +13,8 @@ from ..boxes import Box, FloatArray
 from ..crops import FACE_SIZE, Crop, canonical_crop
 from ..errors import OptionError
 from ..images import Image
+from ..landmarks import mirror_points
 from ..models.forest import CropPredictor
-from ..scheme import mirror_points
 from .frame import Place, framed, is_usable, square_box
 from .landmark_network import LandmarkNetwork, Look
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..boxes import FloatArray, annotated
 from ..errors import OptionError
 from ..geometry import eye_distance
-from ..scheme import GROUPS_68
+from ..landmarks import GROUPS_68
 
 EYES = ("left_eye", "right_eye")
 

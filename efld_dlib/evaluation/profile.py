@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import face, images, landmarker, render
+from .. import drawing as render
+from .. import face, images, landmarker
 from ..detection import landmark_network, landmark_stage, network_detector
 from .tables import DASH, Table, number
 

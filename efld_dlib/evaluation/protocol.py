@@ -21,12 +21,11 @@ from ..detection.network_detector import NetworkDetector
 from ..errors import DataError, EfldError, OptionError, Problems
 from ..images import Image, read_image, to_gray
 from ..landmarker import FaceLandmarker
+from ..landmarks import SCHEMES, convert_face
 from ..models.forest import CropPredictor, DlibPredictor
 from ..models.loading import load_predictor, predictor_size, require_68_points
 from ..parallel import parallel_map, progress, resolve_jobs
 from ..records import FaceAnnotation, ImageRecord
-from ..scheme import SCHEMES
-from ..scheme_maps import convert_face
 from .results import Evaluation, FaceResult, summarise
 
 __all__ = ["Boxes", "Evaluation", "FaceResult", "evaluate", "evaluate_models", "summarise"]

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from ..boxes import Box, FloatArray, annotated
+from ..drawing import to_rgb
 from ..images import Image, read_image
-from ..render import to_rgb
 from .results import Evaluation, FaceResult
 from .tables import escaped, number
 

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 
 from ..boxes import Box, FloatArray
+from ..drawing import to_rgb
 from ..errors import DataError
 from ..geometry import eye_distance
 from ..images import Image, read_image
 from ..records import ImageRecord
-from ..render import to_rgb
 
 WIDTH, HEIGHT = 640, 480
 FPS = 30.0

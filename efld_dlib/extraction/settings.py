@@ -13,7 +13,7 @@ from ..detection.choice import make_detector
 from ..detection.detectors import Upsample
 from ..detection.landmark_stage import Quality, require_quality
 from ..errors import DataError, EfldError
-from ..feature_vector import Feature, parse_features
+from ..geometry import Feature, parse_features
 from ..landmarker import FaceLandmarker
 from ..models.loading import resolve_model
 
@@ -28,7 +28,7 @@ class ExtractSettings:
         A 68-point model file; by default the one that comes with the package. On a cluster, each
         machine must find it there.
     features : str
-        As in `efld_dlib.feature_vector.parse_features`.
+        As in `efld_dlib.geometry.parse_features`.
     detector : str
         As in `efld_dlib.detection.choice.make_detector`, and so are the next two.
     min_score : float, optional

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ..errors import MissingDependencyError, OptionError
-from ..feature_vector import Feature
+from ..geometry import Feature
 from ..writers import face_columns
 from .picture import Outcome, shown
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..backend import load_dlib
 from ..errors import ModelFormatError
 from ..files import is_file, read_input
-from ..scheme import SCHEMES
+from ..landmarks import SCHEMES
 from .compact import efld_roles, is_efld, parse_efld, require_role
 from .dat import parse_dat
 from .direct import direct_bytes

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import OptionError
-from ..scheme import SCHEMES
+from ..landmarks import SCHEMES
 from .predictor import Predictor
 
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")

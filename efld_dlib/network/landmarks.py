@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..boxes import FloatArray
 from ..detection.landmark_network import BOX, CROP, normalised
 from ..images import Image
-from ..scheme import SCHEMES
+from ..landmarks import SCHEMES
 from .faces import Picture, SceneFace
 from .fitting import Batch, Course, Fit, FitOptions
 from .loss import landmark_loss

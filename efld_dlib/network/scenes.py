@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..boxes import FloatArray
 from ..images import Image
-from ..scheme import FIVE_POINTS, SCHEMES
+from ..landmarks import FIVE_POINTS, SCHEMES
 from .faces import Picture
 
 SCENE = 256

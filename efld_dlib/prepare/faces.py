@@ -16,9 +16,9 @@ from ..detection.matching import match_detections
 from ..errors import DataError, EfldError, OptionError, Problems
 from ..files import appending, write_text
 from ..images import read_image, to_gray
+from ..landmarks import SCHEMES
 from ..parallel import parallel_map, progress
 from ..records import FaceAnnotation, ImageRecord
-from ..scheme import SCHEMES
 from .boxes import BoxReport, assign_boxes
 from .scatter import BoxModel, fit_box_model
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..drawing import contact_sheet, draw_face, to_rgb, write_image
 from ..errors import DataError, Problems
 from ..images import Image, read_image, to_gray
 from ..parallel import resolve_jobs
 from ..records import FaceAnnotation, ImageRecord
-from ..render import contact_sheet, draw_face, to_rgb, write_image
 from .augment import AUGMENTATIONS, Step
 from .build import PrepareOptions
 from .faces import CACHE, boxed_faces

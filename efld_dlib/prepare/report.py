@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..boxes import FloatArray
+from ..drawing import write_image
 from ..files import write_text
 from ..images import Image
 from ..pose import face_poses
 from ..records import FaceAnnotation
-from ..render import write_image
 from .rarity import Weighting, class_members, effective_sample_size
 
 REPORT_TEXT = "report.md"

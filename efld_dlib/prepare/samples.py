@@ -17,9 +17,9 @@ from ..detection.frame import default_box_map, framed
 from ..errors import OutputError
 from ..files import atomic_path
 from ..images import Image, read_image, to_gray
+from ..landmarks import SCHEMES, mirror_points
 from ..pose import estimate_pose
 from ..records import FaceAnnotation, ImageRecord
-from ..scheme import SCHEMES, mirror_points
 from .augment import Step, augment, require_box
 from .faces import TrainingFace
 from .scatter import BoxModel, apply_deviation

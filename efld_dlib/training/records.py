@@ -9,8 +9,8 @@ import numpy as np
 from ..datasets.imglab import read_imglab
 from ..errors import DataError
 from ..files import is_file
+from ..landmarks import part_name
 from ..records import ImageRecord
-from ..scheme import part_name
 
 
 def read_records(xml: Path) -> list[ImageRecord]:

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any, Protocol, TextIO
 
 from ..face import TrackedFace
-from ..feature_vector import Feature
+from ..geometry import Feature
 from ..images import ColorOrder
 from ..writers import face_as_dict, face_cells, face_columns
 from .reader import Frame, VideoSource, read_frames

@@ -11,11 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..drawing import draw_face
 from ..errors import DataError, EfldError, OptionError
 from ..face import TrackedFace
 from ..files import atomic_path
 from ..images import Image
-from ..render import draw_face
 from .reader import Frame, quiet_opencv
 
 CODECS = {

@@ -15,8 +15,8 @@ from efld_dlib.datasets.aflw import read_aflw
 from efld_dlib.datasets.aflw2000 import read_aflw2000
 from efld_dlib.datasets.aflw_pose import PoseCheck, pose_from_aflw
 from efld_dlib.errors import DataError, Problems
+from efld_dlib.landmarks import AFLW_21_TO_68
 from efld_dlib.pose import mean_face_3d, rotation_matrix
-from efld_dlib.scheme_maps import AFLW_21_TO_68
 
 SCHEMA = """
 CREATE TABLE faces (face_id INTEGER, file_id TEXT, db_id TEXT);

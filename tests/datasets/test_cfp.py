@@ -7,7 +7,7 @@ import pytest
 
 from efld_dlib.datasets.cfp import read_cfp, side_of
 from efld_dlib.errors import DataError, Problems
-from efld_dlib.scheme import mirror_points
+from efld_dlib.landmarks import mirror_points
 
 # A face that looks to the right, 120 pixels wide: jaw from the ear to the chin, brow, eye, bridge
 # and tip of the nose, nostril, mouth.

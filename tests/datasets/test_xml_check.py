@@ -18,8 +18,8 @@ from efld_dlib.datasets.xml_faces import geometry_problems, index_ranges, swappe
 from efld_dlib.datasets.xml_findings import KINDS, by_kind, differing_parts
 from efld_dlib.datasets.xml_pictures import exif_orientation
 from efld_dlib.errors import OptionError
+from efld_dlib.landmarks import mirror_points, part_name
 from efld_dlib.pose import mean_face_3d, rotation_matrix
-from efld_dlib.scheme import mirror_points, part_name
 
 HEAD = "<?xml version='1.0' encoding='UTF-8'?>\n<dataset>\n<name>n</name>\n<images>\n"
 TAIL = "</images>\n</dataset>\n"

@@ -6,12 +6,12 @@ from efld_dlib import Box, FaceAnnotation, FaceLandmarker, ImageRecord
 from efld_dlib.cli.main import cli
 from efld_dlib.datasets.pts import write_pts
 from efld_dlib.datasets.w300 import read_w300
+from efld_dlib.drawing import write_image
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.evaluation.video_benchmark import VideoFigures, run_video_benchmark
 from efld_dlib.evaluation.video_clips import REST, make_clip, usable_records
 from efld_dlib.evaluation.video_measures import jitter, lag, nearest_face
 from efld_dlib.evaluation.video_table import nme_ratio
-from efld_dlib.render import write_image
 
 
 @pytest.fixture(scope="module")

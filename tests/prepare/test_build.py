@@ -12,6 +12,7 @@ from efld_dlib.datasets.split import held_out_groups
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.detection.frame import default_box_map
 from efld_dlib.errors import DataError, OptionError, Problems
+from efld_dlib.landmarks import mirror_points
 from efld_dlib.prepare import faces, journal
 from efld_dlib.prepare.augment import parse_augmentation
 from efld_dlib.prepare.build import PrepareOptions, build_training_xml
@@ -19,7 +20,6 @@ from efld_dlib.prepare.preview import write_preview
 from efld_dlib.prepare.rarity import Weighting
 from efld_dlib.prepare.samples import make_samples
 from efld_dlib.records import FaceAnnotation, ImageRecord
-from efld_dlib.scheme import mirror_points
 
 EVERYTHING = PrepareOptions(
     augmentation=parse_augmentation("all"), weighting=Weighting("pose-density", 1.0), variants=3

@@ -5,6 +5,7 @@ import pytest
 
 from efld_dlib.boxes import Pose
 from efld_dlib.errors import DataError, OptionError
+from efld_dlib.landmarks import mirror_points
 from efld_dlib.pose import estimate_pose, mean_face_3d, rotation_matrix
 from efld_dlib.prepare.turn import (
     MAX_PITCH,
@@ -14,7 +15,6 @@ from efld_dlib.prepare.turn import (
     turn_face,
     turn_range,
 )
-from efld_dlib.scheme import mirror_points
 
 SIDE = 400
 EYE_DISTANCE = 80.0

@@ -17,7 +17,7 @@ from efld_dlib.datasets.xml_check import check_imglab
 from efld_dlib.datasets.xml_pictures import picture_state
 from efld_dlib.detection.choice import make_detector
 from efld_dlib.detection.network import Network, find_faces
-from efld_dlib.feature_vector import parse_features
+from efld_dlib.geometry import parse_features
 from efld_dlib.images import read_image
 from efld_dlib.models.information import describe
 from efld_dlib.models.loading import load_arrays, load_predictor

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from efld_dlib.boxes import Pose
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.errors import DataError
+from efld_dlib.landmarks import mirror_points
 from efld_dlib.pose import estimate_pose
-from efld_dlib.scheme import mirror_points
 from tools.make_sample import main, make_sample
 from tools.sample.folder import Plan
 from tools.sample.recipe import Expression, Recipe, Shot

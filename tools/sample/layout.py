@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from efld_dlib.boxes import FloatArray
-from efld_dlib.scheme import SCHEMES
+from efld_dlib.landmarks import SCHEMES
 
 # Landmark: x, y, forward. The picture's left half and the middle line, eyes open, mouth just shut.
 _HALF_LANDMARKS: dict[int, tuple[float, float, float]] = {

@@ -12,7 +12,7 @@ import numpy as np
 from ...boxes import Box, FloatArray
 from ...detection.detectors import FrontalDetector
 from ...images import Image, to_gray
-from ...scheme import SCHEMES
+from ...landmarks import SCHEMES
 
 ALL_68 = tuple(range(SCHEMES["68"].size))
 

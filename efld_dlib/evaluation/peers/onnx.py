@@ -13,7 +13,7 @@ import numpy as np
 from ...boxes import Box, FloatArray
 from ...errors import ModelFormatError, OptionError
 from ...images import Image
-from ...scheme_maps import WFLW_98_TO_68
+from ...landmarks import WFLW_98_TO_68
 from .base import ALL_68, BoxRunner, Method, Picture, Runner, among_68
 
 # By number of landmarks: which of the network's are which of the 68.
