@@ -19,7 +19,6 @@ from typing import Any
 import click
 import numpy as np
 
-from efld_dlib.datasets.imglab import read_imglab
 from efld_dlib.datasets.merl_rav import read_merl_rav
 from efld_dlib.datasets.split import choose_photographs
 from efld_dlib.datasets.w300 import read_w300
@@ -36,6 +35,7 @@ from efld_dlib.prepare.rarity import OPEN_MOUTH, Weighting, mouth_opening, pose_
 from efld_dlib.records import ImageRecord
 from efld_dlib.training.options import TrainingOptions
 from efld_dlib.training.trainer import train
+from efld_dlib.xml.imglab import read_imglab
 
 SAMPLES = 6000
 SEEDS = (1, 2, 3)

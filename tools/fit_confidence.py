@@ -30,7 +30,7 @@ from efld_dlib.files import write_json
 from efld_dlib.geometry import eye_distance
 from efld_dlib.images import read_image, to_gray
 from efld_dlib.pose import estimate_pose
-from efld_dlib.prepare.scatter import apply_deviation
+from efld_dlib.prepare.boxes import apply_deviation
 from efld_dlib.records import ImageRecord
 
 TARGET = Path(__file__).resolve().parent.parent / "efld_dlib" / "data" / CONFIDENCE_FILE

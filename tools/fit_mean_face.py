@@ -34,7 +34,7 @@ DEFAULT_OUTPUT = PROJECT / "efld_dlib" / "data" / MEAN_FACE_FILE
 NEAR_FRONTAL = 60.0  # degrees of yaw up to which the summary counts a face
 
 HEADER = """\
-# Mean face in three dimensions: x, y, z of the 68 landmarks, one a line, in the order of landmarks.py.
+# Mean face in three dimensions: x, y, z of the 68 landmarks, one a line, as in landmarks.py.
 # Unit: distance of the outer eye corners (36, 45). Origin: the middle between them.
 # Axes: x to the picture's right, y down, z away from the viewer; mirror-symmetric about x = 0.
 # Source: {count} faces of AFLW2000-3D (Zhu et al., CVPR 2016), turned to pose 0 and averaged.

@@ -43,8 +43,8 @@ from efld_dlib.detection.point_confidence import (
 from efld_dlib.errors import Problems
 from efld_dlib.images import Image, read_image, to_gray
 from efld_dlib.pose import estimate_pose
+from efld_dlib.prepare.boxes import apply_deviation
 from efld_dlib.prepare.labels import read_labels, relabelled
-from efld_dlib.prepare.scatter import apply_deviation
 from efld_dlib.records import FaceAnnotation, ImageRecord
 from tools.covers import COVERS, cover
 

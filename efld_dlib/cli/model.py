@@ -107,7 +107,7 @@ def slim(file: Path | None, output: Path, role: str | None) -> None:
       efld-dlib model slim build/efld.dat -o small.dat
     """
     from ..models.loading import load_arrays
-    from ..models.slim import slim as run
+    from ..models.subset import slim as run
 
     _write(output, run(load_arrays(file, role)), file)
 

@@ -14,7 +14,7 @@ from ..errors import ModelFormatError, OptionError
 from .options import SEED, NumberRange
 
 if TYPE_CHECKING:
-    from ..models.compact import CompactModel
+    from ..models.efld import CompactModel
     from ..records import ImageRecord
 
 _file = click.Path(path_type=Path)
@@ -107,12 +107,11 @@ def compress(
     """
     import numpy as np
 
-    from ..datasets.imglab import read_imglab
     from ..files import read_input
-    from ..models.compact import efld_bytes, is_efld, read_efld
+    from ..models.compress import Search, leaf_usage
+    from ..models.efld import efld_bytes, is_efld, read_efld
     from ..models.loading import load_arrays, resolve_model
-    from ..models.search import Search
-    from ..models.usage import leaf_usage
+    from ..xml.imglab import read_imglab
 
     file = resolve_model(file)
     kept = None if beside is None else read_efld(beside)
@@ -178,7 +177,7 @@ def _write(output: Path, data: bytes, limit: int, kept: CompactModel | None) -> 
 
 def _joined(kept: CompactModel, data: bytes) -> bytes:
     """An `.efld` with the predictors and what is known of two."""
-    from ..models.compact import efld_bytes, parse_efld
+    from ..models.efld import efld_bytes, parse_efld
 
     new = parse_efld(data)
     metadata = {**kept.metadata, **dict.fromkeys(new.predictors, new.metadata)}

@@ -18,8 +18,7 @@ import click
 from ..errors import DataError, OptionError, Problems
 
 if TYPE_CHECKING:
-    from ..datasets.dataset import DataSet
-    from ..datasets.reading import FolderCount
+    from ..datasets.base import DataSet, FolderCount
     from ..records import ImageRecord
 
 # A single letter before the colon is a drive of Windows.
@@ -93,12 +92,12 @@ def open_records(
     Parameters
     ----------
     source : Path
-        ``NAME:PATH`` with a name of `datasets.table.DATASETS`; or a 300-W tree or another folder
+        ``NAME:PATH`` with a name of `datasets.registry.DATASETS`; or a 300-W tree or another folder
         of `.pts` files; or dlib XML. A path that exists is one, whatever colons it has.
     subset : str
         For those data sets that have subsets.
     problems, counts
-        As in `datasets.reading.read_each`.
+        As in `datasets.base.read_each`.
 
     Raises
     ------
@@ -207,7 +206,7 @@ def describe_source(source: Path, subset: str) -> str:
 
 def _find_dataset(source: Path) -> tuple[DataSet, Path]:
     """The data set that `source` is of, and its path."""
-    from ..datasets.table import DATASETS
+    from ..datasets.registry import DATASETS
 
     name, path = _split_source(source)
     if name not in DATASETS:

@@ -24,7 +24,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from ..datasets.reading import FolderCount
+    from ..datasets.base import FolderCount
     from ..prepare.samples import Framing
 
 
@@ -145,10 +145,9 @@ def prepare(
     """
     from ..models.loading import resolve_model
     from ..parallel import resolve_jobs
-    from ..prepare.build import PrepareOptions, build_training_xml
+    from ..prepare.build import PrepareOptions, build_training_xml, write_preview
     from ..prepare.convention import conform_records
     from ..prepare.labels import read_labels, relabelled
-    from ..prepare.preview import write_preview
 
     options = PrepareOptions(
         face_size=face_size,

@@ -142,7 +142,7 @@ def train(
 
 
 def _has_faces(xml: Path) -> bool:
-    from ..datasets.imglab import read_imglab
+    from ..xml.imglab import read_imglab
 
     return any(record.faces for record in read_imglab(xml))
 

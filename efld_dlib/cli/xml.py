@@ -15,20 +15,19 @@ from .xml_files import check, info
 from .xml_view import view
 
 if TYPE_CHECKING:
-    from ..datasets.dataset import DataSet, ReaderOption
-    from ..datasets.reading import FolderCount
+    from ..datasets.base import DataSet, FolderCount, ReaderOption
 
 
 class _DataSetCommands(click.Group):
     """Makes its commands when they are asked for, since the readers take a while to import."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        from ..datasets.table import DATASETS
+        from ..datasets.registry import DATASETS
 
         return [*DATASETS, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        from ..datasets.table import DATASETS
+        from ..datasets.registry import DATASETS
 
         if cmd_name in DATASETS:
             return _command(DATASETS[cmd_name])
@@ -112,8 +111,7 @@ def _convert(
     scheme: str | None = None,
     **options: Any,
 ) -> None:
-    from ..datasets.imglab import write_imglab
-    from ..datasets.imglab_checked import scheme_comment
+    from ..xml.imglab import scheme_comment, write_imglab
 
     problems = Problems(strict, warn)
     counts: list[FolderCount] = []

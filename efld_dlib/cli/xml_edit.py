@@ -29,7 +29,7 @@ def merge(files: tuple[Path, ...], output: Path) -> None:
       efld-dlib xml merge 300w.xml aflw.xml -o all.xml
       efld-dlib xml merge parts/*.xml -o training_xml/train.xml
     """
-    from ..datasets.xml_edit import merge_imglab
+    from ..xml.edit import merge_imglab
 
     report = merge_imglab(files, output)
     click.echo(report.written, err=True)
@@ -74,7 +74,7 @@ def split(file: Path, train: Path, held_out: Path, fraction: float, seed: int, b
       efld-dlib xml split all.xml --train train.xml --held-out validation.xml
       efld-dlib xml split all.xml --train a.xml --held-out b.xml --fraction 0.5 --by picture
     """
-    from ..datasets.xml_edit import split_imglab
+    from ..xml.edit import split_imglab
 
     for count in split_imglab(file, train, held_out, fraction, seed, by):
         click.echo(count, err=True)

@@ -12,7 +12,7 @@ from ..errors import Problems
 from .options import counted, finish, jobs_option, warn
 
 if TYPE_CHECKING:
-    from ..datasets.xml_findings import CheckReport
+    from ..xml.check import CheckReport
 
 xml_argument = click.argument("file", type=click.Path(path_type=Path))
 scheme_option = click.option(
@@ -52,10 +52,10 @@ def info(
       efld-dlib xml info training_xml/train.xml
       efld-dlib xml info train.xml --no-pictures --json train-info.json
     """
-    from ..datasets.imglab import read_imglab
-    from ..datasets.xml_info import describe, info_text
-    from ..datasets.xml_stream import stated_scheme
     from ..files import write_json
+    from ..xml.imglab import read_imglab
+    from ..xml.info import describe, info_text
+    from ..xml.stream import stated_scheme
 
     problems = Problems(report=warn)
     scheme = _known_scheme(scheme or stated_scheme(file))
@@ -120,8 +120,7 @@ def check(
       efld-dlib xml check training_xml/train.xml
       efld-dlib xml check train.xml --no-pictures --most 1000 > problems.txt
     """
-    from ..datasets.xml_check import check_imglab
-    from ..datasets.xml_findings import by_kind
+    from ..xml.check import by_kind, check_imglab
 
     report = check_imglab(file, scheme, pictures, jobs, show_progress=True)
     for finding in by_kind(report.findings, most):
@@ -134,7 +133,7 @@ def check(
 
 
 def _summarise(report: CheckReport, most: int) -> None:
-    from ..datasets.xml_findings import KINDS, differing_parts
+    from ..xml.check import KINDS, differing_parts
 
     for kind, count in report.kinds.most_common():
         hidden = f" ({count - most} not shown)" if count > most else ""

@@ -72,10 +72,10 @@ def view(
       efld-dlib xml view training_xml/train.xml -o sheet.png
       efld-dlib xml view train.xml -o worst.html --order worst --limit 200
     """
-    from ..datasets.imglab import read_imglab
-    from ..datasets.xml_stream import stated_scheme
     from ..drawing import HTML_SUFFIXES, require_sheet_suffix, write_sheet
     from ..parallel import progress
+    from ..xml.imglab import read_imglab
+    from ..xml.stream import stated_scheme
 
     require_sheet_suffix(output)
     scheme = stated_scheme(file)
@@ -115,7 +115,7 @@ def _chosen(
         return [(int(index), "") for index in chosen]
     if order == "rarest":
         return _rarest(faces, limit)
-    from ..datasets.face_order import implausibility
+    from ..xml.info import implausibility
 
     scores = implausibility(np.array([face.points for face in faces]))
     return [(index, f"{scores[index]:.2f}") for index in _ascending(-scores, limit)]

@@ -21,9 +21,18 @@ from numpy.typing import NDArray
 from ..boxes import BoolArray, FloatArray
 from ..errors import DataError, OptionError, Problems
 from ..records import FaceAnnotation, ImageRecord
+from .base import (
+    FolderCount,
+    Pictures,
+    aflw_photograph,
+    aflw_pictures,
+    box_of_corners,
+    file_below,
+    merged,
+    read_each,
+    require_folder,
+)
 from .mat import MatFile
-from .pictures import Pictures, aflw_photograph, aflw_pictures, file_below, require_folder
-from .reading import FolderCount, box_of_corners, merged, read_each
 
 FILE = "AFLWinfo_release.mat"
 TRAIN_FACES = 20_000

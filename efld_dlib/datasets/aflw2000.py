@@ -19,9 +19,8 @@ from ..boxes import FloatArray
 from ..errors import OptionError, Problems
 from ..pose import pose_from_aflw2000
 from ..records import FaceAnnotation, ImageRecord
+from .base import FolderCount, aflw_photograph, files_below, find_picture, read_each, require_folder
 from .mat import MatFile
-from .pictures import aflw_photograph, files_below, find_picture, require_folder
-from .reading import FolderCount, read_each
 
 OFFICIAL = 2000
 NOT_VISIBLE = -1.0

@@ -24,9 +24,8 @@ from ..boxes import FloatArray
 from ..errors import DataError, Problems
 from ..landmarks import SCHEMES
 from ..records import FaceAnnotation, ImageRecord
-from .pictures import files_below, find_picture, require_folder
+from .base import FolderCount, files_below, find_picture, read_each, require_folder
 from .pts import read_rows
-from .reading import FolderCount, read_each
 
 Side = Literal["left", "right"]
 

@@ -24,9 +24,8 @@ from ..boxes import Box
 from ..errors import DataError, Problems
 from ..images import IMAGE_SUFFIXES
 from ..records import FaceAnnotation, ImageRecord
+from .base import FolderCount, file_below, files_below, read_each, require_folder, usable_box
 from .mat import MatFile
-from .pictures import file_below, files_below, require_folder
-from .reading import FolderCount, read_each, usable_box
 
 OFFICIAL = 507
 BOXES = "cofw68_test_bboxes.mat"

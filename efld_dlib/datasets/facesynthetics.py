@@ -14,9 +14,8 @@ from pathlib import Path
 from ..errors import Problems
 from ..landmarks import SYNTHETICS_70_TO_68
 from ..records import FaceAnnotation, ImageRecord
-from .pictures import files_below, find_picture, require_folder
+from .base import FolderCount, files_below, find_picture, read_each, require_folder
 from .pts import read_rows
-from .reading import FolderCount, read_each
 
 OFFICIAL = 100_000
 SUFFIX = "_ldmks.txt"

@@ -22,9 +22,16 @@ import numpy as np
 from ..boxes import BoolArray, FloatArray
 from ..errors import DataError, OptionError, Problems
 from ..records import FaceAnnotation, ImageRecord
-from .pictures import Pictures, aflw_photograph, files_below, find_picture, require_folder
+from .base import (
+    FolderCount,
+    Pictures,
+    aflw_photograph,
+    files_below,
+    find_picture,
+    read_each,
+    require_folder,
+)
 from .pts import read_rows
-from .reading import FolderCount, read_each
 
 Hidden = Literal["keep", "drop"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..boxes import FloatArray
 from ..errors import DataError
 from ..files import read_bytes, write_text
-from .reading import FARTHEST
+from .base import FARTHEST
 
 
 def read_pts(path: str | Path, n_points: int = 68) -> FloatArray:

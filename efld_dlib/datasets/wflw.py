@@ -17,8 +17,16 @@ import numpy as np
 from ..errors import DataError, OptionError, Problems
 from ..landmarks import convert_face
 from ..records import FaceAnnotation, ImageRecord
-from .pictures import Pictures, file_below, require_folder
-from .reading import FolderCount, box_of_corners, merged, numbered_lines, read_each
+from .base import (
+    FolderCount,
+    Pictures,
+    box_of_corners,
+    file_below,
+    merged,
+    numbered_lines,
+    read_each,
+    require_folder,
+)
 
 OFFICIAL = {"train": 7500, "test": 2500}
 ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")

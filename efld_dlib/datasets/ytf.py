@@ -25,8 +25,7 @@ import numpy as np
 from ..boxes import FloatArray
 from ..errors import DataError, OptionError, Problems
 from ..records import FaceAnnotation, ImageRecord
-from .pictures import Pictures, file_below, require_folder
-from .reading import FolderCount, numbered_lines, read_each
+from .base import FolderCount, Pictures, file_below, numbered_lines, read_each, require_folder
 
 SUBSETS = {"train": ("training",), "test": ("test",), "all": ("training", "test")}
 """The folders of each subset."""

@@ -11,8 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import EfldError, MissingDependencyError
-from .picture import Outcome, Task, file_state, look_at_here
 from .settings import ExtractSettings
+from .workers import Outcome, Task, file_state, look_at_here
 
 # Pictures under way for each thread of the cluster, and at least so many: what is in memory here.
 _AHEAD = 8

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import DataError, EfldError
-from .picture import Outcome, file_state, shown
 from .settings import differences
+from .workers import Outcome, file_state, shown
 
 _VERSION = 1
 

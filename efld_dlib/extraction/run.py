@@ -18,10 +18,9 @@ from .journal import (
     require_same_run,
     run_head,
 )
-from .picture import Outcome, Task, shown
 from .settings import ExtractSettings
 from .tables import Row, table_columns, table_kind, table_rows, write_table
-from .workers import Workers
+from .workers import Outcome, Task, Workers, shown
 
 Earlier = Literal["refuse", "resume", "restart"]
 """What to do about the journal of an interrupted run: refuse to touch it, go on from it, or throw

@@ -13,7 +13,7 @@ from types import ModuleType
 from ..errors import MissingDependencyError, OptionError
 from ..geometry import Feature
 from ..writers import face_columns
-from .picture import Outcome, shown
+from .workers import Outcome, shown
 
 FACE, NO_FACE, ERROR = "face", "no face", "error"
 """What the column ``status`` says of a row."""

@@ -1,15 +1,17 @@
-"""dlib's `.dat` file of a shape predictor, read into arrays and written from them.
+"""dlib's variable-length whole numbers, many million at a time.
 
-The file is a sequence of whole numbers (`varint`). A float is two of them, mantissa and exponent,
-``value = mantissa * 2**exponent``; dlib writes all 24 bits of the mantissa, less its low bytes that
-are zero. In order: version 1; the mean shape; the number of cascades, and of each the number of
-trees, of each tree its splits (first, second, threshold) and leaves; the anchors and the deltas of
-each cascade. Every list begins with its length, every vector with minus its length and -1.
+A number is one control byte (its low seven bits: how many bytes follow, 1 to 3 in a shape
+predictor; its top bit: negative) and those bytes, the lowest first. Where a number begins is known
+only once the one before it is read. `decode` nevertheless works on whole arrays: the data is cut
+into rows, all rows are scanned side by side from each of the four states in which one may begin
+(0 to 3 bytes of a number still to come), and the rows are then chained.
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,100 @@ from numpy.typing import NDArray
 from ..errors import ModelFormatError
 from ..files import atomic_path, read_input
 from .predictor import Float32Array, Predictor, check_predictor
-from .varint import Integers, VarintError, decode, encode
+
+Bytes = NDArray[np.uint8]
+Integers = NDArray[np.int32]
+
+LONGEST = 3
+_ROW = 1000
+_BLOCK = 1 << 20
+# By number of bytes that follow the control byte: the bits of them in a 32-bit word, and which
+# bytes of control byte and number are written.
+_BITS = np.array([0, 0xFF, 0xFFFF, 0xFFFFFF], dtype=np.uint32)
+_KEPT = np.array([[i <= length for i in range(4)] for length in range(4)]).view(np.uint32)[:, 0]
+
+
+class VarintError(ValueError):
+    """Bytes that are no sequence of such numbers; the message says where."""
+
+
+def decode_numbers(data: bytes) -> Integers:
+    """All numbers in `data`, which must end with the last byte of one.
+
+    Raises
+    ------
+    VarintError
+        A control byte is impossible, or the last number is not complete.
+    """
+    # A number may reach over a block's end, and is picked up there as a word of four bytes.
+    raw = np.zeros(len(data) + 4, dtype=np.uint8)
+    raw[: len(data)] = np.frombuffer(data, dtype=np.uint8)
+    words = cast(
+        NDArray[np.uint32], np.ndarray(len(data) + 1, dtype="<u4", buffer=raw, strides=(1,))
+    )
+    parts: list[Integers] = []
+    state, position = 0, 0
+    while position < len(data):
+        block = raw[position : min(position + _BLOCK, len(data))]
+        begins, state = _scan(block, state)
+        control = block[begins]
+        length = control & 0x7F
+        wrong = np.flatnonzero((length == 0) | (length > LONGEST))
+        if len(wrong):
+            raise VarintError(f"byte {position + int(begins[wrong[0]])} begins no number")
+        values = (words[begins + (position + 1)] & _BITS[length]).astype(np.int32)
+        np.negative(values, out=values, where=control > 0x7F)
+        parts.append(values)
+        position += len(block)
+    if state:
+        raise VarintError("ends within a number")
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
+
+
+def _scan(block: Bytes, state: int) -> tuple[NDArray[np.intp], int]:
+    """Where numbers begin in `block`, and how many bytes of the last one lie behind its end.
+
+    `state` is how many bytes of an earlier number it starts with.
+    """
+    row = min(_ROW, 1 + math.isqrt(len(block)))
+    rows = -(-len(block) // row)
+    padded = np.zeros(rows * row, dtype=np.uint8)
+    padded[: len(block)] = np.minimum(block & 0x7F, LONGEST) + 1
+    columns = np.ascontiguousarray(padded.reshape(rows, row).T)
+    states = np.repeat(np.arange(LONGEST + 1, dtype=np.uint8)[:, None], rows, axis=1)
+    for column in columns:
+        states += (states == 0) * column
+        states -= 1
+    entries = np.empty(rows, dtype=np.uint8)
+    entering = state
+    for index, leaving in enumerate(states.T.tolist()):
+        entries[index] = entering
+        entering = leaving[entering]
+    begins = np.empty(columns.shape, dtype=np.bool_)
+    for column, begin in zip(columns, begins, strict=True):
+        np.equal(entries, 0, out=begin)
+        entries += begin * column
+        entries -= 1
+    positions = np.flatnonzero(np.ascontiguousarray(begins.T).ravel()[: len(block)])
+    if not len(positions):
+        return positions, state - len(block)
+    last = int(positions[-1])
+    return positions, last + int(padded[last]) - len(block)
+
+
+def encode_numbers(numbers: NDArray[np.integer]) -> bytes:
+    """The bytes of `numbers`, each below 2**24 in size, in their order."""
+    numbers = np.ascontiguousarray(numbers, dtype=np.int32).ravel()
+    size = np.abs(numbers).view(np.uint32)
+    length = (size > 0xFF).astype(np.uint8)
+    length += size > 0xFFFF
+    length += 1
+    words = size << np.uint32(8)
+    words |= length
+    words |= (numbers < 0).view(np.uint8) << np.uint8(7)
+    kept = _KEPT[length].view(np.bool_)
+    return words.astype("<u4", copy=False).view(np.uint8)[kept].tobytes()
+
 
 _EXPONENTS = 255
 _POWERS = 2.0 ** np.arange(-_EXPONENTS, _EXPONENTS + 1)
@@ -46,7 +141,7 @@ def parse_dat(data: bytes, source: str | Path = "<bytes>") -> Predictor:
     if len(data) < 3 or data[:2] != b"\x01\x01" or not data[2] & 0x80:
         raise ModelFormatError(source, "is not a dlib shape predictor (it begins otherwise)")
     try:
-        numbers = decode(data)
+        numbers = decode_numbers(data)
     except VarintError as error:
         raise ModelFormatError(source, f"is damaged: {error}") from error
     predictor = _Reader(numbers, source).predictor()
@@ -177,7 +272,7 @@ def dat_bytes(predictor: Predictor) -> bytes:
     parts = [list_bytes([1, -rows, -1]), float_bytes(predictor.mean_shape)]
     parts.append(list_bytes([predictor.cascades]))
     for cascade in range(predictor.cascades):
-        parts += [list_bytes([predictor.trees]), encode(_forest(predictor, cascade))]
+        parts += [list_bytes([predictor.trees]), encode_numbers(_forest(predictor, cascade))]
     parts.append(list_bytes([predictor.cascades]))
     parts += [list_bytes([len(anchors), *anchors]) for anchors in predictor.anchors]
     parts.append(list_bytes([predictor.cascades]))
@@ -188,12 +283,12 @@ def dat_bytes(predictor: Predictor) -> bytes:
 
 def list_bytes(values: list[int]) -> bytes:
     """Whole numbers as dlib writes them."""
-    return encode(np.array(values, dtype=np.int32))
+    return encode_numbers(np.array(values, dtype=np.int32))
 
 
 def float_bytes(values: Float32Array) -> bytes:
     """Floats as dlib writes them."""
-    return encode(_pairs(values))
+    return encode_numbers(_pairs(values))
 
 
 def _forest(predictor: Predictor, cascade: int) -> Integers:

@@ -9,11 +9,10 @@ from typing import Any
 
 from ..errors import DataError, ModelFormatError
 from ..files import is_file, read_input
-from .compact import is_efld, parse_efld
-from .dat import dat_bytes, float_bytes, parse_dat
+from .dat import dat_bytes, encode_numbers, float_bytes, parse_dat
+from .efld import is_efld, parse_efld
 from .predictor import Predictor
 from .quantised import Quantised
-from .varint import encode
 
 
 def describe(path: str | Path) -> dict[str, Any]:
@@ -117,9 +116,9 @@ def _dat_parts(predictor: Predictor) -> dict[str, int]:
     """Bytes of a `.dat` by part, without the lengths of its lists."""
     return {
         "mean_shape": len(float_bytes(predictor.mean_shape)),
-        "splits": len(encode(predictor.first))
-        + len(encode(predictor.second))
+        "splits": len(encode_numbers(predictor.first))
+        + len(encode_numbers(predictor.second))
         + len(float_bytes(predictor.thresholds)),
         "leaves": sum(len(float_bytes(leaves)) for leaves in predictor.leaves),
-        "pixels": len(encode(predictor.anchors)) + len(float_bytes(predictor.deltas)),
+        "pixels": len(encode_numbers(predictor.anchors)) + len(float_bytes(predictor.deltas)),
     }

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from ..boxes import FloatArray
 from ..errors import OptionError
-from .predictor import Float32Array, IndexArray, Predictor
-from .walk import LeafIndices
+from .predictor import Float32Array, IndexArray, LeafIndices, Predictor
 
 DELTA_EXPONENT = -14
 """Pixel places are kept in units of 2**-14 of the box, 0.01 pixel of a 200-pixel face."""

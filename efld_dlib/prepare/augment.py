@@ -21,7 +21,7 @@ from ..errors import OptionError
 from ..images import Image
 from ..pose import estimate_pose
 from ..records import FaceAnnotation
-from .scatter import BoxModel
+from .boxes import BoxModel
 from .turn import turn_face
 
 

@@ -1,24 +1,191 @@
-"""Turning an annotated face out of the picture plane, to train on poses that are rare in the data.
-
-A mesh of the mean head is laid on the picture: its depth is the mean head's, its place in the
-picture the face's own, so that every annotated landmark lies where it was annotated. The mesh is
-turned, rings of anchors around the head let go of it step by step, and the picture follows, nearer
-parts over farther ones (after the face profiling of Zhu et al., "Face alignment across large
-poses", CVPR 2016, section 5, which made 300W-LP).
-"""
+"""A mesh of the mean head and of the background around it, which `turn` lays on a picture."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import RBFInterpolator
+from scipy.spatial import Delaunay
 
-from ..boxes import FloatArray, Pose, annotated
+from ..boxes import BoolArray, FloatArray, Pose, annotated
 from ..errors import DataError, OptionError
 from ..images import Image
-from ..pose import FITTED_LANDMARKS, estimate_poses, rotation_matrix
-from .head_mesh import JAW, PIVOT, HeadMesh, head_mesh
+from ..pose import FITTED_LANDMARKS, estimate_poses, mean_face_3d, rotation_matrix
+
+# All that follows is in the axes and the unit (distance of the outer eye corners) of
+# `efld_dlib.pose.mean_face_3d`; of mirrored places the one with x > 0 is given.
+
+# About here a skull turns: its outline in a frontal picture stays where it is, but for width.
+PIVOT = np.array([0.0, 0.4, 0.7])
+
+# How much nearer than the mean head's jaw the outline lies that 300-W's annotators follow, from
+# landmark 8 to 0 and 16. It and the cheek's depths were fitted by hand until frontal 300-W faces,
+# turned, had the mean jaw of its turned faces.
+JAW_FORWARD = np.array([0.07, 0.09, 0.11, 0.14, 0.13, 0.12, 0.12, 0.14, 0.15])
+
+# The cheek falls back to the jaw with a power of the way there from its front: a high one gives the
+# outline of the cheek that turns away, a low one spares the other cheek from being drawn out of the
+# few pixels at its edge.
+CHEEK_FRONT = -0.03
+FAR_CHEEK_POWER = 4.0
+NEAR_CHEEK_POWER = 2.0
+CHEEK_WIDTH = 0.4
+CHEEK_STEPS = (0.04, 0.08, 0.14, 0.22, 0.30)
+
+# Other places of the head between and around the landmarks.
+SKULL = np.array(
+    [
+        (0.45, 0.35, -0.03), (0.73, -0.25, 0.25), (0.62, -0.55, 0.12),
+        (0.00, -0.60, -0.20), (0.35, -0.60, -0.13), (0.78, -0.55, 0.45),
+        (0.00, -1.00, 0.08), (0.45, -0.95, 0.18), (0.75, -0.80, 0.55),
+    ]
+)  # fmt: skip
+
+# Outline of the head, and the neck under it.
+OUTLINE = np.array(
+    [
+        (0.00, -1.35, 0.70), (0.35, -1.28, 0.72), (0.68, -1.08, 0.75), (0.90, -0.70, 0.80),
+        (0.97, -0.30, 0.85), (0.98, 0.10, 0.88), (0.94, 0.50, 0.88), (0.86, 0.90, 0.85),
+        (0.68, 1.22, 0.70), (0.40, 1.45, 0.50), (0.00, 1.55, 0.45),
+    ]
+)  # fmt: skip
+
+# Rings outside: the outline about the pivot made larger, moved back, and how far it goes along.
+RINGS = ((1.0, 0.0, 1.0), (1.35, 0.3, 0.5), (2.0, 0.6, 0.0))
+
+GRID_STEP = 0.16
+MIN_VERTEX_DISTANCE = 0.08
+
+JAW = np.arange(17)
+CONTOUR_STEPS = 40
+# The outline of a turned face runs over the cheek, but never farther in than this part of the way.
+CONTOUR_REACH = 0.6
+# Half width and half height of the part of the face, about (0, 0.2), that no outline runs over.
+INNER_FACE = (0.5, 0.7)
+
+
+@dataclass(frozen=True)
+class HeadMesh:
+    """Mesh of the mean head and the background around it.
+
+    Parameters
+    ----------
+    face : array, shape (68, 3)
+        The mean face's landmarks.
+    vertices : array, shape (v, 3)
+        The mesh as it is where the head turns away; the first 68 are `face`.
+    near : array, shape (v, 3)
+        The mesh as it is where the head turns towards the viewer.
+    follow : array, shape (v,)
+        How far a vertex goes along with the head: 1 = wholly, 0 = it stays.
+    triangles : array of int, shape (t, 3)
+        Vertices of each triangle, turning alike where the triangle faces the viewer at pose 0.
+    slides : array of bool, shape (v,)
+        Vertices that the head itself may hide; where it does, the outline stands in for them.
+    paths : array, shape (s, k, 3)
+        From each vertex that slides the way over the surface towards the middle of the face. The
+        first 17 are the jaw's.
+    """
+
+    face: FloatArray
+    vertices: FloatArray
+    near: FloatArray
+    follow: FloatArray
+    triangles: NDArray[np.intp]
+    slides: BoolArray
+    paths: FloatArray
+
+
+def head_mesh(mean_face: FloatArray | None = None) -> HeadMesh:
+    """The mesh for a mean face, shape (68, 3), symmetric, by default `pose.mean_face_3d`."""
+    face = mean_face_3d() if mean_face is None else np.asarray(mean_face, dtype=np.float64)
+    return _head_mesh(face.tobytes())
+
+
+@lru_cache(maxsize=4)
+def _head_mesh(mean_face: bytes) -> HeadMesh:
+    face = np.frombuffer(mean_face).reshape(68, 3).copy()
+    face[JAW, 2] -= JAW_FORWARD[np.abs(JAW - 8)]
+    far, near = (_given_places(face, power) for power in (FAR_CHEEK_POWER, NEAR_CHEEK_POWER))
+    outline = _both_sides(OUTLINE)
+    rings = [PIVOT + (outline - PIVOT) * (size, size, 1) + (0, 0, back) for size, back, _ in RINGS]
+    filling = _filling(far)
+    vertices, near_vertices = (
+        np.concatenate([places[: -len(outline)], _on_surface(places, filling), *rings])
+        for places in (far, near)
+    )
+    follow = np.ones(len(vertices))
+    follow[-len(RINGS) * len(outline) :] = np.repeat([share for *_, share in RINGS], len(outline))
+
+    off_middle = np.abs(vertices[:, :2] - (0.0, 0.2)) > INNER_FACE
+    slides = (follow == 1) & off_middle.any(axis=1)
+    slides[: len(face)] = np.arange(len(face)) < len(JAW)
+    steps = np.linspace(0.0, CONTOUR_REACH, CONTOUR_STEPS)
+    ways = np.concatenate([_way_inwards(vertex[:2], steps) for vertex in vertices[slides]])
+    paths = _on_surface(far, ways).reshape(-1, CONTOUR_STEPS, 3)
+    triangles = _symmetric_triangles(vertices)
+    return HeadMesh(face, vertices, near_vertices, follow, triangles, slides, paths)
+
+
+def _given_places(face: FloatArray, cheek_power: float) -> FloatArray:
+    """Places of the head's surface, shape (n, 3): landmarks, cheeks, skull and, last, outline."""
+    cheeks = [_cheek(face[index], cheek_power) for index in JAW if abs(index - 8) > 2]
+    return np.concatenate([face, *cheeks, _both_sides(SKULL), _both_sides(OUTLINE)])
+
+
+def _on_surface(given: FloatArray, places: FloatArray) -> FloatArray:
+    """`places`, shape (n, 2), with their depth on the smooth surface through `given`."""
+    depth = RBFInterpolator(given[:, :2], given[:, 2], kernel="linear")
+    return np.column_stack([places, depth(places)])
+
+
+def _way_inwards(start: FloatArray, steps: ArrayLike) -> FloatArray:
+    """Places (x, y) at fractions `steps` of the way from `start` to the middle of the face."""
+    middle = np.array([0.0, np.clip(start[1], -0.6, 0.8)])
+    way: FloatArray = start + np.multiply.outer(np.asarray(steps), middle - start)
+    return way
+
+
+def _cheek(jaw: FloatArray, power: float) -> FloatArray:
+    """Places on the cheek, shape (n, 3), between its front and a landmark of the jaw."""
+    share = (1.0 - np.array(CHEEK_STEPS) / CHEEK_WIDTH) ** power
+    depth = CHEEK_FRONT + share * (jaw[2] - CHEEK_FRONT)
+    return np.column_stack([_way_inwards(jaw[:2], CHEEK_STEPS), depth])
+
+
+def _both_sides(places: FloatArray) -> FloatArray:
+    """Places with x >= 0, and the mirror images of those off the middle."""
+    off_middle = places[places[:, 0] > 0]
+    return np.concatenate([places, off_middle * (-1.0, 1.0, 1.0)[: places.shape[1]]])
+
+
+def _filling(given: FloatArray) -> FloatArray:
+    """Places (x, y) on a grid between those of `given`, to make the mesh round."""
+    x, y = np.meshgrid(np.arange(0.0, 1.0, GRID_STEP), np.arange(-1.3, 1.5, GRID_STEP))
+    grid = np.column_stack([x.ravel(), y.ravel()])
+    inside = Delaunay(_both_sides(OUTLINE)[:, :2]).find_simplex(grid) >= 0
+    distance = np.linalg.norm(grid[:, np.newaxis] - given[:, :2], axis=2).min(axis=1)
+    return _both_sides(grid[inside & (distance > MIN_VERTEX_DISTANCE)])
+
+
+def _symmetric_triangles(vertices: FloatArray) -> NDArray[np.intp]:
+    """Triangles, shape (t, 3), between `vertices` as seen from in front, the same on both sides."""
+    flat = vertices[:, :2]
+    half = np.flatnonzero(flat[:, 0] > -1e-6)
+    triangles = half[Delaunay(flat[half]).simplices]
+    mirrored = flat * (-1.0, 1.0)
+    partner = np.linalg.norm(flat[:, np.newaxis] - mirrored, axis=2).argmin(axis=0)
+    triangles = np.concatenate([triangles, partner[triangles]])
+    first, second, third = (flat[triangles[:, corner]] for corner in range(3))
+    (ax, ay), (bx, by) = (second - first).T, (third - first).T
+    area = ax * by - ay * bx
+    triangles[area < 0] = triangles[area < 0][:, ::-1]
+    return np.asarray(triangles[np.abs(area) > 1e-9])
+
 
 MAX_YAW_CHANGE = 45.0
 MAX_PITCH_CHANGE = 30.0

@@ -19,10 +19,16 @@ from scipy.sparse import csr_matrix
 
 from ..boxes import Box, FloatArray
 from ..errors import DataError, OptionError, TrainingError
-from ..models.predictor import Predictor
-from ..models.walk import LeafIndices, add_leaves, cascade_leaves, face_crops, start_shapes
+from ..models.predictor import (
+    LeafIndices,
+    Predictor,
+    add_leaves,
+    cascade_leaves,
+    face_crops,
+    start_shapes,
+)
 from ..records import ImageRecord
-from .memory import available_memory
+from .options import available_memory
 
 MOST_RUNS_OF_A_FACE = 20
 

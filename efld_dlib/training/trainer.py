@@ -1,4 +1,4 @@
-"""Training a shape predictor from XML, in a child process that can be watched and stopped."""
+"""The faces of an XML file, checked before anything is done with them that takes hours."""
 
 from __future__ import annotations
 
@@ -17,18 +17,70 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 from ..backend import load_dlib
-from ..errors import TrainingError
+from ..errors import DataError, TrainingError
 from ..evaluation.protocol import evaluate
-from ..files import atomic_path, write_json
+from ..files import atomic_path, is_file, write_json
+from ..landmarks import part_name
 from ..models.dat import dat_bytes, read_dat
-from ..models.slim import slim
+from ..models.subset import slim
 from ..parallel import available_cores
 from ..records import ImageRecord
-from .memory import available_memory, training_memory
-from .options import TrainingOptions
-from .records import read_records, read_training_records
+from ..xml.imglab import read_imglab
+from .options import TrainingOptions, available_memory, training_memory
 from .refit import RefitOptions, refit_leaves
+
+
+def read_records(xml: Path) -> list[ImageRecord]:
+    """The pictures of `xml` that have faces, all of which are there.
+
+    Raises
+    ------
+    DataError
+        The XML is wrong, has no face, or names a picture that is missing.
+    """
+    records = [record for record in read_imglab(xml) if record.faces]
+    if not records:
+        raise DataError(xml, "has no face in it")
+    for record in records:
+        if not is_file(record.path):
+            raise DataError(xml, f"names a picture that is not there: {record.path}")
+    return records
+
+
+def read_training_records(xml: Path) -> list[ImageRecord]:
+    """The same, in which dlib's trainer will find what it needs.
+
+    Raises
+    ------
+    DataError
+        As in `read_records`; dlib cannot open a picture's name, a face has no landmark, or a
+        landmark is in no face.
+    """
+    records = read_records(xml)
+    for record in records:
+        if _dlib_cannot_open(record.photograph):
+            raise DataError(
+                xml,
+                f"names a picture that dlib cannot open, for the characters in it: "
+                f"{record.photograph} (rename it, or let 'efld-dlib prepare' make crops)",
+            )
+        if not all(face.given.any() for face in record.faces):
+            raise DataError(xml, f"has a face without landmarks in {record.path}")
+    given = np.any([face.given for record in records for face in record.faces], axis=0)
+    if not given.all():
+        # dlib would train a predictor of fewer landmarks, and count them otherwise.
+        names = ", ".join(part_name(int(index)) for index in np.flatnonzero(~given))
+        raise DataError(xml, f"has no face with landmark {names}")
+    return records
+
+
+def _dlib_cannot_open(name: str) -> bool:
+    """Whether a name needs an XML entity, which dlib's parser does not decode in attributes."""
+    return any(character in name for character in "&<>") or ("'" in name and '"' in name)
+
 
 _REMAINING = re.compile(r"Time remaining: ([0-9.e+-]+) (second|minute|hour)")
 _SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
@@ -100,7 +152,7 @@ def train(
     refit : RefitOptions, optional
         Fit the leaves anew after dlib's training; not done without it.
     slim_file : bool
-        Write the numbers with short mantissas, a third smaller (`efld_dlib.models.slim`).
+        Write the numbers with short mantissas, a third smaller (`efld_dlib.models.subset`).
     preset : str, optional
         Name under which the options go into the report.
     licence : str

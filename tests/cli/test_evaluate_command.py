@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from efld_dlib.cli.main import cli
 from efld_dlib.cli.model_arguments import split_arguments
 from efld_dlib.cli.options import measured_subsets
-from efld_dlib.datasets.imglab import read_imglab
 from efld_dlib.errors import OptionError
 from efld_dlib.models.loading import DEFAULT_MODEL
+from efld_dlib.xml.imglab import read_imglab
 
 
 def run(*arguments, code=0):

@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 
 from efld_dlib.boxes import Box, Pose
-from efld_dlib.datasets import aflw_pose
-from efld_dlib.datasets.aflw import read_aflw
+from efld_dlib.datasets.aflw import PoseCheck, pose_from_aflw, read_aflw
 from efld_dlib.datasets.aflw2000 import read_aflw2000
-from efld_dlib.datasets.aflw_pose import PoseCheck, pose_from_aflw
 from efld_dlib.errors import DataError, Problems
 from efld_dlib.landmarks import AFLW_21_TO_68
 from efld_dlib.pose import mean_face_3d, rotation_matrix
@@ -261,7 +259,7 @@ def test_poses_that_contradict_the_landmarks_are_told(aflw, yaw_sign, roll_sign,
 @pytest.mark.data
 def test_a_database_of_real_faces(aflw, data_root, monkeypatch):
     """AFLW2000-3D's faces with poses by its authors: the landmarks must agree with our signs."""
-    monkeypatch.setattr(aflw_pose, "MIN_FACES", 3)
+    monkeypatch.setattr("efld_dlib.datasets.aflw.MIN_FACES", 3)
     source = list(read_aflw2000(data_root / "aflw2000", "21"))
     for number, record in enumerate(source):
         face = record.faces[0]

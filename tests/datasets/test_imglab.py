@@ -14,9 +14,9 @@ import pytest
 from lxml import etree
 
 from efld_dlib.boxes import Box
-from efld_dlib.datasets.imglab import STYLESHEET_NAME, read_imglab, write_imglab
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.records import FaceAnnotation, ImageRecord
+from efld_dlib.xml.imglab import STYLESHEET_NAME, read_imglab, write_imglab
 
 # A grid of 68 points inside of BOX.
 GRID = np.array([[6 + 2 * (i % 10), 7 + 3 * (i // 10)] for i in range(68)], dtype=float)
@@ -445,7 +445,7 @@ import numpy as np
 
 from efld_dlib.boxes import Box
 from efld_dlib.records import FaceAnnotation, ImageRecord
-from efld_dlib.datasets.imglab import read_imglab, write_imglab
+from efld_dlib.xml.imglab import read_imglab, write_imglab
 
 def peak():
     return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])

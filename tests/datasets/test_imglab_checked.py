@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from efld_dlib.boxes import Box
-from efld_dlib.datasets.imglab import write_imglab
-from efld_dlib.datasets.imglab_checked import read_imglab_checked, scheme_comment
 from efld_dlib.errors import DataError, Problems
 from efld_dlib.records import FaceAnnotation, ImageRecord
+from efld_dlib.xml.imglab import read_imglab_checked, scheme_comment, write_imglab
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from efld_dlib.datasets import mat_tags
 from efld_dlib.datasets.mat import MatFile
 from efld_dlib.errors import DataError
 
@@ -101,6 +100,6 @@ def test_a_file_that_unpacks_to_too_much(tmp_path, monkeypatch):
     savemat(path, {"x": np.zeros((1000, 1000))}, do_compression=True)
     assert path.stat().st_size < 20_000
     assert MatFile(path).numbers("x", (1000, 1000)).sum() == 0
-    monkeypatch.setattr(mat_tags, "_LARGEST", 1 << 20)
+    monkeypatch.setattr("efld_dlib.datasets.mat._LARGEST", 1 << 20)
     with pytest.raises(DataError, match="unpacks to more than is read"):
         MatFile(path)

@@ -13,13 +13,11 @@ import pytest
 
 from efld_dlib.backend import load_dlib
 from efld_dlib.boxes import Box
-from efld_dlib.datasets.xml_check import check_imglab
-from efld_dlib.datasets.xml_faces import geometry_problems, index_ranges, swapped_groups
-from efld_dlib.datasets.xml_findings import KINDS, by_kind, differing_parts
-from efld_dlib.datasets.xml_pictures import exif_orientation
 from efld_dlib.errors import OptionError
 from efld_dlib.landmarks import mirror_points, part_name
 from efld_dlib.pose import mean_face_3d, rotation_matrix
+from efld_dlib.xml.check import KINDS, by_kind, check_imglab, differing_parts
+from efld_dlib.xml.faces import exif_orientation, geometry_problems, index_ranges, swapped_groups
 
 HEAD = "<?xml version='1.0' encoding='UTF-8'?>\n<dataset>\n<name>n</name>\n<images>\n"
 TAIL = "</images>\n</dataset>\n"

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from efld_dlib.boxes import Box
-from efld_dlib.datasets.face_order import implausibility
-from efld_dlib.datasets.xml_info import Bin, Statistics, describe, info_text
 from efld_dlib.landmarks import mirror_points
 from efld_dlib.pose import mean_face_3d, rotation_matrix
 from efld_dlib.records import FaceAnnotation, ImageRecord
+from efld_dlib.xml.info import Bin, Statistics, describe, implausibility, info_text
 
 
 def face_points(yaw=0.0, pitch=0.0, roll=0.0):

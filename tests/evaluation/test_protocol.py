@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from efld_dlib.boxes import Box
-from efld_dlib.datasets.imglab import read_imglab
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.errors import DataError, ModelFormatError, OptionError, Problems
 from efld_dlib.evaluation import protocol
 from efld_dlib.evaluation.protocol import FaceResult, evaluate, evaluate_models, summarise
 from efld_dlib.records import FaceAnnotation, ImageRecord
+from efld_dlib.xml.imglab import read_imglab
 
 
 def test_missed_faces_count_as_failures_and_not_in_the_mean():

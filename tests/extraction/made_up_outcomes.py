@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from efld_dlib.boxes import Box, Pose
-from efld_dlib.extraction.picture import Outcome, file_state
+from efld_dlib.extraction.workers import Outcome, file_state
 from efld_dlib.face import Face
 from efld_dlib.geometry import parse_features
 from efld_dlib.writers import face_cells

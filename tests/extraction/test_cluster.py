@@ -17,9 +17,9 @@ import pytest
 from efld_dlib.errors import EfldError, MissingDependencyError
 from efld_dlib.extraction import cluster
 from efld_dlib.extraction.journal import journal_path
-from efld_dlib.extraction.picture import Task, look_at, look_at_here
 from efld_dlib.extraction.run import extract
 from efld_dlib.extraction.settings import ExtractSettings
+from efld_dlib.extraction.workers import Task, look_at, look_at_here
 
 PROJECT = Path(__file__).resolve().parents[2]
 

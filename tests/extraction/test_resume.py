@@ -10,9 +10,9 @@ from made_up_outcomes import outcome
 from efld_dlib.errors import DataError, EfldError, OptionError
 from efld_dlib.extraction import run
 from efld_dlib.extraction.journal import journal_path, open_journal
-from efld_dlib.extraction.picture import Task
 from efld_dlib.extraction.run import extract
 from efld_dlib.extraction.settings import ExtractSettings
+from efld_dlib.extraction.workers import Task
 
 SETTINGS = ExtractSettings(features="36-45")
 

@@ -12,8 +12,7 @@ import pytest
 from made_up_outcomes import CHOSEN, face
 
 from efld_dlib.errors import EfldError, ModelFormatError
-from efld_dlib.extraction.picture import Task
-from efld_dlib.extraction.workers import MOST_DEATHS, Workers
+from efld_dlib.extraction.workers import MOST_DEATHS, Task, Workers
 
 
 class Landmarker:

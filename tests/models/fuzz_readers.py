@@ -14,8 +14,8 @@ import dlib
 import numpy as np
 
 from efld_dlib.errors import ModelFormatError
-from efld_dlib.models.compact import efld_bytes, parse_efld
 from efld_dlib.models.dat import dat_bytes, parse_dat
+from efld_dlib.models.efld import efld_bytes, parse_efld
 from efld_dlib.models.loading import predictor_from_bytes
 from efld_dlib.models.quantised import quantise
 from tests.models.small_models import mutated, random_predictor

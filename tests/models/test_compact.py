@@ -8,19 +8,24 @@ import numpy as np
 import pytest
 
 from efld_dlib.crops import canonical_crop
-from efld_dlib.datasets.imglab import read_imglab
 from efld_dlib.errors import DataError, ModelFormatError, OptionError
 from efld_dlib.images import read_image, to_gray
-from efld_dlib.models.arrays import pack_arrays
-from efld_dlib.models.compact import efld_bytes, parse_efld, read_efld, write_efld
-from efld_dlib.models.container import pack_bytes, pack_integers, unpack_integers
+from efld_dlib.models.compress import Search, leaf_usage, reached_leaves
 from efld_dlib.models.dat import dat_bytes, parse_dat, read_dat, write_dat
-from efld_dlib.models.direct import direct_bytes
-from efld_dlib.models.loading import load_arrays, load_predictor
+from efld_dlib.models.efld import (
+    efld_bytes,
+    pack_arrays,
+    pack_bytes,
+    pack_integers,
+    parse_efld,
+    read_efld,
+    unpack_integers,
+    write_efld,
+)
+from efld_dlib.models.loading import direct_bytes, load_arrays, load_predictor
 from efld_dlib.models.quantised import quantise
-from efld_dlib.models.search import Search
-from efld_dlib.models.usage import leaf_usage, reached_leaves
 from efld_dlib.records import ImageRecord
+from efld_dlib.xml.imglab import read_imglab
 from tests.models.small_models import one_split, random_predictor
 
 BOX = dlib.rectangle(80, 80, 279, 279)

@@ -10,11 +10,17 @@ import numpy as np
 import pytest
 
 from efld_dlib.errors import ModelFormatError, OptionError
-from efld_dlib.models import varint
-from efld_dlib.models.dat import dat_bytes, parse_dat, read_dat, write_dat
+from efld_dlib.models.dat import (
+    VarintError,
+    dat_bytes,
+    decode_numbers,
+    encode_numbers,
+    parse_dat,
+    read_dat,
+    write_dat,
+)
 from efld_dlib.models.loading import load_predictor
-from efld_dlib.models.slim import slim
-from efld_dlib.models.subset import parse_points, select_points
+from efld_dlib.models.subset import parse_points, select_points, slim
 from tests.models.small_models import one_split, random_predictor
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -35,8 +41,8 @@ def test_numbers_as_dlib_writes_them():
     # One control byte with the count of bytes and the sign, then the bytes, the lowest first.
     expected = bytes([1, 0, 1, 1, 0x81, 1, 1, 255, 2, 0, 1, 0x83, 0, 0, 1])
     numbers = np.array([0, 1, -1, 255, 256, -65536])
-    assert varint.encode(numbers) == expected
-    assert varint.decode(expected).tolist() == numbers.tolist()
+    assert encode_numbers(numbers) == expected
+    assert decode_numbers(expected).tolist() == numbers.tolist()
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 5000, 700_000])
@@ -44,8 +50,8 @@ def test_numbers_come_back(count):
     # The last is more than a block, so that numbers reach over its end.
     rng = np.random.default_rng(count)
     numbers = rng.integers(-(1 << 24) + 1, 1 << 24, count) >> rng.integers(0, 24, count)
-    data = varint.encode(numbers)
-    assert np.array_equal(varint.decode(data), numbers)
+    data = encode_numbers(numbers)
+    assert np.array_equal(decode_numbers(data), numbers)
     slow, position = [], 0
     while position < len(data) and len(slow) < 2000:
         length = data[position] & 0x0F
@@ -53,14 +59,14 @@ def test_numbers_come_back(count):
         slow.append(-size if data[position] & 0x80 else size)
         position += 1 + length
     assert slow == numbers[:2000].tolist()
-    with pytest.raises(varint.VarintError, match="ends within a number"):
-        varint.decode(data + b"\x02\x01")
+    with pytest.raises(VarintError, match="ends within a number"):
+        decode_numbers(data + b"\x02\x01")
 
 
 @pytest.mark.parametrize("control", [0x00, 0x04, 0x10, 0x7F, 0x80])
 def test_an_impossible_number_is_found_where_it_stands(control):
-    with pytest.raises(varint.VarintError, match="byte 4 "):
-        varint.decode(bytes([1, 5, 1, 6, control, 9, 9, 9, 9, 9]))
+    with pytest.raises(VarintError, match="byte 4 "):
+        decode_numbers(bytes([1, 5, 1, 6, control, 9, 9, 9, 9, 9]))
 
 
 def test_floats_as_dlib_writes_them():
@@ -112,13 +118,13 @@ def test_large_models_take_seconds_not_minutes():
 
 
 def numbers_of(model):
-    return varint.decode(dat_bytes(model))
+    return decode_numbers(dat_bytes(model))
 
 
 def edited(index, value):
     numbers = numbers_of(random_predictor())
     numbers[index] = value
-    return varint.encode(numbers)
+    return encode_numbers(numbers)
 
 
 # Numbers of random_predictor: 0 version, 1-2 mean shape's size, 3-18 its floats, 19 cascades,
@@ -167,7 +173,7 @@ def test_trees_of_several_sizes_are_refused():
     tree = 1 + 4 * 3 + 1 + 4 * (2 + 16)
     numbers[21 + tree] = 2
     with pytest.raises(ModelFormatError, match=r"splits in a tree: 2 at \[0, 1\] and 3 before"):
-        parse_dat(varint.encode(numbers))
+        parse_dat(encode_numbers(numbers))
 
 
 def test_every_truncation_is_noticed():

@@ -9,7 +9,7 @@ import pytest
 from small_models import one_split, random_predictor
 
 from efld_dlib.boxes import Box
-from efld_dlib.models.compact import write_efld
+from efld_dlib.models.efld import write_efld
 from efld_dlib.models.forest import ROUGH_AFTER, ROUGH_SHARE, DlibPredictor, Forest
 from efld_dlib.models.loading import load_predictor, load_refined
 from efld_dlib.models.quantised import quantise

@@ -4,14 +4,9 @@ import pytest
 
 from efld_dlib import FaceLandmarker, backend
 from efld_dlib.errors import MissingDependencyError, ModelFormatError, OptionError
-from efld_dlib.models.container import join
+from efld_dlib.models.efld import join
 from efld_dlib.models.information import describe
-from efld_dlib.models.loading import (
-    load_predictor,
-    load_refined,
-    predictor_size,
-    resolve_model,
-)
+from efld_dlib.models.loading import load_predictor, load_refined, predictor_size, resolve_model
 
 
 def test_gives_the_plain_dlib_predictor(tiny_model):

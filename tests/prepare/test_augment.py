@@ -18,7 +18,7 @@ from efld_dlib.prepare.augment import (
     scatter_box,
     tone,
 )
-from efld_dlib.prepare.scatter import (
+from efld_dlib.prepare.boxes import (
     TYPICAL_SCATTER,
     BoxModel,
     apply_deviation,

@@ -7,19 +7,18 @@ import numpy as np
 import pytest
 
 from efld_dlib.boxes import Box
-from efld_dlib.datasets.imglab import read_imglab
 from efld_dlib.datasets.split import held_out_groups
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.detection.frame import default_box_map
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.landmarks import mirror_points
-from efld_dlib.prepare import faces, journal
+from efld_dlib.prepare import journal, samples
 from efld_dlib.prepare.augment import parse_augmentation
-from efld_dlib.prepare.build import PrepareOptions, build_training_xml
-from efld_dlib.prepare.preview import write_preview
+from efld_dlib.prepare.build import PrepareOptions, build_training_xml, write_preview
 from efld_dlib.prepare.rarity import Weighting
 from efld_dlib.prepare.samples import make_samples
 from efld_dlib.records import FaceAnnotation, ImageRecord
+from efld_dlib.xml.imglab import read_imglab
 
 EVERYTHING = PrepareOptions(
     augmentation=parse_augmentation("all"), weighting=Weighting("pose-density", 1.0), variants=3
@@ -230,7 +229,7 @@ def test_an_interrupted_build_goes_on_and_ends_the_same(records, tmp_path, monke
 
 def test_pictures_are_searched_for_faces_only_once(records, tmp_path, monkeypatch):
     build_training_xml(records[:4], tmp_path, EVERYTHING, jobs=1)
-    monkeypatch.setattr(faces, "_detect", lambda path: pytest.fail(f"searched {path} again"))
+    monkeypatch.setattr(samples, "_detect", lambda path: pytest.fail(f"searched {path} again"))
     build_training_xml(records[:4], tmp_path, replace(EVERYTHING, seed=9), jobs=1)
     # What another program left half written is passed over.
     monkeypatch.undo()

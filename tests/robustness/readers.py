@@ -10,11 +10,8 @@ import dlib
 import numpy as np
 
 from efld_dlib.cli.model_compress import _bytes
-from efld_dlib.datasets.imglab import read_imglab
 from efld_dlib.datasets.pts import read_pts
-from efld_dlib.datasets.table import DATASETS
-from efld_dlib.datasets.xml_check import check_imglab
-from efld_dlib.datasets.xml_pictures import picture_state
+from efld_dlib.datasets.registry import DATASETS
 from efld_dlib.detection.choice import make_detector
 from efld_dlib.detection.network import Network, find_faces
 from efld_dlib.geometry import parse_features
@@ -24,6 +21,9 @@ from efld_dlib.models.loading import load_arrays, load_predictor
 from efld_dlib.models.subset import parse_points
 from efld_dlib.prepare.augment import parse_augmentation
 from efld_dlib.training.options import TrainingOptions, change_options
+from efld_dlib.xml.check import check_imglab
+from efld_dlib.xml.faces import picture_state
+from efld_dlib.xml.imglab import read_imglab
 
 from .judge import Failure, judged
 from .samples import small_picture

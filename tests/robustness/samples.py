@@ -18,14 +18,14 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-from efld_dlib.datasets.imglab import write_imglab
 from efld_dlib.datasets.pts import write_pts
 from efld_dlib.datasets.w300 import read_w300
-from efld_dlib.models.compact import write_efld
 from efld_dlib.models.dat import write_dat
+from efld_dlib.models.efld import write_efld
 from efld_dlib.models.quantised import quantise
 from efld_dlib.prepare.build import PrepareOptions, build_training_xml
 from efld_dlib.prepare.rarity import Weighting
+from efld_dlib.xml.imglab import write_imglab
 from tests.datasets.test_aflw import Aflw
 from tests.datasets.test_cfp import PROFILE
 from tests.models.small_models import random_predictor

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import efld_dlib
-from efld_dlib.datasets.imglab import read_imglab
-from efld_dlib.datasets.xml_check import check_imglab
 from efld_dlib.errors import DataError
+from efld_dlib.xml.check import check_imglab
+from efld_dlib.xml.imglab import read_imglab
 
 from .judge import run_command
 
@@ -170,7 +170,7 @@ def test_a_device_or_a_pipe_behind_a_name_is_not_opened(samples, tmp_path):
 
 
 def test_metadata_of_a_model_is_only_shown(samples, tmp_path):
-    from efld_dlib.models.compact import read_efld, write_efld
+    from efld_dlib.models.efld import read_efld, write_efld
 
     sound = read_efld(samples / "models" / "full.efld")
     path = tmp_path / "a.efld"

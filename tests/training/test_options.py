@@ -3,12 +3,7 @@ import pytest
 
 from efld_dlib.errors import OptionError
 from efld_dlib.parallel import available_cores
-from efld_dlib.training.options import (
-    PRESETS,
-    TrainingOptions,
-    change_options,
-    preset_options,
-)
+from efld_dlib.training.options import PRESETS, TrainingOptions, change_options, preset_options
 
 
 def test_defaults_are_dlibs_own():

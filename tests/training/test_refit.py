@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from efld_dlib.datasets.imglab import read_imglab
 from efld_dlib.errors import DataError, OptionError, TrainingError
 from efld_dlib.evaluation.protocol import evaluate
 from efld_dlib.models.dat import read_dat, write_dat
 from efld_dlib.training import refit, trainer
 from efld_dlib.training.options import TrainingOptions
 from efld_dlib.training.refit import RefitOptions, refit_leaves
+from efld_dlib.xml.imglab import read_imglab
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_one_tree_moves_to_the_mean_of_its_faces(tiny_model, faces):
 def reached_by(predictor, faces):
     from efld_dlib.crops import canonical_crop
     from efld_dlib.images import read_image, to_gray
-    from efld_dlib.models.usage import reached_leaves
+    from efld_dlib.models.compress import reached_leaves
 
     crops = [canonical_crop(to_gray(read_image(r.path)), r.faces[0].box) for r in faces]
     return reached_leaves(predictor, crops)[:, 0, 0]

@@ -11,12 +11,16 @@ import dlib
 import numpy as np
 import pytest
 
-from efld_dlib.datasets.imglab import read_imglab, write_imglab
 from efld_dlib.errors import DataError, TrainingError
 from efld_dlib.evaluation.protocol import evaluate
 from efld_dlib.training import trainer
-from efld_dlib.training.memory import available_memory, training_memory
-from efld_dlib.training.options import TrainingOptions, preset_options
+from efld_dlib.training.options import (
+    TrainingOptions,
+    available_memory,
+    preset_options,
+    training_memory,
+)
+from efld_dlib.xml.imglab import read_imglab, write_imglab
 
 QUICK = TrainingOptions(
     cascade_depth=3, num_trees_per_cascade_level=10, oversampling_amount=3, num_threads=1

@@ -14,7 +14,7 @@ from ...detection.frame import Place
 from ...errors import ModelFormatError
 from ...images import Image
 from ...landmarker import FaceLandmarker
-from ...models.compact import is_efld
+from ...models.efld import is_efld
 from ...models.loading import load_predictor, predictor_size, require_68_points
 from ..known_models import STOCK_BYTES
 from .base import ALL_68, BoxRunner, Method, Picture, Runner, among_68

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ..landmarks import SCHEMES
+from ..xml.imglab import read_imglab_checked
 from .aflw import read_aflw
 from .aflw19 import read_aflw19
 from .aflw2000 import read_aflw2000
+from .base import DataSet, ReaderOption
 from .cfp import read_cfp
 from .cofw68 import read_cofw68
-from .dataset import DataSet, ReaderOption
 from .facesynthetics import read_facesynthetics
-from .imglab_checked import read_imglab_checked
 from .merl_rav import read_merl_rav
 from .w300 import read_w300
 from .wflw import read_wflw

@@ -19,11 +19,12 @@ import numpy as np
 from lxml import etree
 
 from ..boxes import Box, FloatArray
+from ..datasets.base import FolderCount
 from ..errors import DataError, Problems
-from ..files import atomic_path, require_regular, write_text
+from ..files import atomic_path, is_file, require_regular, write_text
 from ..landmarks import SCHEMES, part_name
 from ..records import FaceAnnotation, ImageRecord
-from .xml_stream import require_scheme
+from .stream import named_scheme, require_scheme
 
 STYLESHEET_NAME = "image_metadata_stylesheet.xsl"
 
@@ -299,3 +300,53 @@ def _whole_number(element: etree._Element, key: str, source: Path) -> int:
 def _line(element: etree._Element) -> int | None:
     line = cast("int | None", element.sourceline)
     return line if line is not None and line < _LAST_LINE else None
+
+
+def scheme_comment(scheme: str) -> str:
+    """The comment in an XML's head that names the scheme of its parts."""
+    return f"landmarks of scheme {scheme}"
+
+
+def read_imglab_checked(
+    source: str | Path,
+    scheme: str = "68",
+    problems: Problems | None = None,
+    counts: list[FolderCount] | None = None,
+) -> Iterator[ImageRecord]:
+    """Annotated pictures of a dlib XML file, one at a time.
+
+    Parameters
+    ----------
+    source : path
+        The XML.
+    scheme : str
+        Which landmarks the parts name. An XML that `efld-dlib xml` wrote says itself which they
+        are, and must say the same.
+    problems : Problems, optional
+        Takes the pictures that cannot be used; without it the first one raises.
+    counts : list of FolderCount, optional
+        Gets one entry, when all is read; copies of a face count as one.
+
+    Yields
+    ------
+    ImageRecord
+
+    Raises
+    ------
+    DataError
+        As `read_imglab`; and for a picture that is not there, or another scheme.
+    """
+    source = Path(source)
+    problems = problems if problems is not None else Problems(strict=True)
+    stated = named_scheme(source)
+    if stated not in (None, scheme):
+        raise DataError(source, f"has landmarks of scheme {stated}, not {scheme}")
+    found = 0
+    for record in read_imglab(source, scheme, problems):
+        with problems.skipping():
+            if not is_file(record.path):
+                raise DataError(source, f"names a picture that is not there: {record.path}")
+            found += len(record.faces)
+            yield record
+    if counts is not None:
+        counts.append(FolderCount(source.name, found, None))

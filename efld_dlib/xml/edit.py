@@ -18,11 +18,11 @@ from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
+from ..datasets.split import choose_photographs, photograph_of
 from ..errors import DataError, OptionError
 from ..files import atomic_path, write_text
 from .imglab import NOT_IN_XML, STYLESHEET, STYLESHEET_NAME, head
-from .split import choose_photographs, photograph_of
-from .xml_stream import Element, XmlStream, stated_scheme
+from .stream import Element, XmlStream, stated_scheme
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,454 @@
+"""The outer form of an `.efld` file: header, packed arrays and checksum (docs/efld-format.md).
+
+Nothing in here knows what the arrays mean; `compact` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+import math
+import struct
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ModelFormatError, OptionError
+from ..files import atomic_path, read_input
+from .predictor import IndexArray, Predictor
+from .quantised import MANTISSA, Quantised
+
+MAGIC = b"\x89EFLD\r\n\x1a"
+VERSION = 1
+# Magic, version, length of the JSON header, length of the whole file.
+_HEAD = struct.Struct("<8sIIQ")
+_CHECKSUM = 32
+_LONGEST_HEADER = 1 << 20
+# A literal's bits depend on the bytes before it neither by position nor by value here.
+_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "lc": 0, "lp": 0, "pb": 0}]
+_MEMORY = 64 << 20
+_PART = 1 << 16
+_SIGNED = {np.uint16: np.int16, np.uint32: np.int32}
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file says of itself, and its packed arrays.
+
+    Parameters
+    ----------
+    header : dict
+        The JSON object at its head.
+    arrays : memoryview
+        The packed arrays, back to back.
+    source : str
+        The file, for error messages.
+    """
+
+    header: dict[str, Any]
+    arrays: memoryview
+    source: str
+
+
+def pack_integers(values: NDArray[np.integer]) -> bytes:
+    """Whole numbers as byte planes, packed with xz.
+
+    Negative ones alternate with positive ones (0, -1, 1, -2, …), then come the lowest bytes of all
+    numbers, the next higher bytes of all, and so on as far as there is one that is not zero.
+    """
+    wide = values.astype(np.int64).ravel()
+    folded = ((wide << 1) ^ (wide >> 63)).astype("<u4")
+    planes = 1 + int(np.searchsorted([1 << 8, 1 << 16, 1 << 24], folded.max(), side="right"))
+    table = folded.view(np.uint8).reshape(-1, 4)[:, :planes]
+    return pack_bytes(np.ascontiguousarray(table.T).tobytes())
+
+
+def unpack_integers(data: memoryview, count: int, what: str) -> NDArray[np.signedinteger[Any]]:
+    """The `count` numbers that `pack_integers` packed.
+
+    Raises
+    ------
+    ValueError
+        `data` is damaged, or holds another number of them; the message names `what`.
+    """
+    raw = np.frombuffer(unpack_bytes(data, 4 * count, what), dtype=np.uint8)
+    if not 1 <= len(raw) // count <= 4 or len(raw) % count:
+        raise ValueError(f"{what}: {len(raw)} bytes are no {count} numbers")
+    planes = raw.reshape(-1, count)
+    # Half the work where two bytes hold the numbers.
+    kind = np.uint16 if len(planes) < 3 else np.uint32
+    signed = _SIGNED[kind]
+    values = np.empty(count, signed)
+    # By parts, so that what is in between takes no memory.
+    for start in range(0, count, _PART):
+        part = slice(start, start + _PART)
+        folded: NDArray[np.unsignedinteger[Any]] = planes[0][part].astype(kind)
+        for place, plane in enumerate(planes[1:], start=1):
+            folded |= plane[part].astype(kind) << kind(8 * place)
+        # 0, 1, 2, 3, … stand for 0, -1, 1, -2, …
+        values[part] = (folded >> kind(1)).view(signed)
+        values[part] ^= -(folded & kind(1)).view(signed)
+    return values
+
+
+def pack_bytes(data: bytes) -> bytes:
+    """`data` as a small .xz file."""
+    return lzma.compress(data, lzma.FORMAT_XZ, check=lzma.CHECK_NONE, filters=_FILTERS)
+
+
+def unpack_bytes(data: memoryview, limit: int, what: str) -> bytes:
+    """What `pack_bytes` packed, unless it is more than `limit` bytes."""
+    unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY)
+    try:
+        unpacked = unpacker.decompress(data, limit + 1)
+    except lzma.LZMAError as error:
+        raise ValueError(f"{what}: {error}") from error
+    if len(unpacked) > limit or not unpacker.eof or unpacker.unused_data:
+        raise ValueError(f"{what}: the packed data is of another length than announced")
+    return unpacked
+
+
+def join(header: Mapping[str, Any], arrays: bytes) -> bytes:
+    """The bytes of a file."""
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    length = _HEAD.size + len(text) + len(arrays) + _CHECKSUM
+    body = _HEAD.pack(MAGIC, VERSION, len(text), length) + text + arrays
+    return body + hashlib.sha256(body).digest()
+
+
+def split(data: bytes, source: str | Path) -> Content:
+    """Take the bytes of a file apart, after making sure that they are whole.
+
+    Raises
+    ------
+    ModelFormatError
+        Names `source` and what is wrong.
+    """
+    if len(data) < _HEAD.size + _CHECKSUM or data[: len(MAGIC)] != MAGIC:
+        raise ModelFormatError(source, "is not an .efld file (it begins otherwise)")
+    _, version, header_length, length = _HEAD.unpack_from(data)
+    if version != VERSION:
+        raise ModelFormatError(
+            source, f"is of format version {version}; this program reads {VERSION}"
+        )
+    if length != len(data):
+        raise ModelFormatError(source, f"has {len(data)} bytes, and {length} are announced")
+    if hashlib.sha256(memoryview(data)[:-_CHECKSUM]).digest() != data[-_CHECKSUM:]:
+        raise ModelFormatError(source, "is damaged (its checksum is another)")
+    end = _HEAD.size + header_length
+    if header_length > _LONGEST_HEADER or end > len(data) - _CHECKSUM:
+        raise ModelFormatError(source, f"announces a header of {header_length} bytes")
+    try:
+        header = json.loads(data[_HEAD.size : end])
+    except (ValueError, RecursionError) as error:
+        raise ModelFormatError(source, "has a header that is not JSON") from error
+    if not isinstance(header, dict):
+        raise ModelFormatError(source, "has a header that is no JSON object")
+    return Content(header, memoryview(data)[end:-_CHECKSUM], str(source))
+
+
+MOST_EXPANSION = 400
+"""A file may not announce more bytes of leaves than so many times its own."""
+
+# Beyond this many units of 2**delta_exponent no distance is taken; and how many pixels' distances
+# are in memory at a time.
+_FAR = 1 << 20
+_NEAR_ROWS = 128
+_SIZES = ("points", "cascades", "trees", "splits", "pool", "components")
+_EXPONENTS = ("delta_exponent", "leaf_exponent")
+
+
+def pack_arrays(quantised: Quantised) -> tuple[dict[str, int], dict[str, bytes]]:
+    """The sizes and exponents that a header states of a predictor, and its arrays, packed."""
+    cascades, trees, splits = quantised.first.shape
+    numbers = {
+        "points": len(quantised.mean_shape),
+        "cascades": cascades,
+        "trees": trees,
+        "splits": splits,
+        "pool": quantised.anchors.shape[1],
+        "components": len(quantised.basis),
+        "delta_exponent": quantised.delta_exponent,
+        "leaf_exponent": quantised.exponent,
+    }
+    ranks = np.empty_like(quantised.second)
+    for cascade, near in enumerate(_neighbours(quantised)):
+        place = np.argsort(near, axis=1)
+        ranks[cascade] = place[quantised.first[cascade], quantised.second[cascade]]
+    return numbers, {
+        "mean_shape": pack_bytes(quantised.mean_shape.astype("<f4").tobytes()),
+        "anchors": pack_integers(quantised.anchors),
+        "deltas": pack_integers(quantised.deltas),
+        "first": pack_integers(quantised.first),
+        "rank": pack_integers(ranks),
+        "thresholds": pack_integers(quantised.thresholds),
+        "classes": pack_integers(quantised.classes),
+        "basis": pack_integers(quantised.basis),
+        "coefficients": pack_integers(quantised.coefficients),
+    }
+
+
+def _neighbours(quantised: Quantised) -> Iterator[IndexArray]:
+    """For each cascade and pixel of its pool, the pixels by their distance, itself the first.
+
+    A split compares pixels near each other, so the second one is a small number in this order.
+    Distances are those of whole numbers, so that they are the same on every machine.
+    """
+    unit = 2.0**-quantised.delta_exponent
+    mean_shape = quantised.mean_shape.astype(np.float64)
+    mean = np.clip(np.rint(mean_shape * unit), -_FAR, _FAR).astype(np.int64)
+    for anchors, deltas in zip(quantised.anchors, quantised.deltas, strict=True):
+        x, y = (mean[anchors] + np.clip(deltas, -_FAR, _FAR)).T
+        pool = len(anchors)
+        bits = pool.bit_length()
+        table = np.empty((pool, pool), dtype=np.int32)
+        for start in range(0, pool, _NEAR_ROWS):
+            rows = slice(start, start + _NEAR_ROWS)
+            keys = (x[rows, None] - x) ** 2 + (y[rows, None] - y) ** 2
+            keys[np.arange(len(keys)), np.arange(start, start + len(keys))] = -1
+            # Equally far ones in the order of their numbers. Sorting is faster than `argsort`.
+            keys <<= bits
+            keys += np.arange(pool)
+            keys.sort(axis=1)
+            table[rows] = keys & ((1 << bits) - 1)
+        yield table
+
+
+def unpack_arrays(
+    entry: Mapping[str, Any], parts: Mapping[str, memoryview], file_bytes: int
+) -> Quantised:
+    """The predictor of a header's `entry`, whose packed arrays are `parts`.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        Something is missing, damaged, or out of proportion to a file of `file_bytes`.
+    """
+    points, cascades, trees, splits, pool, components = _sizes(entry, file_bytes)
+    leaves = trees * (splits + 1)
+
+    def integers(
+        name: str, *shape: int, lowest: int = 1 - MANTISSA, below: int = MANTISSA
+    ) -> NDArray[np.signedinteger[Any]]:
+        values = unpack_integers(parts[name], math.prod(shape), name)
+        if values.min() < lowest or values.max() >= below:
+            raise ValueError(f"{name} has a number outside {lowest} to {below - 1}")
+        return values.reshape(shape)
+
+    def indices(name: str, *shape: int, below: int) -> IndexArray:
+        return integers(name, *shape, lowest=0, below=below).astype(np.int32)
+
+    def leaf_coefficients() -> NDArray[np.int16]:
+        shape = (cascades, components, leaves)
+        values = integers("coefficients", *shape, lowest=-(1 << 15), below=1 << 15)
+        return values.astype(np.int16, copy=False)
+
+    with ThreadPoolExecutor(1) as thread:
+        # Most of the work is in this one, and unpacking lets the other thread run.
+        coefficients = thread.submit(leaf_coefficients)
+        mean = np.frombuffer(unpack_bytes(parts["mean_shape"], 8 * points, "mean_shape"), "<f4")
+        if len(mean) != 2 * points or not np.isfinite(mean).all():
+            raise ValueError("the mean shape is cut short, or has a number that is not finite")
+        quantised = Quantised(
+            mean_shape=mean.astype(np.float32).reshape(points, 2),
+            first=indices("first", cascades, trees, splits, below=pool),
+            second=indices("rank", cascades, trees, splits, below=pool),
+            thresholds=integers("thresholds", cascades, trees, splits).astype(np.int32),
+            anchors=indices("anchors", cascades, pool, below=points),
+            deltas=integers("deltas", cascades, pool, 2).astype(np.int32),
+            classes=indices("classes", cascades, trees, splits + 1, below=32).astype(np.uint8),
+            basis=integers("basis", components, 2 * points).astype(np.int32),
+            coefficients=np.empty((0, 0, 0), dtype=np.int16),
+            delta_exponent=entry["delta_exponent"],
+            exponent=entry["leaf_exponent"],
+        )
+        # In the file a second pixel is its rank among the neighbours of the first.
+        for near, first, second in zip(
+            _neighbours(quantised), quantised.first, quantised.second, strict=True
+        ):
+            second[...] = near[first, second]
+    quantised = replace(quantised, coefficients=coefficients.result())
+    if not quantised.fits():
+        raise ValueError("has leaves out of range")
+    return quantised
+
+
+def _sizes(entry: Mapping[str, Any], file_bytes: int) -> tuple[int, ...]:
+    """The announced sizes, in the order of `_SIZES`, unless they are out of all proportion."""
+    sizes = tuple(entry[name] for name in _SIZES)
+    for name, size in zip(_SIZES, sizes, strict=True):
+        if type(size) is not int or not 1 <= size <= MANTISSA:
+            raise ValueError(f"{size!r} {name} are announced")
+    for name in _EXPONENTS:
+        if type(entry[name]) is not int or not -100 <= entry[name] <= 0:
+            raise ValueError(f"{name} is {entry[name]!r}")
+    points, cascades, trees, splits, pool, components = sizes
+    leaves = cascades * trees * (splits + 1)
+    largest = max(leaves * 2 * points, leaves * components, cascades * pool * 2, pool * pool)
+    if 4 * largest > MOST_EXPANSION * file_bytes:
+        raise ValueError(
+            f"{cascades} cascades of {trees} trees are announced in {file_bytes} bytes"
+        )
+    return sizes
+
+
+def require_role(role: str, roles: Collection[str]) -> None:
+    """Refuse a role that is none of `roles` with an `OptionError` that lists them."""
+    if role not in roles:
+        raise OptionError(f"there is no predictor '{role}', but {', '.join(roles)}")
+
+
+@dataclass(frozen=True, eq=False)
+class CompactModel:
+    """What an `.efld` file holds.
+
+    Parameters
+    ----------
+    predictors : dict of str to Quantised
+        By role, in the order of the file; the first is what `load_predictor` gives.
+    metadata : dict
+        Whatever is known of the model: scheme, training options, data, licence, error. JSON values.
+    part_bytes : dict of str to int
+        Where the file's bytes go, by name of the array, all predictors together.
+    """
+
+    predictors: dict[str, Quantised]
+    metadata: dict[str, Any]
+    part_bytes: dict[str, int]
+
+    def quantised(self, role: str | None = None) -> Quantised:
+        """The predictor of `role`, or the first one; an `OptionError` lists the roles."""
+        if role is None:
+            return next(iter(self.predictors.values()))
+        require_role(role, self.predictors)
+        return self.predictors[role]
+
+    def predictor(self, role: str | None = None) -> Predictor:
+        """The same as arrays of floats."""
+        return self.quantised(role).predictor()
+
+
+def is_efld(data: bytes) -> bool:
+    """Whether `data` begins as an `.efld` file does."""
+    return data[: len(MAGIC)] == MAGIC
+
+
+def efld_roles(data: bytes, source: str | Path = "<bytes>") -> list[str]:
+    """The roles of the predictors in an `.efld` file's bytes; errors as of `parse_efld`."""
+    entries = split(data, source).header.get("predictors")
+    listed = isinstance(entries, list) and all(isinstance(each, dict) for each in entries)
+    if not listed or not entries:
+        raise ModelFormatError(source, "has a header without predictors")
+    return [str(entry.get("role")) for entry in entries]
+
+
+def efld_bytes(predictors: Mapping[str, Quantised], metadata: Mapping[str, Any]) -> bytes:
+    """The bytes of an `.efld` file.
+
+    Parameters
+    ----------
+    predictors : mapping of str to Quantised
+        By role; the first is the one that programs use which know of no roles.
+    metadata : mapping
+        JSON values.
+
+    Raises
+    ------
+    OptionError
+        There is no predictor, or the metadata cannot be written as JSON.
+    """
+    if not predictors:
+        raise OptionError("a file needs a predictor to hold")
+    entries: list[dict[str, Any]] = []
+    packed: list[bytes] = []
+    for role, quantised in predictors.items():
+        numbers, arrays = pack_arrays(quantised)
+        lengths = [[name, len(array)] for name, array in arrays.items()]
+        entries.append({"role": role, **numbers, "arrays": lengths})
+        packed += arrays.values()
+    try:
+        return join({"metadata": dict(metadata), "predictors": entries}, b"".join(packed))
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"the metadata cannot be written as JSON ({error})") from error
+
+
+def write_efld(
+    predictors: Mapping[str, Quantised], metadata: Mapping[str, Any], path: str | Path
+) -> None:
+    """Write an `.efld` file, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(efld_bytes(predictors, metadata))
+
+
+def read_efld(path: str | Path) -> CompactModel:
+    """The content of an `.efld` file.
+
+    Raises
+    ------
+    ModelFormatError
+        The file cannot be read, is damaged, or of a later version.
+    """
+    return parse_efld(read_input(path, ModelFormatError), path)
+
+
+def parse_efld(
+    data: bytes, source: str | Path = "<bytes>", roles: Collection[str] | None = None
+) -> CompactModel:
+    """The content of the bytes of an `.efld` file; `source` names it in errors.
+
+    Parameters
+    ----------
+    data : bytes
+    source : path
+    roles : collection of str, optional
+        Predictors to unpack, which takes time; all of them without it.
+
+    Raises
+    ------
+    ModelFormatError
+        As `read_efld`.
+    """
+    content = split(data, source)
+    metadata, entries = content.header.get("metadata"), content.header.get("predictors")
+    if not isinstance(metadata, dict) or not isinstance(entries, list) or not entries:
+        raise ModelFormatError(source, "has a header without metadata or predictors")
+    predictors: dict[str, Quantised] = {}
+    part_bytes: dict[str, int] = {}
+    seen: set[str] = set()
+    position = 0
+    for entry in entries:
+        try:
+            role = entry["role"]
+            if not isinstance(role, str) or role in seen:
+                raise ValueError(f"the role {role!r} is no name, or there twice")
+            seen.add(role)
+            parts, position = _parts(entry, content, position)
+            if roles is None or role in roles:
+                predictors[role] = unpack_arrays(entry, parts, len(data))
+        except (KeyError, TypeError, ValueError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise ModelFormatError(source, f"has a damaged predictor ({reason})") from error
+        for name, part in parts.items():
+            part_bytes[name] = part_bytes.get(name, 0) + len(part)
+    if position != len(content.arrays):
+        raise ModelFormatError(source, "has data that belongs to no predictor")
+    return CompactModel(predictors, metadata, part_bytes)
+
+
+def _parts(
+    entry: Mapping[str, Any], content: Content, position: int
+) -> tuple[dict[str, memoryview], int]:
+    """The packed arrays of a predictor, which begin at `position`, and where they end."""
+    parts: dict[str, memoryview] = {}
+    for name, length in entry["arrays"]:
+        if type(length) is not int or not 0 <= length <= len(content.arrays) - position:
+            raise ValueError(f"{name} of {length!r} bytes is announced")
+        parts[str(name)] = content.arrays[position : position + length]
+        position += length
+    return parts, position
