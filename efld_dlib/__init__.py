@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .detection.detectors import FrontalDetector
     from .detection.network_detector import NetworkDetector
     from .errors import EfldError
-    from .evaluation.protocol import Evaluation, evaluate
+    from .evaluation.evaluate import Evaluation, evaluate
     from .extraction.run import extract
     from .extraction.settings import ExtractSettings
     from .face import Face, TrackedFace
@@ -44,8 +44,8 @@ _HOMES = {
     "TrackedFace": "face",
     "TrackOptions": "video.tracker",
     "EfldError": "errors",
-    "Evaluation": "evaluation.protocol",
-    "evaluate": "evaluation.protocol",
+    "Evaluation": "evaluation.evaluate",
+    "evaluate": "evaluation.evaluate",
     "ExtractSettings": "extraction.settings",
     "extract": "extraction.run",
     "features": "geometry",

@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .boxes import Box
-from .detection.choice import is_own
-from .detection.confidence import confidence
+from .detection.confidence import confidence, point_confidence
 from .detection.detectors import Detection, Detector
-from .detection.frame import Place
-from .detection.landmark_network import LandmarkNetwork, Look
-from .detection.landmark_stage import (
+from .detection.framing import Place
+from .detection.network import LandmarkNetwork, Look
+from .detection.network_detector import NetworkDetector
+from .detection.prediction import (
     FAST_CASCADES,
     LANDMARK_SIZE,
     LandmarkStage,
     Quality,
     require_quality,
 )
-from .detection.network_detector import NetworkDetector
-from .detection.point_confidence import point_confidence
+from .detection.registry import is_own
 from .errors import OptionError
 from .face import Face, TrackedFace
 from .images import ColorOrder, Image, ImageSource, read_image, to_gray
@@ -45,7 +44,7 @@ class FaceLandmarker:
     face_size : int
         Width in pixels to which a face box is scaled before the predictor sees it; at least 1.
     quality : {"fast", "balanced", "best"}
-        How much time is spent on the landmarks, see `landmark_stage.Quality`.
+        How much time is spent on the landmarks, see `detection.prediction.Quality`.
     min_face : float or str, optional
         Width of the smallest face that is wanted, in pixels or as ``"10%"`` of the picture's
         shorter side, for the detector of the toolkit: the larger, the faster. Landmarks are

@@ -5,10 +5,10 @@ import pytest
 
 from efld_dlib import Box, FaceLandmarker
 from efld_dlib.detection.detectors import Detection
-from efld_dlib.detection.frame import Place, framed
-from efld_dlib.detection.landmark_network import LandmarkNetwork
-from efld_dlib.detection.landmark_stage import predict_points
+from efld_dlib.detection.framing import Place, framed
+from efld_dlib.detection.network import LandmarkNetwork
 from efld_dlib.detection.network_detector import SURE
+from efld_dlib.detection.prediction import predict_points
 from efld_dlib.errors import DataError, ModelFormatError, OptionError
 from efld_dlib.geometry import FEATURES
 from efld_dlib.images import to_gray

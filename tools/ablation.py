@@ -23,8 +23,8 @@ from efld_dlib.datasets.merl_rav import read_merl_rav
 from efld_dlib.datasets.split import choose_photographs
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.detection.detectors import FrontalDetector
-from efld_dlib.detection.matching import match_detections
-from efld_dlib.evaluation.protocol import Evaluation, evaluate
+from efld_dlib.detection.framing import match_detections
+from efld_dlib.evaluation.evaluate import Evaluation, evaluate
 from efld_dlib.files import write_text
 from efld_dlib.images import read_image, to_gray
 from efld_dlib.parallel import available_cores, parallel_map

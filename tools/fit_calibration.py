@@ -13,8 +13,8 @@ import click
 
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.detection.detectors import FrontalDetector
-from efld_dlib.detection.matching import match_detections
-from efld_dlib.detection.others import (
+from efld_dlib.detection.framing import match_detections
+from efld_dlib.detection.registry import (
     TABLE,
     DlibCnnDetector,
     LbpDetector,

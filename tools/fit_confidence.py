@@ -23,8 +23,7 @@ from tqdm import tqdm
 from efld_dlib import FaceLandmarker
 from efld_dlib.cli.options import measured_records, sources_argument, warn
 from efld_dlib.detection.confidence import CONFIDENCE_FILE, EVIDENCE, FAILURE, evidence
-from efld_dlib.detection.frame import Place
-from efld_dlib.detection.matching import match_detections
+from efld_dlib.detection.framing import Place, match_detections
 from efld_dlib.errors import Problems
 from efld_dlib.files import write_json
 from efld_dlib.geometry import eye_distance

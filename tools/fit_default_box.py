@@ -13,8 +13,7 @@ import numpy as np
 
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.detection.detectors import FrontalDetector
-from efld_dlib.detection.frame import normalise
-from efld_dlib.detection.matching import match_detections
+from efld_dlib.detection.framing import match_detections, normalise
 from efld_dlib.files import write_json
 from efld_dlib.images import read_image, to_gray
 from efld_dlib.landmarks import mirror_points

@@ -29,10 +29,7 @@ from efld_dlib.boxes import FloatArray
 from efld_dlib.cli.options import open_records, sources_argument, warn
 from efld_dlib.crops import canonical_crop
 from efld_dlib.datasets.split import group_of, is_held_out
-from efld_dlib.detection.frame import Place, default_box_map, framed, is_usable
-from efld_dlib.detection.landmark_network import BOX, CROP
-from efld_dlib.detection.matching import match_detections
-from efld_dlib.detection.point_confidence import (
+from efld_dlib.detection.confidence import (
     PARTS,
     POINT_CONFIDENCE_FILE,
     WRONG,
@@ -40,6 +37,8 @@ from efld_dlib.detection.point_confidence import (
     patches,
     point_evidence,
 )
+from efld_dlib.detection.framing import Place, default_box_map, framed, is_usable, match_detections
+from efld_dlib.detection.network import BOX, CROP
 from efld_dlib.errors import Problems
 from efld_dlib.images import Image, read_image, to_gray
 from efld_dlib.pose import estimate_pose

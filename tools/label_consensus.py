@@ -27,7 +27,7 @@ import numpy as np
 from efld_dlib import FaceLandmarker
 from efld_dlib.boxes import FloatArray
 from efld_dlib.cli.options import open_records, sources_argument, warn
-from efld_dlib.detection.frame import Place, true_box
+from efld_dlib.detection.framing import Place, true_box
 from efld_dlib.errors import DataError, Problems
 from efld_dlib.images import Image, read_image, to_gray
 from efld_dlib.parallel import progress

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import OptionError, Problems
-from .model_arguments import named_file, split_name
+from .model import named_file, split_name
 from .options import finish, jobs_option, open_records, strict_option, warn
 
 if TYPE_CHECKING:

@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from ..errors import DataError, OptionError, Problems
-from .detection_options import detection_options, model_option
-from .inputs import STDIN, list_inputs
-from .options import counted, finish, strict_option, warn
+from .options import (
+    STDIN,
+    counted,
+    detection_options,
+    finish,
+    list_inputs,
+    model_option,
+    strict_option,
+    warn,
+)
 
 if TYPE_CHECKING:
     from ..detection.detectors import Upsample
-    from ..detection.landmark_stage import Quality
+    from ..detection.prediction import Quality
     from ..face import Face
     from ..images import Image
     from ..landmarker import FaceLandmarker
@@ -75,7 +82,7 @@ def detect(
       efld-dlib detect portraits/ --min-face 20% --quality fast --format jsonl
       cat photo.jpg | efld-dlib detect - --features 36-45/30-48
     """
-    from ..detection.choice import make_detector
+    from ..detection.registry import make_detector
     from ..geometry import parse_features
     from ..landmarker import FaceLandmarker
     from ..writers import open_sink

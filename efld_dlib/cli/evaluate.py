@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import OptionError, Problems
-from .detection_options import QUALITIES, Command
-from .model_arguments import models_or_package, split_arguments
+from .model import models_or_package, split_arguments
 from .options import (
     FRACTION,
+    QUALITIES,
     SEED,
+    Command,
     finish,
     jobs_option,
     measured_records,
@@ -22,9 +23,9 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from ..detection.landmark_stage import Quality
+    from ..detection.prediction import Quality
+    from ..evaluation.evaluate import Boxes
     from ..evaluation.figures import Study
-    from ..evaluation.protocol import Boxes
 
 
 def boxes_option(default: Boxes) -> Callable[[Command], Command]:
@@ -138,13 +139,12 @@ def evaluate(
       efld-dlib evaluate new.dat old=build/efld.dat 300w/ wflw:WFLW/ --report report/
       efld-dlib evaluate build/efld.dat training_xml/validation.xml --boxes file --json figures.json
     """
-    from ..evaluation.ced import plot_ced, require_plotting
+    from ..evaluation.charts import plot_ced, require_plotting
+    from ..evaluation.evaluate import check_models, evaluate_models
     from ..evaluation.export import write_faces, write_figures
     from ..evaluation.figures import study
-    from ..evaluation.protocol import check_models, evaluate_models
     from ..evaluation.report import write_report
-    from ..evaluation.study_tables import headline, study_tables
-    from ..evaluation.tables import as_text
+    from ..evaluation.tables import as_text, headline, study_tables
 
     models, sources = split_arguments(arguments)
     if not sources:
@@ -183,8 +183,7 @@ def _write_all(
 
 
 def _write_markdown(target: Path, studies: Sequence[Study]) -> None:
-    from ..evaluation.study_tables import headline, study_tables
-    from ..evaluation.tables import as_markdown
+    from ..evaluation.tables import as_markdown, headline, study_tables
     from ..files import write_text
 
     parts = []

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import EfldError, OptionError
-from .detection_options import detection_options, model_option
-from .inputs import STDIN, list_inputs, read_list
-from .options import counted, jobs_option, strict_option, warn
+from .options import (
+    STDIN,
+    counted,
+    detection_options,
+    jobs_option,
+    list_inputs,
+    model_option,
+    read_list,
+    strict_option,
+    warn,
+)
 
 if TYPE_CHECKING:
     from ..detection.detectors import Upsample
-    from ..detection.landmark_stage import Quality
+    from ..detection.prediction import Quality
     from ..extraction.run import Earlier
 
 # More of them scroll everything else away; the table has them all.

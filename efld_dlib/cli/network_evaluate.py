@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import DataError, OptionError, Problems
-from .inputs import list_inputs
 from .options import (
     FRACTION,
     SEED,
     NumberRange,
     every_option,
     finish,
+    list_inputs,
     measured_records,
     strict_option,
     warn,
@@ -295,7 +295,7 @@ def _detectors(
     text: str, min_score: float | None, min_face: str | None, networks: Path | None
 ) -> dict[str, Detector]:
     """The detectors that --detectors names, by what to call them in the tables."""
-    from ..detection.choice import OWN, make_detector
+    from ..detection.registry import OWN, make_detector
 
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:

@@ -6,12 +6,15 @@ functions, so that ``--help`` answers at once.
 
 from __future__ import annotations
 
+import codecs
+import glob
 import math
 import re
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,7 +22,9 @@ from ..errors import DataError, OptionError, Problems
 
 if TYPE_CHECKING:
     from ..datasets.base import DataSet, FolderCount
+    from ..detection.detectors import Upsample
     from ..records import ImageRecord
+
 
 # A single letter before the colon is a drive of Windows.
 _NAMED_SOURCE = re.compile(r"([\w-]{2,}):(.*)", re.DOTALL)
@@ -225,3 +230,165 @@ def _split_source(source: Path) -> tuple[str, Path]:
     if not source.exists():
         raise DataError(source, "does not exist")
     raise DataError(source, "is neither a folder nor an .xml file")
+
+
+STDIN = "-"
+"""A picture on stdin, where a command takes one."""
+
+
+def list_inputs(images: tuple[str, ...]) -> list[str]:
+    """The pictures that the arguments name: files as they stand, folders and globs spread out.
+
+    Raises
+    ------
+    DataError
+        A folder or a glob has no picture.
+    """
+    names: list[str] = []
+    for image in images:
+        path = Path(image)
+        try:
+            there = image == STDIN or path.is_file()
+        except OSError:  # such as of a name that is too long for any file
+            there = True
+        if there:
+            names.append(image)
+        elif path.is_dir():
+            from imutils import paths
+
+            from ..images import IMAGE_SUFFIXES
+
+            listed = paths.list_files(image, validExts=IMAGE_SUFFIXES)
+            # A pipe that lies in a folder would be waited for without end.
+            inside = sorted(name for name in listed if not Path(name).is_fifo())
+            if not inside:
+                raise DataError(image, "is a folder without a picture")
+            names.extend(inside)
+        elif glob.has_magic(image):
+            matches = sorted(
+                name for name in glob.glob(image, recursive=True) if Path(name).is_file()
+            )
+            if not matches:
+                raise DataError(image, "no file matches")
+            names.extend(matches)
+        else:
+            # Missing: reported in its turn, like every other picture that cannot be read.
+            names.append(image)
+    return names
+
+
+def read_list(path: str) -> list[str]:
+    """The paths in a file that has one a line; empty lines are passed over, and - is stdin.
+
+    Relative ones start where the program was started. A byte order mark, as editors on Windows
+    write it, is no part of the first.
+
+    Raises
+    ------
+    DataError
+        It cannot be read, or has no path.
+    """
+    try:
+        data = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror})") from error
+    # A file name may be no UTF-8; what it is then comes back when the file is opened.
+    text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
+    # Not splitlines(): it also breaks at signs that names may have, such as U+2028.
+    names = [line.removesuffix("\r") for line in text.split("\n") if line.strip()]
+    if not names:
+        raise DataError(path, "is a list without a picture")
+    return names
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+QUALITIES = click.Choice(["fast", "balanced", "best"])
+
+
+def _times(ctx: click.Context, parameter: click.Parameter, value: str) -> Upsample:
+    return "auto" if value == "auto" else int(value)
+
+
+model_option = click.option(
+    "-m",
+    "--model",
+    type=click.Path(path_type=Path),
+    help="A 68-point model, .dat or .efld [default: the one that comes with the package].",
+)
+features_option = click.option(
+    "--features",
+    "feature_text",
+    default="default",
+    show_default=True,
+    help="Features, comma separated: names, pairs (36-45), ratios (36-45/30-48), angles "
+    "(angle:36-45).",
+)
+upsample_option = click.option(
+    "--upsample",
+    type=click.Choice(["auto", "0", "1", "2"]),
+    callback=_times,
+    default="auto",
+    show_default=True,
+    help="How often dlib's detector doubles the image; auto doubles it if nothing was found.",
+)
+detector_option = click.option(
+    "--detector",
+    "detector_name",
+    default="fast",
+    show_default=True,
+    help="fast finds faces of any yaw; thorough also faces turned in the image, upside down too; "
+    "dlib is its frontal detector; also lbp, yunet=FILE.onnx, dlib-cnn=FILE.dat.",
+)
+min_score_option = click.option(
+    "--min-score",
+    "--threshold",
+    "min_score",
+    type=float,
+    help="Lowest score of a face: between 0 and 1 for fast and thorough [default: 0.5, among "
+    "three or more sure faces 0.3], on its own scale for dlib [default: 0].",
+)
+min_face_option = click.option(
+    "--min-face",
+    metavar="SIZE",
+    help="Width of the smallest face that is wanted, in pixels (12 or more) or as 10% of the "
+    "image's shorter side: the larger, the faster. Landmarks come from the full image all the same "
+    "[default: 20 pixels or a sixtieth of the longer side, whichever is larger].",
+)
+quality_option = click.option(
+    "--quality",
+    type=QUALITIES,
+    default="balanced",
+    show_default=True,
+    help="Landmark quality: fast takes a third of the time, best four times as long.",
+)
+point_confidence_option = click.option(
+    "--point-confidence",
+    is_flag=True,
+    help="Also say how likely it is that each landmark is right and visible: point_confidence in "
+    "JSON, columns c_0 to c_67 in tables.",
+)
+detect_every_option = click.option(
+    "--detect-every",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    metavar="N",
+    help="Frames after which new faces are looked for, while all known ones are followed.",
+)
+
+
+def detection_options(command: Command) -> Command:
+    """All of them but the model, in the order of the help."""
+    options = (
+        features_option,
+        upsample_option,
+        detector_option,
+        min_score_option,
+        min_face_option,
+        quality_option,
+        point_confidence_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command

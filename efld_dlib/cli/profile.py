@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .detection_options import min_face_option, model_option
-from .options import counted
+from .options import counted, min_face_option, model_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +72,7 @@ def _contents(images: tuple[str, ...]) -> list[bytes]:
 
     from ..errors import DataError
     from ..evaluation.benchmark_faces import one_face_frame
-    from .inputs import list_inputs
+    from .options import list_inputs
 
     if not images:
         frame, _ = one_face_frame(*_FRAME)

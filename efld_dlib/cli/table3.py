@@ -9,11 +9,11 @@ import click
 
 from ..errors import OptionError, Problems
 from .evaluate import boxes_option, resamples_option
-from .model_arguments import models_or_package, split_arguments
+from .model import models_or_package, split_arguments
 from .options import finish, jobs_option, strict_option, warn
 
 if TYPE_CHECKING:
-    from ..evaluation.protocol import Boxes
+    from ..evaluation.evaluate import Boxes
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -56,7 +56,7 @@ def table3(
       efld-dlib table3 build/efld.dat --data 300w/
       efld-dlib table3 new=new.dat old=old.dat --data 300w/ --aflw aflw19/ -o table3.md
     """
-    from ..evaluation.protocol import check_models
+    from ..evaluation.evaluate import check_models
     from ..evaluation.table3 import table3_300w, table3_aflw
     from ..evaluation.tables import as_markdown
     from ..files import write_text

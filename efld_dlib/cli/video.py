@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from ..errors import OptionError
-from .detection_options import (
+from .options import (
+    NumberRange,
     detect_every_option,
     detector_option,
     features_option,
@@ -19,11 +20,11 @@ from .detection_options import (
     model_option,
     point_confidence_option,
     quality_option,
+    warn,
 )
-from .options import NumberRange, warn
 
 if TYPE_CHECKING:
-    from ..detection.landmark_stage import Quality
+    from ..detection.prediction import Quality
     from ..geometry import Feature
     from ..video.reader import VideoReader
     from ..video.run import VideoSink
@@ -104,7 +105,7 @@ def video(
     """
     from threadpoolctl import threadpool_limits
 
-    from ..detection.choice import make_detector
+    from ..detection.registry import make_detector
     from ..geometry import parse_features
     from ..landmarker import FaceLandmarker
     from ..parallel import progress

@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Problems
-from .detection_options import detect_every_option, model_option, quality_option
-from .options import SEED, describe_source, finish, open_records, strict_option, warn
+from .options import (
+    SEED,
+    describe_source,
+    detect_every_option,
+    finish,
+    model_option,
+    open_records,
+    quality_option,
+    strict_option,
+    warn,
+)
 
 if TYPE_CHECKING:
-    from ..detection.landmark_stage import Quality
+    from ..detection.prediction import Quality
 
 
 @click.command("video-benchmark")

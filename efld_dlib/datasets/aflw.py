@@ -251,7 +251,7 @@ def read_aflw(
     ------
     ImageRecord
         One picture with all its faces. The box is the largest usable rectangle, or that of the
-        ellipse, or None; the pose is that of `aflw_pose.pose_from_aflw`; attributes are sex,
+        ellipse, or None; the pose is that of `pose_from_aflw`; attributes are sex,
         occluded, glasses and bw.
 
     Raises

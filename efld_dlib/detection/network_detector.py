@@ -12,9 +12,8 @@ from ..boxes import FloatArray
 from ..errors import OptionError
 from ..images import Image
 from .detectors import Detection, MinFace
-from .frame import Place, square_box
-from .landmark_network import LandmarkNetwork
-from .network import DETECTOR_FILE, Found, find_faces, joined, load_network, surest
+from .framing import Place, square_box
+from .network import DETECTOR_FILE, Found, LandmarkNetwork, find_faces, joined, load_network, surest
 
 Mode = Literal["fast", "thorough"]
 

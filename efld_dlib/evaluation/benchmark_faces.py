@@ -13,7 +13,7 @@ import skimage.data
 
 from ..boxes import Box, FloatArray
 from ..detection.detectors import FrontalDetector
-from ..detection.matching import match_detections
+from ..detection.framing import match_detections
 from ..errors import DataError, OptionError, Problems
 from ..images import Image, read_image, to_gray
 from ..parallel import parallel_map, progress, resolve_jobs

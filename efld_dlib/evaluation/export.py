@@ -12,10 +12,10 @@ import numpy as np
 
 from .. import __version__
 from ..files import atomic_path, write_json
+from .bootstrap import CONFIDENCE, Figure
+from .evaluate import Evaluation
 from .figures import ModelFigures, Study
 from .metrics import NORMALISERS, REGIONS, mean_given, point_errors
-from .results import Evaluation
-from .statistics import CONFIDENCE, Figure
 
 
 def write_figures(target: str | Path, studies: Sequence[Study]) -> None:

@@ -13,7 +13,9 @@ import numpy as np
 
 from .. import drawing as render
 from .. import face, images, landmarker
-from ..detection import landmark_network, landmark_stage, network_detector
+from ..detection import network as landmark_network
+from ..detection import network_detector
+from ..detection import prediction as landmark_stage
 from .tables import DASH, Table, number
 
 

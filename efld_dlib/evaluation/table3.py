@@ -15,11 +15,10 @@ from ..boxes import FloatArray
 from ..datasets import aflw19
 from ..datasets.w300 import HELEN_TEST, IBUG, LFPW_TEST, Part, read_w300
 from ..errors import DataError, Problems
+from .bootstrap import RESAMPLES
+from .evaluate import Boxes, Evaluation, FaceResult, evaluate_models, summarise
 from .metrics import box_size, mean_given, point_errors
-from .protocol import Boxes, evaluate_models
 from .published import published
-from .results import Evaluation, FaceResult, summarise
-from .statistics import RESAMPLES
 from .table3_layout import Column, error_table, official_title
 from .tables import Table
 

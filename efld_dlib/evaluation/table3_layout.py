@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..boxes import FloatArray
-from .known_models import trained_on_300w_test
+from .bootstrap import Bootstrap
+from .evaluate import FaceResult
+from .figures import trained_on_300w_test
 from .published import Published, published
-from .results import FaceResult
-from .statistics import Bootstrap
 from .tables import DASH, Table, with_interval
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..boxes import Box, FloatArray, annotated
-from ..detection.matching import MIN_OVERLAP
+from ..detection.framing import MIN_OVERLAP
 from .metrics import mean_given
 
 _STEP = 0.05

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..detection.choice import make_detector
 from ..detection.detectors import Upsample
-from ..detection.landmark_stage import Quality, require_quality
+from ..detection.prediction import Quality, require_quality
+from ..detection.registry import make_detector
 from ..errors import DataError, EfldError
 from ..geometry import Feature, parse_features
 from ..landmarker import FaceLandmarker
@@ -30,7 +30,7 @@ class ExtractSettings:
     features : str
         As in `efld_dlib.geometry.parse_features`.
     detector : str
-        As in `efld_dlib.detection.choice.make_detector`, and so are the next two.
+        As in `efld_dlib.detection.registry.make_detector`, and so are the next two.
     min_score : float, optional
         Lowest score of the detector that counts.
     min_face : str, optional

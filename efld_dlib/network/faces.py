@@ -12,7 +12,7 @@ import numpy as np
 
 from ..boxes import FloatArray
 from ..datasets.split import group_of, is_held_out
-from ..detection.frame import is_half, true_box
+from ..detection.framing import is_half, true_box
 from ..errors import DataError, Problems
 from ..images import IMAGE_SUFFIXES, Image, read_image, to_gray
 from ..parallel import parallel_map, progress

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..boxes import FloatArray
-from ..detection.landmark_network import BOX, CROP, normalised
+from ..detection.network import BOX, CROP, normalised
 from ..images import Image
 from ..landmarks import SCHEMES
 from .faces import Picture, SceneFace

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..detection.landmark_network import CROP_OUTPUTS
-from ..detection.network import CELL_OUTPUTS, STRIDES
+from ..detection.network import CELL_OUTPUTS, CROP_OUTPUTS, STRIDES
 
 SCORE, BOX, POINTS, POSE = slice(0, 1), slice(1, 4), slice(4, 14), slice(14, 17)
 """Channels of a cell's outputs, see `detection.network.CELL_OUTPUTS`."""

@@ -12,8 +12,7 @@ import torch
 from torch import nn
 
 from ..datasets.split import fold_of
-from ..detection.landmark_network import CROP, LANDMARK_FILE
-from ..detection.network import DETECTOR_FILE
+from ..detection.network import CROP, DETECTOR_FILE, LANDMARK_FILE
 from ..errors import Problems
 from ..prepare.labels import Labels, relabelled
 from ..records import ImageRecord

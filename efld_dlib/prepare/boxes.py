@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..boxes import Box, FloatArray
-from ..detection.frame import MIN_POINTS, BoxMap, default_box_map, normalise, square_box
+from ..detection.framing import MIN_POINTS, BoxMap, default_box_map, normalise, square_box
 from ..records import FaceAnnotation
 
 # Scatter on the 1,905 faces of 300-W's training part that dlib's detector finds: standard deviation
@@ -174,7 +174,7 @@ def assign_boxes(
     faces : sequence of FaceAnnotation
         All training faces.
     detected : sequence of Box or None
-        What `efld_dlib.detection.matching` found for each.
+        What `efld_dlib.detection.framing` found for each.
 
     Returns
     -------

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from ..boxes import FloatArray
-from ..detection.frame import default_box_map, framed
-from ..detection.landmark_stage import predict_points
+from ..detection.framing import default_box_map, framed
+from ..detection.prediction import predict_points
 from ..errors import DataError, EfldError, Problems
 from ..images import read_image, to_gray
 from ..models.forest import DlibPredictor

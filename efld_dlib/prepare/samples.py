@@ -17,8 +17,7 @@ from ..boxes import Box, FloatArray
 from ..crops import canonical_crop
 from ..datasets.split import group_of
 from ..detection.detectors import Detection, FrontalDetector
-from ..detection.frame import default_box_map, framed
-from ..detection.matching import match_detections
+from ..detection.framing import default_box_map, framed, match_detections
 from ..errors import DataError, EfldError, OptionError, OutputError, Problems
 from ..files import appending, atomic_path, write_text
 from ..images import Image, read_image, to_gray

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..backend import load_dlib
 from ..errors import DataError, TrainingError
-from ..evaluation.protocol import evaluate
+from ..evaluation.evaluate import evaluate
 from ..files import atomic_path, is_file, write_json
 from ..landmarks import part_name
 from ..models.dat import dat_bytes, read_dat

@@ -12,9 +12,8 @@ from scipy.optimize import linear_sum_assignment
 
 from ..boxes import Box
 from ..detection.detectors import Detection, Detector
-from ..detection.frame import Place, framed, square_box
-from ..detection.landmark_network import LandmarkNetwork
-from ..detection.network import MAX_COVER, MAX_OVERLAP
+from ..detection.framing import Place, framed, square_box
+from ..detection.network import MAX_COVER, MAX_OVERLAP, LandmarkNetwork
 from ..errors import OptionError
 from ..face import Face, TrackedFace
 from ..images import ColorOrder, Image, ImageSource, read_image, to_gray

@@ -20,7 +20,7 @@ from ..picture_size import too_large
 from .stream import Element
 
 Complain = Callable[[str, int, str], None]
-"""Takes a kind of `xml_findings.KINDS`, a line, and what is wrong with the face."""
+"""Takes a kind of `xml.check.KINDS`, a line, and what is wrong with the face."""
 
 PART_FAR = 1.0
 """How far outside its box a landmark may lie, in sides of the box. (dlib warns from 100.)"""
@@ -193,7 +193,7 @@ def geometry_problems(points: FloatArray, box: Box, scheme: str = "68") -> list[
     Returns
     -------
     list of (kind, problem)
-        The kinds are those of `xml_findings.KINDS`.
+        The kinds are those of `xml.check.KINDS`.
     """
     given = points[annotated(points)]
     side = max(box.width, box.height)
@@ -303,7 +303,7 @@ class PictureState:
     width, height : int
         Pixels as dlib reads it; 0 where it cannot.
     kind, problem : str
-        A kind of `xml_findings.KINDS` and what is wrong; empty where nothing is.
+        A kind of `xml.check.KINDS` and what is wrong; empty where nothing is.
     """
 
     width: int = 0

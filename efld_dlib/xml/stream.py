@@ -19,7 +19,7 @@ from ..files import require_regular
 from ..landmarks import SCHEMES
 
 Report = Callable[[str, int, str], None]
-"""Takes what is odd in a file: a kind of `xml_findings.KINDS`, the line, and what is wrong."""
+"""Takes what is odd in a file: a kind of `xml.check.KINDS`, the line, and what is wrong."""
 
 # dlib's XML is five levels deep; the limit is against files made to exhaust memory.
 _MAX_DEPTH = 100

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from efld_dlib.cli.main import cli
-from efld_dlib.cli.model_arguments import split_arguments
+from efld_dlib.cli.model import split_arguments
 from efld_dlib.cli.options import measured_subsets
 from efld_dlib.errors import OptionError
 from efld_dlib.models.loading import DEFAULT_MODEL

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from efld_dlib.boxes import Box
-from efld_dlib.detection.choice import make_detector
-from efld_dlib.detection.others import (
+from efld_dlib.detection.registry import (
     BoxCalibration,
     YunetDetector,
     calibration,
     fit_calibration,
+    make_detector,
 )
 from efld_dlib.errors import DataError, ModelFormatError, OptionError
 from efld_dlib.images import to_gray

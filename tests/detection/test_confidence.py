@@ -6,8 +6,8 @@ import pytest
 from efld_dlib import FaceLandmarker
 from efld_dlib.boxes import Box, Pose
 from efld_dlib.detection.confidence import confidence
-from efld_dlib.detection.frame import Place
-from efld_dlib.detection.landmark_network import LandmarkNetwork
+from efld_dlib.detection.framing import Place
+from efld_dlib.detection.network import LandmarkNetwork
 from efld_dlib.images import to_gray
 from efld_dlib.pose import estimate_pose
 

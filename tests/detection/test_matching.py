@@ -7,7 +7,7 @@ import pytest
 
 from efld_dlib.boxes import Box
 from efld_dlib.detection.detectors import Detection
-from efld_dlib.detection.matching import match_detections
+from efld_dlib.detection.framing import match_detections
 from efld_dlib.records import FaceAnnotation
 
 

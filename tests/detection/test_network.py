@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from efld_dlib.boxes import Box
-from efld_dlib.detection.frame import Place
-from efld_dlib.detection.landmark_network import LANDMARK_FILE, LandmarkNetwork
+from efld_dlib.detection.framing import Place
 from efld_dlib.detection.network import (
     CELL_OUTPUTS,
     DETECTOR_FILE,
+    LANDMARK_FILE,
     Found,
+    LandmarkNetwork,
     Network,
     decode,
     joined,

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from efld_dlib.detection import network_detector
-from efld_dlib.detection.choice import make_detector
-from efld_dlib.detection.frame import Place
-from efld_dlib.detection.landmark_network import Look
-from efld_dlib.detection.network import Found
+from efld_dlib.detection.framing import Place
+from efld_dlib.detection.network import Found, Look
 from efld_dlib.detection.network_detector import NetworkDetector
+from efld_dlib.detection.registry import make_detector
 from efld_dlib.errors import OptionError
 from efld_dlib.images import to_gray
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from efld_dlib import FaceLandmarker
 from efld_dlib.boxes import Box
 from efld_dlib.cli.main import cli
-from efld_dlib.detection.choice import make_detector
+from efld_dlib.detection.registry import make_detector
 from efld_dlib.errors import OptionError
 from efld_dlib.images import to_gray
 from tools.covers import COVERS, cover

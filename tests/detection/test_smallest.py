@@ -8,9 +8,9 @@ import pytest
 
 from efld_dlib import FaceLandmarker
 from efld_dlib.boxes import Box
-from efld_dlib.detection.choice import make_detector
 from efld_dlib.detection.detectors import FrontalDetector, MinFace
 from efld_dlib.detection.network_detector import NetworkDetector
+from efld_dlib.detection.registry import make_detector
 from efld_dlib.errors import OptionError
 from efld_dlib.images import to_gray
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from efld_dlib.evaluation.results import FaceResult, summarise
+from efld_dlib.evaluation.evaluate import FaceResult, summarise
 from efld_dlib.pose import mean_face_3d
 
 FACE = mean_face_3d()[:, :2] * 100 + 150

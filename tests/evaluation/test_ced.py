@@ -7,7 +7,7 @@ from made_up import made_up, shifted
 from sklearn.metrics import auc as sklearn_auc
 
 from efld_dlib.errors import DataError, MissingDependencyError
-from efld_dlib.evaluation.ced import ced_curve, plot_ced, require_plotting
+from efld_dlib.evaluation.charts import ced_curve, plot_ced, require_plotting
 from efld_dlib.evaluation.figures import study
 from efld_dlib.evaluation.metrics import area_under_curve
 

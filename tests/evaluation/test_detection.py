@@ -14,8 +14,7 @@ import pytest
 from efld_dlib.boxes import Box
 from efld_dlib.datasets.split import FOLDS, fold_of
 from efld_dlib.detection.detectors import Detection, FrontalDetector
-from efld_dlib.detection.frame import default_box_map, true_box
-from efld_dlib.detection.matching import match_detections
+from efld_dlib.detection.framing import default_box_map, match_detections, true_box
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.evaluation.detection import groups
 from efld_dlib.evaluation.detection.faceless import bundled_pictures, textures

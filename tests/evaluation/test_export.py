@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from made_up import FACE, made_up, shifted
 
+from efld_dlib.evaluation.evaluate import evaluate
 from efld_dlib.evaluation.export import write_faces, write_figures
 from efld_dlib.evaluation.figures import study
-from efld_dlib.evaluation.protocol import evaluate
 from efld_dlib.xml.imglab import read_imglab
 
 

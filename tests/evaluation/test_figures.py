@@ -4,10 +4,9 @@ from made_up import FACE, made_up, shifted
 
 from efld_dlib.boxes import Pose
 from efld_dlib.errors import OptionError
+from efld_dlib.evaluation.evaluate import FaceResult, summarise
 from efld_dlib.evaluation.figures import study
-from efld_dlib.evaluation.results import FaceResult, summarise
-from efld_dlib.evaluation.study_tables import headline, study_tables, verdict
-from efld_dlib.evaluation.tables import as_text
+from efld_dlib.evaluation.tables import as_text, headline, study_tables, verdict
 from efld_dlib.records import FaceAnnotation
 
 

@@ -6,8 +6,8 @@ import pytest
 from efld_dlib.boxes import Box
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.errors import DataError, ModelFormatError, OptionError, Problems
-from efld_dlib.evaluation import protocol
-from efld_dlib.evaluation.protocol import FaceResult, evaluate, evaluate_models, summarise
+from efld_dlib.evaluation import evaluate as protocol
+from efld_dlib.evaluation.evaluate import FaceResult, evaluate, evaluate_models, summarise
 from efld_dlib.records import FaceAnnotation, ImageRecord
 from efld_dlib.xml.imglab import read_imglab
 

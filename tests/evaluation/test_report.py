@@ -7,10 +7,15 @@ import pytest
 from made_up import FACE, made_up, shifted
 
 from efld_dlib.errors import DataError
+from efld_dlib.evaluation.charts import heat
 from efld_dlib.evaluation.figures import study
-from efld_dlib.evaluation.report import report_page, write_report
-from efld_dlib.evaluation.report_charts import heat
-from efld_dlib.evaluation.report_faces import median_faces, missed_faces, worst_faces
+from efld_dlib.evaluation.report import (
+    median_faces,
+    missed_faces,
+    report_page,
+    worst_faces,
+    write_report,
+)
 
 ODD = "<b>&'\".png"
 VOID = {"meta", "input", "br"}

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from efld_dlib.errors import OptionError
-from efld_dlib.evaluation.statistics import Bootstrap
+from efld_dlib.evaluation.bootstrap import Bootstrap
 
 ERRORS = np.abs(np.random.default_rng(3).normal(0.04, 0.02, 150))
 

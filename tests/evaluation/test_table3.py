@@ -6,10 +6,11 @@ from made_up import FACE, shifted
 
 from efld_dlib.datasets.w300 import HELEN_TEST, IBUG, LFPW_TEST
 from efld_dlib.errors import DataError
-from efld_dlib.evaluation import known_models, table3
+from efld_dlib.evaluation import figures as known_models
+from efld_dlib.evaluation import table3
+from efld_dlib.evaluation.evaluate import FaceResult, summarise
 from efld_dlib.evaluation.metrics import NORMALISERS
 from efld_dlib.evaluation.published import published
-from efld_dlib.evaluation.results import FaceResult, summarise
 from efld_dlib.evaluation.table3 import table3_300w, table3_aflw, visible_box_errors
 from efld_dlib.records import FaceAnnotation
 

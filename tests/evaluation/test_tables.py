@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from efld_dlib.evaluation.statistics import Figure
+from efld_dlib.evaluation.bootstrap import Figure
 from efld_dlib.evaluation.tables import Table, as_html, as_markdown, as_text, number, percent
 
 TABLE = Table("Title", ("model", "NME"), (("a|b_<i>", "4.03"), ("long name", "-")), "one\ntwo")

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from efld_dlib.boxes import Box
-from efld_dlib.detection.frame import default_box_map
+from efld_dlib.detection.framing import default_box_map
 from efld_dlib.errors import OptionError
 from efld_dlib.pose import estimate_pose, mean_face_3d
 from efld_dlib.prepare.augment import (

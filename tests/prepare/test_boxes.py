@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from efld_dlib.boxes import Box
-from efld_dlib.detection.frame import default_box_map, normalise, square_box
+from efld_dlib.detection.framing import default_box_map, normalise, square_box
 from efld_dlib.prepare.boxes import assign_boxes, fit_box_map
 from efld_dlib.records import FaceAnnotation
 

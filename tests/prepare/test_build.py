@@ -9,7 +9,7 @@ import pytest
 from efld_dlib.boxes import Box
 from efld_dlib.datasets.split import held_out_groups
 from efld_dlib.datasets.w300 import read_w300
-from efld_dlib.detection.frame import default_box_map
+from efld_dlib.detection.framing import default_box_map
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.landmarks import mirror_points
 from efld_dlib.prepare import journal, samples

@@ -9,11 +9,11 @@ from typing import Any
 import dlib
 import numpy as np
 
-from efld_dlib.cli.model_compress import _bytes
+from efld_dlib.cli.model import _bytes
 from efld_dlib.datasets.pts import read_pts
 from efld_dlib.datasets.registry import DATASETS
-from efld_dlib.detection.choice import make_detector
 from efld_dlib.detection.network import Network, find_faces
+from efld_dlib.detection.registry import make_detector
 from efld_dlib.geometry import parse_features
 from efld_dlib.images import read_image
 from efld_dlib.models.information import describe

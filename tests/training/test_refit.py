@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from efld_dlib.errors import DataError, OptionError, TrainingError
-from efld_dlib.evaluation.protocol import evaluate
+from efld_dlib.evaluation.evaluate import evaluate
 from efld_dlib.models.dat import read_dat, write_dat
 from efld_dlib.training import refit, trainer
 from efld_dlib.training.options import TrainingOptions

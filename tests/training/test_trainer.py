@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from efld_dlib.errors import DataError, TrainingError
-from efld_dlib.evaluation.protocol import evaluate
+from efld_dlib.evaluation.evaluate import evaluate
 from efld_dlib.training import trainer
 from efld_dlib.training.options import (
     TrainingOptions,

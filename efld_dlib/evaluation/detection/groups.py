@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...boxes import Box
 from ...crops import canonical_crop
-from ...detection.frame import true_box
+from ...detection.framing import true_box
 from ...errors import DataError
 from ...images import Image, read_image, to_gray
 from ...pose import face_poses

@@ -11,8 +11,7 @@ import numpy as np
 
 from ...boxes import Box
 from ...detection.detectors import Detector
-from ...detection.frame import is_half, true_box
-from ...detection.matching import match_detections
+from ...detection.framing import is_half, match_detections, true_box
 from ...errors import OptionError
 from ...images import Image
 from ...pose import face_poses

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from ...boxes import FloatArray
-from ...detection.matching import match_detections
+from ...detection.framing import match_detections
 from ...detection.network_detector import NetworkDetector, as_detections
 from ...landmarker import FaceLandmarker
 from ...pose import face_poses

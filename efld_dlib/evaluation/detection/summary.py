@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..statistics import CONFIDENCE, Figure
+from ..bootstrap import CONFIDENCE, Figure
 from .measure import DetectedFace, ImageRun, Traits
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..statistics import Figure
+from ..bootstrap import Figure
 from ..tables import Table, number, percent
 from .measure import ImageRun
 from .summary import PARTS, FaceClass, Part, Summary, face_classes, missed, summarise

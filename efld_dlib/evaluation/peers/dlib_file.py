@@ -10,13 +10,13 @@ import numpy as np
 
 from ...backend import load_dlib
 from ...boxes import Box, FloatArray
-from ...detection.frame import Place
+from ...detection.framing import Place
 from ...errors import ModelFormatError
 from ...images import Image
 from ...landmarker import FaceLandmarker
 from ...models.efld import is_efld
 from ...models.loading import load_predictor, predictor_size, require_68_points
-from ..known_models import STOCK_BYTES
+from ..figures import STOCK_BYTES
 from .base import ALL_68, BoxRunner, Method, Picture, Runner, among_68
 
 # dlib-models' README: both were trained on "the ibug 300-W dataset", of which dlib's archive

@@ -15,8 +15,8 @@ from ..errors import OptionError
 from ..images import Image
 from ..landmarks import mirror_points
 from ..models.forest import CropPredictor
-from .frame import Place, framed, is_usable, square_box
-from .landmark_network import LandmarkNetwork, Look
+from .framing import Place, framed, is_usable, square_box
+from .network import LandmarkNetwork, Look
 
 Quality = Literal["fast", "balanced", "best"]
 """``fast`` stops the predictor early and sees one crop; ``balanced`` sees its mirror image too, and
