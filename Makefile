@@ -54,7 +54,7 @@ help: ## this list
 	@echo "  OUT     the model to write ($(OUT))"
 	@echo "  XML     folder of the training data ($(XML))"
 	@echo "  SUBSET  of DATA, to measure on ($(if $(SUBSET),$(SUBSET),the test faces))"
-	@echo "  BENCHMARK  more options of 'efld-dlib benchmark', e.g. --dat stock=FILE.dat"
+	@echo "  BENCHMARK  more options of the benchmark, e.g. --dat stock=FILE.dat"
 	@echo "  JOBS    processes and threads ($(if $(JOBS),$(JOBS),one a core))"
 	@echo "  TESTS   what 'make test' runs, e.g. tests/models ($(if $(TESTS),$(TESTS),all))"
 	@echo "  PYTHON  interpreter for .venv, 3.10 or later ($(PYTHON))"
@@ -98,16 +98,16 @@ evaluate: $(READY) ## measure OUT on the test faces of DATA, or on its SUBSET
 	@$(RUN)/efld-dlib evaluate "$(OUT)" "$(SOURCE)" $(if $(SUBSET),--subset $(SUBSET)) $(JOBS_OPTION)
 
 benchmark: $(READY) ## the paper's Table 2, measured: OUT against what is installed, on SUBSET of DATA
-	@$(RUN)/efld-dlib benchmark "$(OUT)" "$(SOURCE)" --subset $(HELEN) $(BENCHMARK)
+	@$(RUN)/python -m tools.benchmarks table2 "$(OUT)" "$(SOURCE)" --subset $(HELEN) $(BENCHMARK)
 
 benchmark-extract: $(READY) ## extract with 1 and 2 processes, and its memory (DATA: a folder of pictures)
-	@$(RUN)/python -m tools.benchmark_extract "$(SOURCE)" $(BENCHMARK)
+	@$(RUN)/python -m tools.benchmarks extract "$(SOURCE)" $(BENCHMARK)
 
 benchmark-speed: $(READY) ## the time of the face detector beside that of dlib's
-	@$(RUN)/efld-dlib network speed "$(SOURCE)/$(HELEN)"
+	@$(RUN)/python -m tools.benchmarks speed "$(SOURCE)/$(HELEN)"
 
 profile: $(READY) ## where the time of a picture goes
-	@$(RUN)/efld-dlib profile --min-face 120
+	@$(RUN)/python -m tools.benchmarks profile --min-face 120
 
 ablation: $(READY) ## what each part of the training data is worth (DATA: a folder with 300w/ and aflw/)
 	@$(RUN)/python -m tools.ablation "$(DATA)" --work build/ablation -o build/ablation/tables.md

@@ -8,7 +8,9 @@ import click
 import pytest
 
 from efld_dlib.cli.main import cli
+from tools.benchmarks.__main__ import benchmarks
 
+PROGRAMS = {"efld-dlib ": cli, "python -m tools.benchmarks ": benchmarks}
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [
     *(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")),
@@ -58,16 +60,17 @@ def words_of(line):
 def commands():
     for document in DOCUMENTS:
         for line in fenced_lines(document):
-            if line.startswith("efld-dlib "):
-                words = words_of(line)
+            for start, group in PROGRAMS.items():
+                words = words_of(line) if line.startswith(start) else []
                 # An abbreviated one is not for typing.
-                if not any("..." in word or "…" in word for word in words):
-                    yield pytest.param(words[1:], id=f"{name_of(document)}: {' '.join(words)}")
+                if words and not any("..." in word or "…" in word for word in words):
+                    given = words[len(start.split()) :]
+                    yield pytest.param(group, given, id=f"{name_of(document)}: {' '.join(words)}")
 
 
-def parse(words):
+def parse(words, command=cli):
     """What click makes of the words of a command, which is not run; as `click.UsageError`."""
-    command, names = cli, []
+    names = []
     while isinstance(command, click.Group):
         names.append(words[0])
         found = command.get_command(click.Context(command), words[0])
@@ -84,9 +87,9 @@ def any_path(monkeypatch):
     monkeypatch.setattr(click.File, "convert", lambda self, value, param, ctx: value)
 
 
-@pytest.mark.parametrize("words", list(commands()))
-def test_a_command_is_one_that_the_command_line_takes(words, any_path):
-    parse(words)
+@pytest.mark.parametrize(("group", "words"), list(commands()))
+def test_a_command_is_one_that_the_command_line_takes(group, words, any_path):
+    parse(words, group)
 
 
 @pytest.mark.parametrize(

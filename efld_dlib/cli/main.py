@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any
 
 import click
@@ -30,7 +30,9 @@ class LazyGroup(click.Group):
         As of `click.Group`.
     """
 
-    def __init__(self, *, lazy: Mapping[str, str], **attributes: Any) -> None:
+    def __init__(
+        self, *, lazy: Mapping[str, str] = MappingProxyType({}), **attributes: Any
+    ) -> None:
         super().__init__(**attributes)
         self.lazy = dict(lazy)
 
@@ -53,18 +55,14 @@ class LazyGroup(click.Group):
 
 
 COMMANDS = {
-    "benchmark": "Measure MODELs against what one would otherwise use, on the faces of DATA",
     "detect": "Find faces in IMAGES: files, folders, globs, or - for a picture on stdin",
     "evaluate": "Measure one or more MODELs on each DATA",
     "extract": "Write the faces of INPUTS into one table: files, folders, globs, or @FILE",
     "model": "Model files: dlib's .dat, and .efld, which holds the same in a twentieth",
     "network": "The light networks that find faces and say roughly where their landmarks lie",
     "prepare": "Make training_xml/ of SOURCES: 300-W trees, folders with .pts files",
-    "profile": "Where the time goes from a picture's file to its faces, features and drawing",
-    "table3": "Print the paper's Table 3 in Markdown",
     "train": "Train a shape predictor with dlib's trainer",
     "video": "Follow the faces of SRC: a video file, the address of a stream",
-    "video-benchmark": "Measure how fast, exact and steady landmarks of videos are",
     "xml": "Turn a data set's annotations into the XML that dlib trains on",
 }
 """Each command, a module and an object in it of that name, and how its help begins. A new
@@ -77,7 +75,9 @@ class _BadInput(click.ClickException):
     exit_code = 2
 
 
-class _Group(LazyGroup):
+class Commands(LazyGroup):
+    """A group whose errors are told in one line."""
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -111,7 +111,7 @@ def _unloadable(error: ImportError) -> str:
     return printable(f"a package cannot be loaded ({error}){advice}")
 
 
-@click.group(cls=_Group, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="efld-dlib")
 def cli() -> None:
     """Facial landmarks with dlib: from annotated pictures to a trained shape predictor, and from

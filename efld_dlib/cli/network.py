@@ -2,25 +2,282 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import MissingDependencyError, Problems
-from .network_evaluate import evaluate, speed
+from ..errors import DataError, MissingDependencyError, OptionError, Problems
 from .options import (
     FRACTION,
     SEED,
+    NumberRange,
     data_set_of,
+    every_option,
     finish,
     jobs_option,
     labels_option,
+    measured_records,
     open_all,
     sources_argument,
     strict_option,
     subset_option,
     warn,
 )
+
+if TYPE_CHECKING:
+    from ..detection.detectors import Detector
+    from ..detection.network_detector import NetworkDetector
+    from ..evaluation.detection import ImageRun, InputImage
+    from ..evaluation.tables import Table
+    from ..records import ImageRecord
+
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+min_score_option = click.option(
+    "--min-score",
+    type=NumberRange(0, 1, min_open=True, max_open=True),
+    help="Lowest score of a face for fast and thorough [default: 0.5].",
+)
+_min_face_option = click.option(
+    "--min-face",
+    metavar="SIZE",
+    help="Width of the smallest face for fast and thorough, as for `detect`: in pixels or as 10% "
+    "of the image's shorter side [default: 20 pixels or a sixtieth of the longer side].",
+)
+networks_option = click.option(
+    "--networks",
+    type=_FOLDER,
+    help="Folder with the networks of fast and thorough, as `network train` writes it [default: "
+    "those that come with the package].",
+)
+no_face_option = click.option(
+    "--faceless", type=_FOLDER, help="Folder of images without a face, to count false alarms."
+)
+json_option = click.option("--json", "json_file", type=_FILE, help="Write all figures.")
+
+
+@click.command()
+@click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--subset",
+    help="Part of the data to measure: of a 300-W tree train, test-common, test-challenging, "
+    "test-full, or a folder in it such as helen/testset [default: the test part; with --held-out "
+    "the training part].",
+)
+@click.option(
+    "--held-out",
+    type=FRACTION,
+    default=0.0,
+    show_default=True,
+    help="Measure only the persons and photographs that `network train` holds out with the same "
+    "fraction and seed; 0 measures all.",
+)
+@click.option(
+    "--seed",
+    type=SEED,
+    default=1,
+    show_default=True,
+    help="Random seed of the split and the folds.",
+)
+@click.option(
+    "--detectors",
+    default="dlib,fast,thorough",
+    show_default=True,
+    help="Detectors, comma separated; the first is what the others' speed is compared with.",
+)
+@min_score_option
+@_min_face_option
+@networks_option
+@no_face_option
+@click.option(
+    "--fold",
+    type=click.IntRange(1, 5),
+    help="Fifth of the --faceless images to measure [default: all].",
+)
+@every_option
+@json_option
+@strict_option
+@click.pass_context
+def evaluate(
+    ctx: click.Context,
+    sources: tuple[Path, ...],
+    subset: str | None,
+    held_out: float,
+    seed: int,
+    detectors: str,
+    min_score: float | None,
+    min_face: str | None,
+    networks: Path | None,
+    faceless: Path | None,
+    fold: int | None,
+    every: int,
+    json_file: Path | None,
+    strict: bool,
+) -> None:
+    """Measure which faces of SOURCES detectors find, their false alarms and their time.
+
+    SOURCES are given as for `efld-dlib prepare`. They may be left out with --faceless. The
+    detectors run by turns on each image, in one thread. --min-score, --min-face and --networks are
+    those of fast and thorough; the other detectors run as they are.
+
+    \b
+    Examples:
+      efld-dlib network evaluate 300w/ --subset helen/testset
+      efld-dlib network evaluate 300w/ merl-rav:aflw/ ytf:ytf/ cfp:cfp/ --held-out 0.1
+      efld-dlib network evaluate --faceless faceless/ --fold 2 --networks net/
+    """
+    from ..detection.network_detector import DEFAULT_SCORE
+    from ..evaluation import detection_tables as tables
+    from ..evaluation.detection import faceless_images
+
+    if not sources and faceless is None:
+        raise OptionError("nothing to measure: name SOURCES or --faceless")
+    if fold is not None and faceless is None:
+        raise OptionError("--fold is a part of the images of --faceless: give both")
+    chosen = choose_detectors(detectors, min_score, min_face, networks)
+    names = list(chosen)
+    problems = Problems(strict, warn)
+    records = measured_sources(sources, subset, held_out, seed, every, problems)
+    found: dict[str, Any] = {}
+    if sources:
+        total = sum(map(len, records.values()))
+        runs = run_by_turns(chosen, upright_images(records, problems), "faces", total)
+        echo_tables(
+            tables.source_table(runs, names),
+            tables.recall_table(runs, names),
+            tables.time_table(runs, names),
+        )
+        by_source = tables.by_source(runs)
+        found["all"] = tables.figures(runs, names)
+        found["sources"] = {label: tables.figures(some, names) for label, some in by_source.items()}
+    if faceless is not None:
+        runs = run_by_turns(chosen, faceless_images(faceless, fold, seed, problems), "empty")
+        echo_tables(tables.alarm_table(runs, names))
+        found["faceless"] = tables.figures(runs, names)
+    if json_file is not None:
+        options = {
+            "sources": list(records),
+            "held_out": held_out,
+            "seed": seed,
+            "every": every,
+            "min_score": DEFAULT_SCORE if min_score is None else min_score,
+            "min_face": min_face,
+            "networks": None if networks is None else networks.name,
+            "fold": fold,
+        }
+        write_figures(json_file, options, found)
+    finish(ctx, problems)
+
+
+def measured_sources(
+    sources: Sequence[Path],
+    subset: str | None,
+    held_out: float,
+    seed: int,
+    every: int,
+    problems: Problems,
+) -> dict[str, list[ImageRecord]]:
+    """The annotated images of each source, by what to call it in the tables.
+
+    Raises
+    ------
+    DataError
+        There are sources, and no face in them.
+    """
+    chosen: dict[str, list[ImageRecord]] = {}
+    for source in sources:
+        records, full = measured_records(source, subset, held_out, seed, problems)
+        short = full.replace(str(source), source.name or str(source), 1)
+        chosen[full if short in chosen else short] = records[::every]
+    if sources and not any(record.faces for some in chosen.values() for record in some):
+        raise DataError(" ".join(map(str, sources)), "has no face to measure")
+    return chosen
+
+
+def upright_images(
+    records: Mapping[str, Sequence[ImageRecord]], problems: Problems
+) -> Iterator[InputImage]:
+    """The images of all sources as they are."""
+    from ..evaluation.detection import annotated_images
+
+    for label, some in records.items():
+        yield from annotated_images(some, label, [0.0], problems)
+
+
+def choose_detectors(
+    text: str, min_score: float | None, min_face: str | None, networks: Path | None
+) -> dict[str, Detector]:
+    """The detectors that --detectors names, by what to call them in the tables."""
+    from ..detection.registry import OWN, make_detector
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise OptionError("--detectors names no detector")
+    detectors: dict[str, Detector] = {}
+    for name in names:
+        kind = name.partition("=")[0]
+        label = name if kind in detectors else kind
+        if label in detectors:
+            raise OptionError(f"--detectors names '{label}' twice")
+        if name in OWN:
+            detectors[label] = own_detector(name, min_score, min_face, networks)
+        else:
+            detectors[label] = make_detector(name)
+    return detectors
+
+
+def own_detector(
+    mode: str, min_score: float | None, min_face: str | None, networks: Path | None
+) -> NetworkDetector:
+    """The toolkit's detector, with a network that no other detector uses."""
+    from typing import cast
+
+    from ..detection.network import DETECTOR_FILE, Network
+    from ..detection.network_detector import Mode, NetworkDetector
+
+    detector = NetworkDetector(cast(Mode, mode), min_score, min_face, networks)
+    if networks is None:
+        # A network of its own: it keeps its nets for a few sizes of images only, and detectors
+        # that run by turns would take them from each other.
+        detector.network = Network(DETECTOR_FILE)
+    return detector
+
+
+def run_by_turns(
+    detectors: Mapping[str, Detector],
+    images: Iterator[InputImage],
+    title: str,
+    total: int | None = None,
+) -> list[ImageRun]:
+    """Run detectors in one thread, with a progress bar of that title."""
+    from ..evaluation.detection import run_detectors
+    from ..evaluation.machine import one_thread
+    from ..parallel import progress
+
+    with one_thread():
+        return run_detectors(detectors, progress(images, total, title))
+
+
+def echo_tables(*tables: Table) -> None:
+    """Print tables in Markdown."""
+    from ..evaluation.tables import as_markdown
+
+    for each in tables:
+        click.echo(as_markdown(each))
+
+
+def write_figures(target: Path, options: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """Write figures as JSON, with the machine and the versions they were made with."""
+    from ..evaluation.machine import describe_machine, versions
+    from ..files import write_json
+
+    head = {"options": options, "machine": describe_machine(), "versions": versions()}
+    write_json(target, {**head, **found})
+
 
 COMPLETE_BY_HAND = ("300w", "wflw", "cofw68")
 """Data sets whose 68 landmarks were all set by hand."""
@@ -160,5 +417,4 @@ def train(
     finish(ctx, problems)
 
 
-for command in (evaluate, speed):
-    network.add_command(command)
+network.add_command(evaluate)

@@ -25,9 +25,9 @@ MAX_GAP = 0.5
 class Smoothing:
     """How much is smoothed.
 
-    The defaults are chosen on clips made of HELEN's training faces (`evaluation.video_clips`): the
+    The defaults are chosen on clips made of HELEN's training faces (`benchmarks.clips`): the
     jitter of a face at rest becomes 0.4 of what it was, and one that moves by two of its widths a
-    second is drawn 0.1 frames late (``efld-dlib video-benchmark``).
+    second is drawn 0.1 frames late (``python -m tools.benchmarks video``).
 
     Parameters
     ----------

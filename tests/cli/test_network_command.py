@@ -1,4 +1,4 @@
-"""``efld-dlib network evaluate`` and ``speed``, as a user calls them, with detectors made up."""
+"""``efld-dlib network evaluate``, as a user calls them, with detectors made up."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from efld_dlib.boxes import Box
-from efld_dlib.cli import network_evaluate
+from efld_dlib.cli import network
 from efld_dlib.cli.main import cli
-from efld_dlib.detection.detectors import Detection, FrontalDetector
+from efld_dlib.detection.detectors import Detection
 
 
 def run(*arguments, code=0):
@@ -39,7 +39,7 @@ def made_up(monkeypatch):
         asked.append(options)
         return lambda gray: [Detection(Box(0, 0, 20, 20), 0.75)]
 
-    monkeypatch.setattr(network_evaluate, "_own_detector", own_detector)
+    monkeypatch.setattr(network, "own_detector", own_detector)
     return asked
 
 
@@ -84,25 +84,6 @@ def test_evaluate_tells_recall_time_and_false_alarms(sample, empty, made_up, tmp
     assert {"machine", "versions"} <= set(figures)
 
 
-def test_evaluate_turns_the_images(sample, made_up, tmp_path):
-    target = tmp_path / "figures.json"
-    options = ("--subset", "helen/testset", "--every", 9, "--detectors", "fast")
-    output = run("evaluate", sample, *options, "--turns", 90, "--json", target).stdout
-    assert list(rows(output, "Images turned"))[2:] == ["-90", "0", "90", "180"]
-    # Only the upright ones are in the other tables.
-    assert rows(output, "Faces found")["all"] == ["2", "0.0"]
-    turns = json.loads(target.read_text())["turns"]
-    assert [each["turn"] for each in turns] == [-90, 0, 90, 180]
-    assert [each["detectors"]["fast"]["faces"] for each in turns] == [2] * 4
-
-
-def test_turns_go_all_the_way_round():
-    assert network_evaluate._angles(15)[0] == -165
-    assert network_evaluate._angles(15)[-1] == 180
-    assert len(network_evaluate._angles(15)) == 24
-    assert network_evaluate._angles(50) == [-150, -100, -50, 0, 50, 100, 150]
-
-
 def test_evaluate_measures_what_training_holds_out(sample, made_up):
     # With --held-out, the training part is measured; without it, the test part.
     options = ("--detectors", "fast")
@@ -113,25 +94,6 @@ def test_evaluate_measures_what_training_holds_out(sample, made_up):
     assert all(0 < count < 20 for count in counts)
     whole = rows(run("evaluate", sample, *options).stdout, "Faces missed")
     assert whole["tree (helen/testset)"][0] == "10"
-
-
-def test_evaluate_composes_groups_of_the_faces(sample, made_up, tmp_path, monkeypatch):
-    from efld_dlib.evaluation.detection import groups
-
-    monkeypatch.setattr(groups, "bundled_pictures", lambda: [])
-    monkeypatch.setattr(groups, "_TEXTURES", 1)
-    target = tmp_path / "figures.json"
-    output = run(
-        *("evaluate", sample, "--subset", "helen/testset", "--detectors", "fast"),
-        *("--groups", 2, "--groups-dir", tmp_path / "groups", "--json", target),
-    ).stdout
-    number, share = rows(output, "Faces found in 2 group images")["all"]
-    assert int(number) >= 8
-    assert float(share) < 20
-    told = json.loads(target.read_text())["groups"]["detectors"]["fast"]
-    assert (told["images"], told["faces"]) == (2, int(number))
-    pictures = sorted((tmp_path / "groups").iterdir())
-    assert [path.name for path in pictures] == ["group-001.png", "group-002.png"]
 
 
 def test_evaluate_measures_a_fold_of_faceless_images_alone(empty, made_up):
@@ -163,9 +125,7 @@ def test_evaluate_takes_another_network(sample, empty, tmp_path):
         (("--detectors", " ,"), "names no detector"),
         (("--detectors", "dlib,lbp,dlib"), "names 'dlib' twice"),
         (("--fold", "2"), "give both"),
-        (("--groups-dir", "x"), "give both"),
         (("--min-score", "1.5"), "--min-score"),
-        (("--turns", "0.5"), "--turns"),
         (("--faceless", "no-such-folder"), "no-such-folder: holds no image"),
     ],
 )
@@ -176,7 +136,6 @@ def test_options_that_make_no_sense_are_named(sample, made_up, options, message)
 
 def test_what_holds_no_face_is_told(tmp_path, empty, made_up):
     assert "nothing to measure" in run("evaluate", code=2).output
-    assert "name some" in run("evaluate", "--faceless", empty, "--groups", 2, code=2).output
     (tmp_path / "none.xml").write_text("<dataset><images></images></dataset>")
     output = run("evaluate", tmp_path / "none.xml", code=2).output
     assert "none.xml" in output
@@ -190,42 +149,6 @@ def test_a_broken_image_is_reported_and_the_rest_measured(empty, made_up):
     assert "zz.png" in result.stderr
     assert "10 images without a face" in result.stdout
     assert "zz.png" in run("evaluate", *options, "--strict", code=2).output
-
-
-def test_speed_compares_the_smallest_faces(astronaut_file, empty, made_up, tmp_path):
-    target = tmp_path / "speed.json"
-    output = run("speed", astronaut_file, "--faceless", empty, "--json", target).stdout
-    table = rows(output, "Detection alone at 640x480")
-    assert list(table)[2:] == [
-        "dlib",
-        "fast",
-        "fast, --min-face 40",
-        "fast, --min-face 120",
-        "thorough",
-    ]
-    assert [options[:3] for options in made_up] == [
-        ("fast", None, None),
-        ("fast", None, "40"),
-        ("fast", None, "120"),
-        ("thorough", None, None),
-    ]
-    assert table["detector"][::2] == ["ms, given (1)", "ms, without a face (10)"]
-    assert table["dlib"][1] == "1.00"
-    assert float(table["fast"][1]) > 10
-    figures = json.loads(target.read_text())
-    assert figures["without a face"]["detectors"]["thorough"]["images"] == 10
-    assert "gone.png" in run("speed", "gone.png", code=2).output
-
-
-def test_dlib_and_ours_see_the_same_frames(astronaut_file, monkeypatch):
-    shapes = []
-
-    def own_detector(*options):
-        return lambda gray: shapes.append(gray.shape) or FrontalDetector(0)(gray)
-
-    monkeypatch.setattr(network_evaluate, "_own_detector", own_detector)
-    run("speed", astronaut_file)
-    assert set(shapes) == {(480, 640)}
 
 
 def test_training_without_pytorch_says_what_to_install(monkeypatch, tmp_path):

@@ -21,7 +21,6 @@ from efld_dlib.cli.main import cli
         "model compress x.dat -o x.efld --seed -1",
         "model compress x.dat -o x.efld --max-loss nan",
         "train x.xml --refit nan",
-        "video-benchmark x.xml --seed -1",
         "xml split x.xml --train t.xml --held-out h.xml --seed -1",
         "xml split x.xml --train t.xml --held-out h.xml --fraction nan",
         "xml view x.xml -o sheet.png --seed -1",

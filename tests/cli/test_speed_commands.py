@@ -1,4 +1,4 @@
-"""``profile`` and ``detect --min-face``, as a user calls them."""
+"""``detect --min-face``, as a user calls it."""
 
 from __future__ import annotations
 
@@ -22,18 +22,6 @@ def photo(tmp_path, astronaut):
     path = tmp_path / "photo.png"
     cv2.imwrite(str(path), astronaut[..., ::-1])
     return path
-
-
-def test_profile_names_the_steps(photo, tiny_model):
-    options = ("-m", tiny_model, "--repeats", 1)
-    output = run("profile", photo, *options, "--min-face", 80).output
-    header = next(line for line in output.splitlines() if line.startswith("| step"))
-    assert header.count("calls,") == 3
-    for step in ("reading", "features", "drawing"):
-        cells = next(line for line in output.splitlines() if line.startswith(f"| {step}"))
-        assert float(cells.split("|")[3]) > 0
-    assert "640x480" in run("profile", *options).output
-    assert "none.jpg: cannot be read" in run("profile", "none.jpg", *options, code=2).output
 
 
 def test_detect_looks_for_the_faces_that_are_asked_for(photo, tiny_model):

@@ -16,25 +16,22 @@ from efld_dlib.datasets.split import FOLDS, fold_of
 from efld_dlib.detection.detectors import Detection, FrontalDetector
 from efld_dlib.detection.framing import default_box_map, match_detections, true_box
 from efld_dlib.errors import DataError, OptionError, Problems
-from efld_dlib.evaluation.detection import groups
-from efld_dlib.evaluation.detection.faceless import bundled_pictures, textures
-from efld_dlib.evaluation.detection.groups import compose_groups
-from efld_dlib.evaluation.detection.measure import (
+from efld_dlib.evaluation.detection import (
     DetectedFace,
     ImageRun,
     InputImage,
     Traits,
-    run_detectors,
-    traits_of,
-)
-from efld_dlib.evaluation.detection.pictures import (
     annotated_images,
+    face_classes,
     faceless_images,
     fitted,
+    run_detectors,
+    summarise,
+    traits_of,
     turned,
+    wilson_interval,
 )
-from efld_dlib.evaluation.detection.summary import face_classes, summarise, wilson_interval
-from efld_dlib.evaluation.detection.table import (
+from efld_dlib.evaluation.detection_tables import (
     alarm_table,
     figures,
     recall_table,
@@ -46,6 +43,9 @@ from efld_dlib.evaluation.detection.table import (
 from efld_dlib.images import to_gray
 from efld_dlib.pose import mean_face_3d, rotation_matrix
 from efld_dlib.records import FaceAnnotation, ImageRecord
+from tools.benchmarks import groups
+from tools.benchmarks.grounds import bundled_pictures, textures
+from tools.benchmarks.groups import compose_groups
 
 # In skimage's photograph, as dlib's detector frames it.
 ASTRONAUT = Box(179, 83, 88, 88)

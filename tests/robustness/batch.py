@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from efld_dlib.evaluation.benchmark_load import peak_memory
+from tools.benchmarks.load import peak_memory
 
 from .judge import Failure
 from .targets import SELF_TEST, TARGETS, Target

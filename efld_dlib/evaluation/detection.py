@@ -1,0 +1,439 @@
+"""Measuring face detectors: recall by pose and size, false alarms, time."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import NormalDist
+from typing import NamedTuple, TypeVar, cast
+
+import cv2
+import numpy as np
+
+from ..boxes import Box, FloatArray
+from ..datasets.split import fold_of
+from ..detection.detectors import Detector
+from ..detection.framing import is_half, match_detections, true_box
+from ..errors import DataError, OptionError, Problems
+from ..images import IMAGE_SUFFIXES, Image, read_image, to_gray
+from ..pose import face_poses
+from ..records import FaceAnnotation, ImageRecord
+from .bootstrap import CONFIDENCE, Figure
+
+Item = TypeVar("Item")
+
+
+class Traits(NamedTuple):
+    """What may make a face hard to find; of the image as it was before it was turned.
+
+    Parameters
+    ----------
+    yaw, roll : float
+        Degrees; NaN = unknown. The yaw of a face half hidden by the head is NaN too.
+    half : bool
+        Whether the head hides one half of it.
+    size : float
+        Width in pixels of the box in which dlib's frontal detector would frame it.
+    brightness : float
+        Mean gray in that box, 0 to 255; NaN if the box lies outside the image.
+    """
+
+    yaw: float
+    roll: float
+    half: bool
+    size: float
+    brightness: float
+
+
+@dataclass(frozen=True, eq=False)
+class InputImage:
+    """An image to run detectors on.
+
+    Parameters
+    ----------
+    source, name : str
+        Where it comes from, for the tables, and its own name.
+    gray : array of uint8, shape (height, width)
+    faces : sequence of FaceAnnotation
+        With the 68 landmarks.
+    traits : sequence of Traits
+        Those of the faces.
+    turn : float
+        Degrees by which the image was turned clockwise.
+    """
+
+    source: str
+    name: str
+    gray: Image
+    faces: Sequence[FaceAnnotation] = ()
+    traits: Sequence[Traits] = ()
+    turn: float = 0.0
+
+
+@dataclass(frozen=True)
+class DetectedFace:
+    """An annotated face, and what became of it.
+
+    Parameters
+    ----------
+    traits : Traits
+    scores : mapping of str to float
+        By detector, the score of the detection that belongs to the face. A detector that missed
+        the face is not in it.
+    """
+
+    traits: Traits
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ImageRun:
+    """What detectors made of an image.
+
+    Parameters
+    ----------
+    source, name : str
+    turn : float
+        As in `InputImage`.
+    faces : tuple of DetectedFace
+    others : mapping of str to tuple of float
+        By detector, the scores of the detections that belong to no annotated face: false alarms,
+        and people whom nobody annotated.
+    seconds : mapping of str to float
+        By detector.
+    """
+
+    source: str
+    name: str
+    turn: float
+    faces: tuple[DetectedFace, ...]
+    others: Mapping[str, tuple[float, ...]]
+    seconds: Mapping[str, float]
+
+
+def in_turn(items: Sequence[Item], turn: int) -> list[Item]:
+    """`items`, begun at another one in each turn.
+
+    Examples
+    --------
+    >>> [in_turn("abc", turn) for turn in range(2)]
+    [['a', 'b', 'c'], ['b', 'c', 'a']]
+    """
+    start = turn % len(items)
+    return [*items[start:], *items[:start]]
+
+
+def run_detectors(
+    detectors: Mapping[str, Detector], images: Iterable[InputImage]
+) -> list[ImageRun]:
+    """Run detectors by turns over images; which one begins changes from image to image.
+
+    Parameters
+    ----------
+    detectors : mapping of str to Detector
+        By name.
+    images : iterable of InputImage
+
+    Raises
+    ------
+    OptionError
+        There is no detector.
+    """
+    if not detectors:
+        raise OptionError("there is no detector to measure")
+    runs = []
+    for turn, image in enumerate(images):
+        if not turn:
+            # What is loaded at the first call does not count.
+            for detector in detectors.values():
+                detector(image.gray)
+        runs.append(_run(detectors, image, turn))
+    return runs
+
+
+def _run(detectors: Mapping[str, Detector], image: InputImage, turn: int) -> ImageRun:
+    scores: list[dict[str, float]] = [{} for _ in image.faces]
+    others: dict[str, tuple[float, ...]] = {}
+    seconds: dict[str, float] = {}
+    for name in in_turn(list(detectors), turn):
+        began = time.perf_counter()
+        found = detectors[name](image.gray)
+        seconds[name] = time.perf_counter() - began
+        boxes = match_detections(image.faces, found)
+        for number, box in enumerate(boxes):
+            if box is not None:
+                scores[number][name] = next(each.score for each in found if each.box is box)
+        others[name] = tuple(
+            each.score for each in found if not any(each.box is box for box in boxes)
+        )
+    faces = tuple(map(DetectedFace, image.traits, scores))
+    return ImageRun(image.source, image.name, image.turn, faces, others, seconds)
+
+
+def traits_of(gray: Image, faces: Sequence[FaceAnnotation]) -> list[Traits]:
+    """Traits of the faces of an image; each face has at least one landmark."""
+    traits = []
+    for face, pose in zip(faces, face_poses(faces), strict=True):
+        half = is_half(face)
+        box = true_box(face, float(pose[2])) or Box.around(face.points)
+        # The mean face, fitted to one half alone, looks less turned than such heads are.
+        yaw = np.nan if half else float(pose[0])
+        traits.append(Traits(yaw, float(pose[2]), half, box.width, _mean_gray(gray, box)))
+    return traits
+
+
+def _mean_gray(gray: Image, box: Box) -> float:
+    left, top = max(0, round(box.left)), max(0, round(box.top))
+    right, bottom = max(0, round(box.right) + 1), max(0, round(box.bottom) + 1)
+    part = gray[top:bottom, left:right]
+    return float(part.mean()) if part.size else float("nan")
+
+
+FACELESS = "faceless"
+"""Source of the images of `faceless_images`."""
+
+
+def annotated_images(
+    records: Iterable[ImageRecord], source: str, turns: Sequence[float], problems: Problems
+) -> Iterator[InputImage]:
+    """Images with annotated faces, each at every angle of `turns`, in degrees clockwise.
+
+    Those that cannot be read are reported to `problems`.
+    """
+    for record in records:
+        try:
+            gray = to_gray(read_image(record.path))
+        except DataError as error:
+            problems.add(error)
+            continue
+        faces = [face for face in record.faces if face.given.any()]
+        name = "/".join(record.path.parts[-3:])
+        upright = InputImage(source, name, gray, faces, traits_of(gray, faces))
+        for turn in turns:
+            yield turned_image(upright, turn) if turn else upright
+
+
+def turned_image(image: InputImage, degrees: float) -> InputImage:
+    """The image turned clockwise, with the landmarks of its faces; their traits stay."""
+    gray, matrix = turned(image.gray, degrees)
+    faces = [
+        replace(face, points=face.points @ matrix[:, :2].T + matrix[:, 2], box=None, pose=None)
+        for face in image.faces
+    ]
+    return replace(image, gray=gray, faces=faces, turn=degrees)
+
+
+def turned(gray: Image, degrees: float) -> tuple[Image, FloatArray]:
+    """The whole image turned clockwise, and the map into it, shape (2, 3).
+
+    The image grows as far as it must; what is new in it repeats the pixels of the border.
+    """
+    height, width = gray.shape
+    angle = np.radians(degrees)
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    # A hair less, or rounding errors would make a quarter turn a pixel larger.
+    size = np.ceil(np.abs(rotation) @ [width, height] - 1e-6).astype(int)
+    shift = (size - 1) / 2 - rotation @ [(width - 1) / 2, (height - 1) / 2]
+    matrix = np.column_stack([rotation, shift])
+    result = cv2.warpAffine(
+        gray,
+        matrix,
+        (int(size[0]), int(size[1])),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return cast(Image, result), matrix
+
+
+def faceless_images(
+    folder: Path, fold: int | None, seed: int, problems: Problems
+) -> Iterator[InputImage]:
+    """The images in a folder and in those below it; none of them shows a face.
+
+    Parameters
+    ----------
+    folder : Path
+    fold, seed
+        Only the images of this fifth, see `datasets.split.fold_of`.
+    problems : Problems
+        Takes those that cannot be read.
+
+    Raises
+    ------
+    DataError
+        There is no image.
+    """
+    names = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    chosen = {
+        name: path
+        for name, path in names.items()
+        if path.suffix.lower() in IMAGE_SUFFIXES and fold in (None, fold_of(name, seed))
+    }
+    if not chosen:
+        part = "" if fold is None else f" in fold {fold}"
+        raise DataError(folder, f"holds no image{part}")
+    for name, path in chosen.items():
+        try:
+            gray = to_gray(read_image(path))
+        except DataError as error:
+            problems.add(error)
+            continue
+        yield InputImage(FACELESS, name, gray)
+
+
+def fitted(gray: Image, size: tuple[int, int]) -> Image:
+    """An image scaled to fit into a frame of (width, height) pixels, black around it."""
+    height, width = gray.shape
+    scale = min(size[0] / width, size[1] / height)
+    inside = max(1, round(width * scale)), max(1, round(height * scale))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    left, top = (size[0] - inside[0]) // 2, (size[1] - inside[1]) // 2
+    frame = np.zeros((size[1], size[0]), np.uint8)
+    frame[top : top + inside[1], left : left + inside[0]] = cv2.resize(
+        gray, inside, interpolation=how
+    )
+    return frame
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a detector made of images.
+
+    Parameters
+    ----------
+    images, faces : int
+        How many there were.
+    missed : int
+        Faces that it did not find.
+    others : int
+        Detections that belong to no annotated face.
+    alarmed : int
+        Images with at least one of those.
+    alarmed_low, alarmed_high : float
+        95 % interval of their share of the images.
+    ms_mean, ms_median : float
+        Milliseconds per image.
+    rate : float
+        Frame rate over that of the first detector: the median over the images.
+    """
+
+    images: int
+    faces: int
+    missed: int
+    others: int
+    alarmed: int
+    alarmed_low: float
+    alarmed_high: float
+    ms_mean: float
+    ms_median: float
+    rate: float
+
+
+def summarise(runs: Sequence[ImageRun], name: str, first: str) -> Summary:
+    """Figures of the detector `name`, its time compared with that of `first`."""
+    faces = [face for run in runs for face in run.faces]
+    alarmed = sum(bool(run.others[name]) for run in runs)
+    share = wilson_interval(alarmed, len(runs))
+    times = np.array([run.seconds[name] for run in runs])
+    firsts = np.array([run.seconds[first] for run in runs])
+    return Summary(
+        len(runs),
+        len(faces),
+        missed(faces, name),
+        sum(len(run.others[name]) for run in runs),
+        alarmed,
+        share.low,
+        share.high,
+        1000 * float(times.mean()) if len(runs) else math.nan,
+        1000 * float(np.median(times)) if len(runs) else math.nan,
+        float(np.median(firsts / times)) if len(runs) else math.nan,
+    )
+
+
+def missed(faces: Sequence[DetectedFace], name: str) -> int:
+    """How many faces a detector did not find."""
+    return sum(name not in face.scores for face in faces)
+
+
+def wilson_interval(count: int, number: int, confidence: float = CONFIDENCE) -> Figure:
+    """The share `count` / `number` with its interval.
+
+    Wilson, "Probable inference, the law of succession, and statistical inference", 1927: it also
+    holds for shares near 0 and 1.
+
+    Examples
+    --------
+    >>> share, low, high = wilson_interval(3, 367)
+    >>> print(f"{100 * share:.2f} [{100 * low:.2f}, {100 * high:.2f}]")
+    0.82 [0.28, 2.38]
+    """
+    if not number:
+        return Figure(math.nan)
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share = count / number
+    weight = 1 + z**2 / number
+    middle = (share + z**2 / (2 * number)) / weight
+    reach = z / weight * math.sqrt(share * (1 - share) / number + z**2 / (4 * number**2))
+    return Figure(share, max(0.0, middle - reach), min(1.0, middle + reach))
+
+
+class Part(NamedTuple):
+    """A quantity by which recall is told, and the limits of its classes.
+
+    Parameters
+    ----------
+    label : str
+    quantity : callable
+        From a face's traits; NaN puts it into no class.
+    limits : tuple of float
+        Each class reaches from one limit to below the next.
+    """
+
+    label: str
+    quantity: Callable[[Traits], float]
+    limits: tuple[float, ...]
+
+
+SIZES = Part("size", lambda face: face.size, (0, 20, 40, 80, 120, 200, math.inf))
+
+PARTS = (
+    Part("|yaw|", lambda face: abs(face.yaw), (0, 15, 30, 45, 60, math.inf)),
+    Part("one half hidden", lambda face: 0.0 if face.half else math.nan, (0, math.inf)),
+    Part("|roll|", lambda face: abs(face.roll), (0, 15, 30, 45, math.inf)),
+    SIZES,
+    Part("mean gray", lambda face: face.brightness, (0, 40, 70, 110, math.inf)),
+)
+
+
+class FaceClass(NamedTuple):
+    """Faces for which a quantity lies in [low, high)."""
+
+    label: str
+    low: float
+    high: float
+    faces: list[DetectedFace]
+
+    @property
+    def name(self) -> str:
+        if not self.low and math.isinf(self.high):
+            return self.label
+        reach = f"{self.low:g} and more" if math.isinf(self.high) else f"{self.low:g}-{self.high:g}"
+        return f"{self.label} {reach}"
+
+
+def face_classes(
+    faces: Sequence[DetectedFace], parts: Sequence[Part] = PARTS
+) -> Iterator[FaceClass]:
+    """The classes of the faces, without those that are empty."""
+    for part in parts:
+        values = [part.quantity(face.traits) for face in faces]
+        for low, high in itertools.pairwise(part.limits):
+            inside = [
+                face for face, value in zip(faces, values, strict=True) if low <= value < high
+            ]
+            if inside:
+                yield FaceClass(part.label, low, high, inside)

@@ -1,1 +1,0 @@
-"""Measuring face detectors: recall by pose and size, false alarms, time."""

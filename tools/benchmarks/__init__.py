@@ -1,0 +1,1 @@
+"""Measurements beside other programs, for the documents: `python -m tools.benchmarks --help`."""
