@@ -162,7 +162,18 @@ PRESETS: dict[str, Preset] = {
         ),
         "80 MB; runs after the landmark network, on crops of prepare --framing refined",
     ),
-    "plain": Preset(TrainingOptions(), "66 MB; dlib's own defaults, for dlib's own boxes"),
+    # Of 5,000 trees; in 10 cascades of 500, with dlib's other defaults, the error is 3 % higher.
+    "plain": Preset(
+        TrainingOptions(
+            cascade_depth=20,
+            num_trees_per_cascade_level=250,
+            oversampling_amount=12,
+            lambda_param=0.07,
+            num_test_splits=40,
+            feature_pool_region_padding=0.05,
+        ),
+        "66 MB; for dlib's own boxes",
+    ),
 }
 DEFAULT_PRESET = "standard"
 
