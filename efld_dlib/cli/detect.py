@@ -23,7 +23,6 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from ..detection.detectors import Upsample
     from ..detection.prediction import Quality
     from ..face import Face
     from ..images import Image
@@ -61,7 +60,6 @@ def detect(
     kind: str | None,
     annotate: Path | None,
     feature_text: str,
-    upsample: Upsample,
     detector_name: str,
     min_score: float | None,
     min_face: str | None,
@@ -91,7 +89,7 @@ def detect(
     names = list_inputs(images)
     # One picture is not a bulk run: what is wrong with it is the whole answer.
     problems = Problems(strict or len(names) == 1, warn)
-    detector = make_detector(detector_name, upsample, min_score, min_face)
+    detector = make_detector(detector_name, min_score, min_face)
     landmarker = FaceLandmarker(model, detector, quality=quality, point_confidence=point_confidence)
     drawings = _Drawings(annotate) if annotate is not None else None
     found = 0

@@ -13,7 +13,6 @@ from .model import models_or_package, split_arguments
 from .options import (
     FRACTION,
     QUALITIES,
-    SEED,
     Command,
     finish,
     jobs_option,
@@ -86,16 +85,17 @@ _SPLIT_SEED = 1
     help="What errors are divided by in all figures but the NME, which is given by all three.",
 )
 @resamples_option
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the bootstrap.")
-@click.option("--json", "json_file", type=_FILE, help="Write the figures.")
-@click.option("--csv", "csv_file", type=_FILE, help="Write one row a face and model.")
-@click.option("--markdown", "markdown_file", type=_FILE, help="Write the tables.")
-@click.option("--ced", "ced_file", type=_FILE, help="Draw the error distribution: .png or .svg.")
 @click.option(
-    "--report",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for a page (index.html) with tables, curves and faces. It holds pictures of the "
-    "data: mind their licence before you pass it on.",
+    "-o",
+    "--output",
+    "outputs",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Write the result too; the suffix decides: figures.json, faces.csv (one row per face and "
+    "model), tables.md, curves.png or .svg (the error distribution), or a folder for a page "
+    "(index.html) with tables, curves and faces. The page holds images of the data: mind their "
+    "licence before you pass it on. May be repeated.",
 )
 @jobs_option
 @strict_option
@@ -109,12 +109,7 @@ def evaluate(
     quality: Quality,
     by: str,
     resamples: int,
-    seed: int,
-    json_file: Path | None,
-    csv_file: Path | None,
-    markdown_file: Path | None,
-    ced_file: Path | None,
-    report: Path | None,
+    outputs: tuple[Path, ...],
     jobs: int | None,
     strict: bool,
 ) -> None:
@@ -122,7 +117,7 @@ def evaluate(
 
     A MODEL is a file ending in .dat or .efld; NAME=FILE gives it a name for the tables, and without
     one the model of the package is measured. DATA is a dlib XML file, a 300-W tree, a folder with
-    .pts files, or any other data set as NAME:PATH, with a name that `efld-dlib xml --help` lists.
+    .pts files, or another data set as NAME:PATH; `efld-dlib xml convert --help` lists the names.
     Measured are its test faces and what `detect` makes of them, unless --subset or --boxes say
     otherwise; data without a test part is measured whole. The first line printed says which.
 
@@ -136,21 +131,17 @@ def evaluate(
       efld-dlib evaluate 300w/
       efld-dlib evaluate build/efld.dat 300w/ --subset helen/testset --boxes detector
       efld-dlib evaluate merl-rav:aflw/ --held-out 0.1
-      efld-dlib evaluate new.dat old=build/efld.dat 300w/ wflw:WFLW/ --report report/
-      efld-dlib evaluate build/efld.dat training_xml/validation.xml --boxes file --json figures.json
+      efld-dlib evaluate new.dat old=build/efld.dat 300w/ wflw:WFLW/ -o report/
+      efld-dlib evaluate build/efld.dat training_xml/validation.xml --boxes file -o figures.json
     """
-    from ..evaluation.charts import plot_ced, require_plotting
     from ..evaluation.evaluate import check_models, evaluate_models
-    from ..evaluation.export import write_faces, write_figures
     from ..evaluation.figures import study
-    from ..evaluation.report import write_report
     from ..evaluation.tables import as_text, headline, study_tables
 
     models, sources = split_arguments(arguments)
     if not sources:
         raise OptionError("no data is given: name an .xml file, a folder or NAME:PATH")
-    if ced_file is not None:
-        require_plotting(ced_file)
+    writers = [(target, _writer(target)) for target in outputs]
     models = models_or_package(models)
     check_models(models.values())
     problems = Problems(strict, warn)
@@ -159,27 +150,39 @@ def evaluate(
         records, name = measured_records(source, subset, held_out, _SPLIT_SEED, problems)
         name += f", {held_out:.0%} held out" if held_out else ""
         outcomes = evaluate_models(models, records, boxes, jobs, problems, True, name, quality)
-        studies.append(study(name, boxes, outcomes, by, resamples, seed))
+        studies.append(study(name, boxes, outcomes, by, resamples))
         tables = [as_text(table) for table in study_tables(studies[-1])]
         click.echo("\n\n".join([headline(studies[-1]), *tables]) + "\n")
-    _write_all(
-        studies,
-        (json_file, write_figures),
-        (csv_file, write_faces),
-        (markdown_file, _write_markdown),
-        (ced_file, plot_ced),
-        (report, write_report),
-    )
+    for target, write in writers:
+        write(target, studies)
     finish(ctx, problems)
 
 
-def _write_all(
-    studies: Sequence[Study],
-    *outputs: tuple[Path | None, Callable[[Path, Sequence[Study]], object]],
-) -> None:
-    for target, write in outputs:
-        if target is not None:
-            write(target, studies)
+def _writer(target: Path) -> Callable[[Path, Sequence[Study]], object]:
+    """What writes a file of that suffix.
+
+    Raises
+    ------
+    OptionError, MissingDependencyError
+        Unknown suffix; or it takes matplotlib, which is not installed.
+    """
+    from ..evaluation.charts import SUFFIXES, plot_ced, require_plotting
+    from ..evaluation.export import write_faces, write_figures
+    from ..evaluation.report import write_report
+
+    suffix = target.suffix.lower()
+    if suffix in SUFFIXES:
+        require_plotting(target)
+    known = {
+        ".json": write_figures,
+        ".csv": write_faces,
+        ".md": _write_markdown,
+        **dict.fromkeys(SUFFIXES, plot_ced),
+        "": write_report,
+    }
+    if suffix not in known:
+        raise OptionError(f"'{target}' ends in none of {', '.join(filter(None, known))}")
+    return known[suffix]
 
 
 def _write_markdown(target: Path, studies: Sequence[Study]) -> None:

@@ -21,7 +21,6 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from ..detection.detectors import Upsample
     from ..detection.prediction import Quality
     from ..extraction.run import Earlier
 
@@ -30,7 +29,7 @@ _MOST_WARNINGS = 20
 
 
 @click.command()
-@click.argument("inputs", nargs=-1)
+@click.argument("inputs", nargs=-1, required=True)
 @click.option(
     "-o",
     "--output",
@@ -38,18 +37,13 @@ _MOST_WARNINGS = 20
     type=click.Path(path_type=Path),
     help="Table to write: .csv, .jsonl or .parquet.",
 )
-@click.option(
-    "--list",
-    "lists",
-    multiple=True,
-    metavar="FILE",
-    help="Also the pictures that FILE names, one a line; the same as an INPUT @FILE.",
-)
 @jobs_option
 @click.option(
-    "--resume", is_flag=True, help="Continue where an interrupted run of the same work stopped."
+    "--resume/--restart",
+    default=None,
+    help="Continue where an interrupted run of the same work stopped, or throw away what it has "
+    "done [default: refuse to start].",
 )
-@click.option("--restart", is_flag=True, help="Throw away what an interrupted run has done.")
 @click.option(
     "--cluster",
     metavar="tcp://HOST:PORT",
@@ -63,14 +57,11 @@ def extract(
     ctx: click.Context,
     inputs: tuple[str, ...],
     output: Path,
-    lists: tuple[str, ...],
     jobs: int | None,
-    resume: bool,
-    restart: bool,
+    resume: bool | None,
     cluster: str | None,
     model: Path | None,
     feature_text: str,
-    upsample: Upsample,
     detector_name: str,
     min_score: float | None,
     min_face: str | None,
@@ -95,20 +86,19 @@ def extract(
     from ..extraction.run import extract as run
     from ..extraction.settings import ExtractSettings
 
-    if resume and restart:
-        raise OptionError("--resume and --restart exclude each other")
-    names = _names(inputs, lists)
+    names = _names(inputs)
     settings = ExtractSettings(
         model=None if model is None else str(model),
         features=feature_text,
         detector=detector_name,
         min_score=min_score,
-        upsample=upsample,
         quality=quality,
         min_face=min_face,
         point_confidence=point_confidence,
     )
-    earlier: Earlier = "resume" if resume else "restart" if restart else "refuse"
+    earlier: Earlier = "refuse"
+    if resume is not None:
+        earlier = "resume" if resume else "restart"
     try:
         summary = run(
             names,
@@ -135,12 +125,10 @@ def extract(
         ctx.exit(1)
 
 
-def _names(inputs: tuple[str, ...], lists: tuple[str, ...]) -> list[str]:
-    """The pictures in the order in which they are named."""
-    if not inputs and not lists:
-        raise OptionError("name a file, a folder, a glob or a --list of pictures")
+def _names(inputs: tuple[str, ...]) -> list[str]:
+    """The images in the order in which they are named."""
     names: list[str] = []
-    for given in (*inputs, *(f"@{path}" for path in lists)):
+    for given in inputs:
         if given == STDIN:
             raise OptionError("a picture on stdin is for `efld-dlib detect`")
         names += read_list(given[1:]) if given.startswith("@") else list_inputs((given,))

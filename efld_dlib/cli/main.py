@@ -13,7 +13,6 @@ from typing import Any
 
 import click
 
-from .. import __version__
 from ..errors import EfldError, printable
 from ..picture_size import MAX_PIXELS
 
@@ -63,7 +62,7 @@ COMMANDS = {
     "prepare": "Make training_xml/ of SOURCES: 300-W trees, folders with .pts files",
     "train": "Train a shape predictor with dlib's trainer",
     "video": "Follow the faces of SRC: a video file, the address of a stream",
-    "xml": "Turn a data set's annotations into the XML that dlib trains on",
+    "xml": "Annotations as the XML that dlib trains on: convert, check, look at, merge",
 }
 """Each command, a module and an object in it of that name, and how its help begins. A new
 command is a new line here."""
@@ -112,7 +111,14 @@ def _unloadable(error: ImportError) -> str:
 
 
 @click.group(cls=Commands, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="efld-dlib")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, parameter, value: _show_versions(ctx) if value else None,
+    help="Show the versions of efld-dlib and of what it computes with, and exit.",
+)
 def cli() -> None:
     """Facial landmarks with dlib: from annotated pictures to a trained shape predictor, and from
     photographs to 68 points, head pose and geometric features.
@@ -126,6 +132,14 @@ def cli() -> None:
       efld-dlib train training_xml -o build/efld.dat
       efld-dlib evaluate build/efld.dat 300w/
     """
+
+
+def _show_versions(ctx: click.Context) -> None:
+    from ..evaluation.machine import versions
+
+    own, *others = (f"{name} {version}" for name, version in versions().items())
+    click.echo(f"{own.replace('efld_dlib', 'efld-dlib')} ({', '.join(others)})")
+    ctx.exit()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""Telling models from data on a command line, and naming the models."""
+"""``efld-dlib model``: what is in a model file, and making it smaller or one of dlib's."""
 
 from __future__ import annotations
 
@@ -8,20 +8,13 @@ import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import DataError, ModelFormatError, OptionError, Problems, printable
+from ..errors import DataError, ModelFormatError, OptionError, printable
 from .options import (
-    SEED,
     NumberRange,
-    finish,
-    jobs_option,
-    open_records,
-    strict_option,
-    subset_option,
-    warn,
 )
 
 if TYPE_CHECKING:
@@ -136,7 +129,6 @@ _RUNS = 1500
     "[default: all].",
 )
 @click.option("--licence", help="Of the model, for its metadata [default: as FILE says].")
-@click.option("--scheme", help="Of the landmarks, for its metadata [default: by their number].")
 @click.option("--role", default="predictor", show_default=True, help="Name within the file.")
 @click.option(
     "--with",
@@ -145,7 +137,6 @@ _RUNS = 1500
     metavar="FILE.efld",
     help="Keep the predictors of this file too, before the new one; --max-bytes is for all.",
 )
-@click.option("--seed", type=SEED, default=1, show_default=True, help="Seed of all chance.")
 def compress(
     file: Path | None,
     output: Path,
@@ -156,10 +147,8 @@ def compress(
     step: float | None,
     cascades: int | None,
     licence: str | None,
-    scheme: str | None,
     role: str,
     beside: Path | None,
-    seed: int,
 ) -> None:
     """Write a model as an .efld of a certain size.
 
@@ -197,7 +186,7 @@ def compress(
     rounded = read_efld(file) if is_efld(read_input(file, ModelFormatError)) else None
     own = role if rounded is not None and role in rounded.predictors else None
     predictor = load_arrays(file, own)
-    metadata = _metadata(file, predictor.points, licence, scheme)
+    metadata = _metadata(file, predictor.points, licence)
     beside_first = None if rounded is None or own is None else rounded.metadata.get(own)
     if isinstance(beside_first, dict):
         for_all = {name: metadata[name] for name in ("licence", "scheme") if metadata.get(name)}
@@ -211,7 +200,7 @@ def compress(
         predictor = predictor.first_cascades(cascades)
     faces = None if validation is None else list(read_imglab(validation))
     users = faces if usage is None else list(read_imglab(usage))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(1)
     reached = None if users is None else leaf_usage(predictor, users, _RUNS, rng)
     measure, whole = None, None
     if faces is not None:
@@ -281,15 +270,15 @@ def _measure(faces: list[ImageRecord]) -> Callable[[bytes], float]:
     return error
 
 
-def _metadata(file: Path, points: int, licence: str | None, scheme: str | None) -> dict[str, Any]:
+def _metadata(file: Path, points: int, licence: str | None) -> dict[str, Any]:
     """What is known of the model, and what the options say of it."""
     from ..landmarks import SCHEMES
     from ..models.information import metadata_of
 
     metadata = dict(metadata_of(file))
     known = [name for name, own in SCHEMES.items() if own.size == points]
-    if scheme is not None or known:
-        metadata["scheme"] = scheme if scheme is not None else known[0]
+    if known:
+        metadata["scheme"] = known[0]
     if licence is not None:
         metadata["licence"] = licence
     return metadata
@@ -355,132 +344,45 @@ def _text(found: dict[str, Any]) -> str:
 @_input
 @_output
 @_role
-def expand(file: Path | None, output: Path, role: str | None) -> None:
-    """Write the predictor of an .efld as a .dat that any dlib program loads.
+@click.option(
+    "--points",
+    help="Landmarks to keep, numbered from 0 again: numbers, ranges and parts of the face, as in "
+    "eyes,mouth or 36-47,30 [default: all].",
+)
+@click.option(
+    "--slim",
+    "is_slim",
+    is_flag=True,
+    help="Write a file a third smaller: corrections are rounded to within 0.4 %.",
+)
+def expand(
+    file: Path | None, output: Path, role: str | None, points: str | None, is_slim: bool
+) -> None:
+    """Write a predictor as a .dat that any dlib program loads.
 
-    It predicts exactly what the .efld does here. Without FILE, that of the package's model, which
-    is for non-commercial research only.
+    It predicts exactly what FILE, an .efld or .dat, does here. Without FILE, that of the package's
+    model, which is for non-commercial research only.
+
+    With --points it predicts only some of the landmarks. It finds its way by the landmarks it
+    keeps, so that few of them are found less surely than all: without the jaw the error grows by a
+    tenth, of eyes and mouth alone by a third. A predictor trained on these landmarks, or the whole
+    one, is better where its size does not matter.
 
     \b
     Examples:
       efld-dlib model expand -o efld.dat
       efld-dlib model expand faces.efld -o faces.dat
+      efld-dlib model expand build/efld.dat -o eyes.dat --points eyes --slim
     """
     from ..models.loading import load_arrays
+    from ..models.subset import parse_points, select_points, slim
 
-    _write(output, load_arrays(file, role), file)
-
-
-@model.command()
-@_input
-@_output
-@_role
-def slim(file: Path | None, output: Path, role: str | None) -> None:
-    """Write a .dat that is a third smaller and that any dlib program loads.
-
-    Corrections are rounded to within 0.4 %; the decisions of the trees stay as they are.
-
-    \b
-    Examples:
-      efld-dlib model slim build/efld.dat -o small.dat
-    """
-    from ..models.loading import load_arrays
-    from ..models.subset import slim as run
-
-    _write(output, run(load_arrays(file, role)), file)
-
-
-@model.command()
-@_input
-@_output
-@click.option(
-    "--points",
-    required=True,
-    help="Landmarks to keep: numbers, ranges and parts of the face, as in eyes,mouth or 36-47,30.",
-)
-@_role
-def subset(file: Path | None, output: Path, points: str, role: str | None) -> None:
-    """Write a .dat that predicts only some of the landmarks, numbered anew from 0.
-
-    It finds its way by the landmarks it keeps, so that few of them are found less surely than all:
-    without the jaw the error grows by a tenth, of eyes and mouth alone by a third. A predictor
-    trained on these landmarks, or the whole one, is better where its size does not matter.
-
-    \b
-    Examples:
-      efld-dlib model subset build/efld.dat -o eyes.dat --points eyes
-      efld-dlib model subset build/efld.dat -o inner.dat --points 17-67
-    """
-    from ..models.loading import load_arrays
-    from ..models.subset import parse_points, select_points
-
-    whole = load_arrays(file, role)
-    kept = parse_points(points, whole.points)
-    click.echo(f"landmarks {' '.join(map(str, kept))}", err=True)
-    _write(output, select_points(whole, kept), file)
-
-
-@model.command()
-@click.argument("a", type=FILE)
-@click.argument("b", type=FILE)
-@click.argument("data", type=FILE)
-@subset_option
-@click.option(
-    "--boxes",
-    type=click.Choice(["detector", "file"]),
-    default="detector",
-    show_default=True,
-    help="Start from what the detector finds, or from the boxes in an XML.",
-)
-@jobs_option
-@strict_option
-@click.pass_context
-def compare(
-    ctx: click.Context,
-    a: Path,
-    b: Path,
-    data: Path,
-    subset: str,
-    boxes: Literal["detector", "file"],
-    jobs: int | None,
-    strict: bool,
-) -> None:
-    """Measure the models A and B on DATA, which is given as for `efld-dlib evaluate`.
-
-    \b
-    Examples:
-      efld-dlib model compare build/efld.dat small.efld 300w/ --subset helen/testset
-      efld-dlib model compare a.dat b.dat training_xml/validation.xml --boxes file
-    """
-    import numpy as np
-
-    from ..evaluation.evaluate import evaluate
-    from ..evaluation.metrics import point_errors
-
-    problems = Problems(strict, warn)
-    records = list(open_records(data, subset, problems))
-    outcomes = [
-        evaluate(name, records, boxes, jobs, problems, show_progress=True) for name in (a, b)
-    ]
-    for name, outcome in zip((a, b), outcomes, strict=True):
-        click.echo(
-            f"{name}: {name.stat().st_size} bytes, NME {100 * outcome.nme:.3f} %, failures "
-            f"{100 * outcome.failures:.1f} %, faces {outcome.faces}, missed {outcome.missed}"
-        )
-    first, second = outcomes
-    pairs = [
-        (one.predicted, other.predicted)
-        for one, other in zip(first.results, second.results, strict=True)
-        if one.predicted is not None and other.predicted is not None
-    ]
-    if not pairs:
-        raise OptionError("no face was found by both, so there is nothing to compare")
-    apart = point_errors(np.array([one for one, _ in pairs]), np.array([two for _, two in pairs]))
-    click.echo(
-        f"B's NME is {100 * (second.nme / first.nme - 1):+.2f} % of A's; their landmarks lie "
-        f"{apart.mean():.2f} pixels apart on average, {apart.max():.1f} at most"
-    )
-    finish(ctx, problems)
+    predictor = load_arrays(file, role)
+    if points is not None:
+        kept = parse_points(points, predictor.points)
+        click.echo(f"landmarks {' '.join(map(str, kept))}", err=True)
+        predictor = select_points(predictor, kept)
+    _write(output, slim(predictor) if is_slim else predictor, file)
 
 
 def _write(output: Path, predictor: Predictor, file: Path | None) -> None:

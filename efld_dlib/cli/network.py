@@ -42,12 +42,6 @@ min_score_option = click.option(
     type=NumberRange(0, 1, min_open=True, max_open=True),
     help="Lowest score of a face for fast and thorough [default: 0.5].",
 )
-_min_face_option = click.option(
-    "--min-face",
-    metavar="SIZE",
-    help="Width of the smallest face for fast and thorough, as for `detect`: in pixels or as 10% "
-    "of the image's shorter side [default: 20 pixels or a sixtieth of the longer side].",
-)
 networks_option = click.option(
     "--networks",
     type=_FOLDER,
@@ -90,7 +84,6 @@ json_option = click.option("--json", "json_file", type=_FILE, help="Write all fi
     help="Detectors, comma separated; the first is what the others' speed is compared with.",
 )
 @min_score_option
-@_min_face_option
 @networks_option
 @no_face_option
 @click.option(
@@ -110,7 +103,6 @@ def evaluate(
     seed: int,
     detectors: str,
     min_score: float | None,
-    min_face: str | None,
     networks: Path | None,
     faceless: Path | None,
     fold: int | None,
@@ -121,8 +113,8 @@ def evaluate(
     """Measure which faces of SOURCES detectors find, their false alarms and their time.
 
     SOURCES are given as for `efld-dlib prepare`. They may be left out with --faceless. The
-    detectors run by turns on each image, in one thread. --min-score, --min-face and --networks are
-    those of fast and thorough; the other detectors run as they are.
+    detectors run by turns on each image, in one thread. --min-score and --networks are those of
+    fast and thorough; the other detectors run as they are.
 
     \b
     Examples:
@@ -138,7 +130,7 @@ def evaluate(
         raise OptionError("nothing to measure: name SOURCES or --faceless")
     if fold is not None and faceless is None:
         raise OptionError("--fold is a part of the images of --faceless: give both")
-    chosen = choose_detectors(detectors, min_score, min_face, networks)
+    chosen = choose_detectors(detectors, min_score, networks)
     names = list(chosen)
     problems = Problems(strict, warn)
     records = measured_sources(sources, subset, held_out, seed, every, problems)
@@ -165,7 +157,6 @@ def evaluate(
             "seed": seed,
             "every": every,
             "min_score": DEFAULT_SCORE if min_score is None else min_score,
-            "min_face": min_face,
             "networks": None if networks is None else networks.name,
             "fold": fold,
         }
@@ -209,7 +200,7 @@ def upright_images(
 
 
 def choose_detectors(
-    text: str, min_score: float | None, min_face: str | None, networks: Path | None
+    text: str, min_score: float | None, networks: Path | None
 ) -> dict[str, Detector]:
     """The detectors that --detectors names, by what to call them in the tables."""
     from ..detection.registry import OWN, make_detector
@@ -224,7 +215,7 @@ def choose_detectors(
         if label in detectors:
             raise OptionError(f"--detectors names '{label}' twice")
         if name in OWN:
-            detectors[label] = own_detector(name, min_score, min_face, networks)
+            detectors[label] = own_detector(name, min_score, None, networks)
         else:
             detectors[label] = make_detector(name)
     return detectors

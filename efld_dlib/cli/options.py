@@ -22,7 +22,6 @@ from ..errors import DataError, OptionError, Problems
 
 if TYPE_CHECKING:
     from ..datasets.base import DataSet, FolderCount
-    from ..detection.detectors import Upsample
     from ..records import ImageRecord
 
 
@@ -111,7 +110,7 @@ def open_records(
     OptionError
         There is no such data set, or it has not this subset or no 68-point landmarks.
     """
-    dataset, path = _find_dataset(source)
+    dataset, path = find_dataset(source)
     options = {"subset": subset} if dataset.has_test_part else {}
     if options:
         from ..datasets.w300 import missing_parts
@@ -137,7 +136,7 @@ labels_option = click.option(
 
 def data_set_of(source: Path) -> str:
     """Name of the data set that `source` is, as for `open_records`."""
-    return _find_dataset(source)[0].name
+    return find_dataset(source)[0].name
 
 
 def measured_subsets(source: Path) -> tuple[str, ...]:
@@ -153,7 +152,7 @@ def measured_subsets(source: Path) -> tuple[str, ...]:
     """
     from ..datasets.w300 import TEST_PARTS, has_training_folders, present_test_folders
 
-    dataset, path = _find_dataset(source)
+    dataset, path = find_dataset(source)
     if dataset.name != "300w":
         return ("test",) if dataset.has_test_part else ("train",)
     folders = present_test_folders(path)
@@ -198,18 +197,26 @@ def measured_records(
     return records, describe_source(source, ", ".join(parts))
 
 
+def split_setting(text: str) -> tuple[str, str]:
+    """The parts of ``NAME=VALUE``; a name may be written with - for _."""
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise OptionError(f"--set takes NAME=VALUE, not '{text}'")
+    return name.replace("-", "_"), value
+
+
 def describe_source(source: Path, subset: str) -> str:
     """What to call the data of `open_records`: the source, and its subset where it has some."""
     from ..datasets.w300 import is_tree
 
-    dataset, path = _find_dataset(source)
+    dataset, path = find_dataset(source)
     plain = dataset.name == "300w" and not is_tree(path)
     if not dataset.has_test_part or (plain and subset == "train"):
         return str(source)
     return f"{source} ({subset})"
 
 
-def _find_dataset(source: Path) -> tuple[DataSet, Path]:
+def find_dataset(source: Path) -> tuple[DataSet, Path]:
     """The data set that `source` is of, and its path."""
     from ..datasets.registry import DATASETS
 
@@ -306,10 +313,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 QUALITIES = click.Choice(["fast", "balanced", "best"])
 
 
-def _times(ctx: click.Context, parameter: click.Parameter, value: str) -> Upsample:
-    return "auto" if value == "auto" else int(value)
-
-
 model_option = click.option(
     "-m",
     "--model",
@@ -324,21 +327,14 @@ features_option = click.option(
     help="Features, comma separated: names, pairs (36-45), ratios (36-45/30-48), angles "
     "(angle:36-45).",
 )
-upsample_option = click.option(
-    "--upsample",
-    type=click.Choice(["auto", "0", "1", "2"]),
-    callback=_times,
-    default="auto",
-    show_default=True,
-    help="How often dlib's detector doubles the image; auto doubles it if nothing was found.",
-)
 detector_option = click.option(
     "--detector",
     "detector_name",
     default="fast",
     show_default=True,
     help="fast finds faces of any yaw; thorough also faces turned in the image, upside down too; "
-    "dlib is its frontal detector; also lbp, yunet=FILE.onnx, dlib-cnn=FILE.dat.",
+    "dlib is its frontal detector, which doubles an image in which it finds nothing, dlib=1 "
+    "doubles each once; also lbp, yunet=FILE.onnx, dlib-cnn=FILE.dat.",
 )
 min_score_option = click.option(
     "--min-score",
@@ -382,7 +378,6 @@ def detection_options(command: Command) -> Command:
     """All of them but the model, in the order of the help."""
     options = (
         features_option,
-        upsample_option,
         detector_option,
         min_score_option,
         min_face_option,

@@ -11,7 +11,7 @@ import click
 from ..errors import Problems
 from ..prepare.augment import AUGMENTATIONS, DEFAULT_AUGMENTATION, parse_augmentation
 from ..prepare.augment import PRESETS as AUGMENTATION_PRESETS
-from ..prepare.rarity import WEIGHTINGS, Weighting, repeated
+from ..prepare.rarity import WEIGHTINGS, Weighting, parse_weighting, repeated
 from .options import (
     finish,
     jobs_option,
@@ -63,14 +63,14 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--weights",
-    "kind",
-    type=click.Choice(list(WEIGHTINGS)),
+    "weighting",
     default=Weighting.kind,
     show_default=True,
-    help="Give faces of rare poses, or of rare classes, more samples.",
+    metavar="KIND[,gamma=N][,cap=N]",
+    help=f"Give faces of rare poses, or of rare classes, more samples: {', '.join(WEIGHTINGS)}. "
+    f"gamma is the exponent of the rarity [default: {Weighting.gamma:g}], cap the largest weight "
+    f"[default: {Weighting.cap:g}].",
 )
-@click.option("--gamma", default=Weighting.gamma, show_default=True, help="Exponent of rarity.")
-@click.option("--cap", default=Weighting.cap, show_default=True, help="Largest weight.")
 @click.option("--budget", type=int, help="Total of training samples, shared by weight.")
 @click.option(
     "--preview",
@@ -101,7 +101,6 @@ if TYPE_CHECKING:
     show_default=True,
     help="Samples of a face of the first source, as a multiple of those of a face of the others.",
 )
-@click.option("--face-size", default=200, show_default=True, help="Face width in the crops, px.")
 @jobs_option
 @strict_option
 @click.pass_context
@@ -115,21 +114,18 @@ def prepare(
     mirror: bool,
     variants: int,
     augmentation: str,
-    kind: str,
-    gamma: float,
-    cap: float,
+    weighting: str,
     budget: int | None,
     preview: Path | None,
     framing: Framing,
     conform: Path | None,
     labels: Path | None,
     emphasis: int,
-    face_size: int,
     jobs: int | None,
     strict: bool,
 ) -> None:
     """Make training_xml/ of SOURCES: 300-W trees, folders with .pts files, dlib XML files, or any
-    other data set as NAME:PATH, with a name that `efld-dlib xml --help` lists.
+    other data set as NAME:PATH, with a name that `efld-dlib xml convert --help` lists.
 
     Finds each face with the run-time detector, cuts gray crops of one face size, augments them,
     gives rare faces more samples, and holds out a part by photograph. The same seed gives the same
@@ -141,7 +137,7 @@ def prepare(
       efld-dlib prepare 300w/ merl-rav:aflw/
       efld-dlib prepare 300w/ --augment all --preview sheet.png
       efld-dlib prepare 300w/ merl-rav:aflw/ --conform build/300w.dat --emphasis 2
-      efld-dlib prepare 300w/ merl-rav:aflw/ --weights pose-density --budget 20000
+      efld-dlib prepare 300w/ merl-rav:aflw/ --weights pose-density,cap=4 --budget 20000
     """
     from ..models.loading import resolve_model
     from ..parallel import resolve_jobs
@@ -150,11 +146,10 @@ def prepare(
     from ..prepare.labels import read_labels, relabelled
 
     options = PrepareOptions(
-        face_size=face_size,
         mirror=mirror,
         variants=variants,
         augmentation=parse_augmentation(augmentation),
-        weighting=Weighting(kind, gamma, cap),
+        weighting=parse_weighting(weighting),
         budget=budget,
         validation=validation,
         framing=framing,

@@ -12,7 +12,6 @@ import click
 
 from ..errors import OptionError
 from .options import (
-    NumberRange,
     detect_every_option,
     detector_option,
     features_option,
@@ -30,19 +29,23 @@ if TYPE_CHECKING:
     from ..video.run import VideoSink
     from ..video.writer import VideoWriter, Window
 
+TABLES = ("csv", "jsonl")
+"""Formats of the faces in a video."""
+
 
 @click.command()
 @click.argument("source", metavar="SRC")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    "outputs",
+    multiple=True,
     metavar="FILE",
-    help="Write the video with its faces drawn: .mp4, .m4v, .mov, .mkv or .avi.",
+    help="Write the result; the suffix decides: the video with its faces drawn (.mp4, .m4v, .mov, "
+    ".mkv, .avi), a row for each face (.csv), or a line for each frame (.jsonl). May be repeated.",
 )
-@click.option("--csv", "csv_file", metavar="FILE", help="Write a row for each face; - is stdout.")
 @click.option(
-    "--jsonl", "jsonl_file", metavar="FILE", help="Write a line for each frame; - is stdout."
+    "--format", "kind", type=click.Choice(TABLES), help="Write this to the standard output."
 )
 @click.option("--show", is_flag=True, help="Show it in a window; q or Esc ends.")
 @click.option(
@@ -62,22 +65,14 @@ if TYPE_CHECKING:
 @quality_option
 @detector_option
 @min_score_option
-@click.option(
-    "--keep-confidence",
-    type=NumberRange(0, 1),
-    default=0.2,
-    show_default=True,
-    help="Confidence below which a face that is followed counts as lost.",
-)
 @features_option
 @point_confidence_option
 @click.pass_context
 def video(
     ctx: click.Context,
     source: str,
-    output: Path | None,
-    csv_file: str | None,
-    jsonl_file: str | None,
+    outputs: tuple[str, ...],
+    kind: str | None,
     show: bool,
     smooth: bool | None,
     detect_every: int,
@@ -87,7 +82,6 @@ def video(
     quality: Quality,
     detector_name: str,
     min_score: float | None,
-    keep_confidence: float,
     feature_text: str,
     point_confidence: bool,
 ) -> None:
@@ -99,9 +93,9 @@ def video(
     \b
     Examples:
       efld-dlib video talk.mp4 -o talk-landmarks.mp4
-      efld-dlib video talk.mp4 --csv talk.csv --features eye_nose_mouth_ratio
+      efld-dlib video talk.mp4 -o talk.csv --features eye_nose_mouth_ratio
       efld-dlib video 0 --show --max-faces 1
-      efld-dlib video rtsp://camera/stream --jsonl - | head
+      efld-dlib video rtsp://camera/stream --format jsonl | head
     """
     from threadpoolctl import threadpool_limits
 
@@ -114,20 +108,29 @@ def video(
     from ..video.tracker import FaceTracker, TrackOptions
 
     chosen = parse_features(feature_text)
-    options = TrackOptions(detect_every, max_faces, keep_confidence)
-    _require_apart(source, output, csv_file, jsonl_file)
+    options = TrackOptions(detect_every, max_faces)
+    _require_apart(source, outputs)
+    tables = [name for name in outputs if _table_kind(name) is not None]
+    videos = [Path(name) for name in outputs if name not in tables]
+    if len(videos) > 1:
+        raise OptionError(f"one video is written, not {len(videos)}: {', '.join(map(str, videos))}")
     with ExitStack() as stack:
         # The matrices are so small that several threads only wait for each other.
         stack.enter_context(threadpool_limits(1, "blas"))
         reader = stack.enter_context(VideoReader(parse_source(source)))
-        detector = make_detector(detector_name, "auto", min_score)
+        detector = make_detector(detector_name, min_score)
         landmarker = FaceLandmarker(
             model, detector, quality=quality, point_confidence=point_confidence
         )
         tracker = FaceTracker(landmarker, options)
         stop = stack.enter_context(stop_on_signals())
-        sinks = _sinks(stack, csv_file, jsonl_file, chosen, point_confidence)
-        writer = _writer(stack, output, reader)
+        sinks = [
+            _sink(_table_kind(name), _stream(stack, name), chosen, point_confidence)
+            for name in tables
+        ]
+        if kind is not None:
+            sinks.append(_sink(kind, sys.stdout, chosen, point_confidence))
+        writer = _writer(stack, videos[0], reader) if videos else None
         run = VideoRun(tracker, sinks, writer, _window(stack) if show else None, smooth)
         total = min(filter(None, (reader.total, max_frames)), default=None)
         for frame in progress(reader, total, "tracking"):
@@ -151,50 +154,42 @@ def parse_source(text: str) -> str | int:
     return int(text) if text.isdecimal() and not Path(text).exists() else text
 
 
-def _require_apart(
-    source: str, output: Path | None, csv_file: str | None, jsonl_file: str | None
-) -> None:
+def _require_apart(source: str, outputs: Sequence[str]) -> None:
     """Refuse outputs that would take each other's place, or the source's."""
-    outputs = [each for each in (output and str(output), csv_file, jsonl_file) if each]
-    places = [each if each == "-" else str(Path(each).resolve()) for each in outputs]
+    places = [str(Path(each).resolve()) for each in outputs]
     if len(set(places)) < len(places):
         raise OptionError("two outputs have the same name")
     if Path(source).exists() and str(Path(source).resolve()) in places:
         raise OptionError(f"'{source}' is to be read, and cannot be written at the same time")
 
 
-def _sinks(
-    stack: ExitStack,
-    csv_file: str | None,
-    jsonl_file: str | None,
-    chosen: Sequence[Feature],
-    point_confidence: bool,
-) -> list[VideoSink]:
+def _table_kind(name: str) -> str | None:
+    """The format of a table of that name; None if it is a video."""
+    suffix = Path(name).suffix.lower().lstrip(".")
+    return suffix if suffix in TABLES else None
+
+
+def _sink(
+    kind: str | None, stream: TextIO, chosen: Sequence[Feature], point_confidence: bool
+) -> VideoSink:
     from ..video.run import VideoCsvSink, VideoJsonLinesSink
 
-    sinks: list[VideoSink] = []
-    if csv_file is not None:
-        sinks.append(VideoCsvSink(_stream(stack, csv_file), chosen, point_confidence))
-    if jsonl_file is not None:
-        sinks.append(VideoJsonLinesSink(_stream(stack, jsonl_file), chosen))
-    return sinks
+    if kind == "csv":
+        return VideoCsvSink(stream, chosen, point_confidence)
+    return VideoJsonLinesSink(stream, chosen)
 
 
 def _stream(stack: ExitStack, name: str) -> TextIO:
-    """A file that appears when the stack is unwound in good order; - is stdout."""
+    """A file that appears when the stack is unwound in good order."""
     from ..files import atomic_path
 
-    if name == "-":
-        return sys.stdout
     temporary = stack.enter_context(atomic_path(name))
     return stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
 
 
-def _writer(stack: ExitStack, output: Path | None, reader: VideoReader) -> VideoWriter | None:
+def _writer(stack: ExitStack, output: Path, reader: VideoReader) -> VideoWriter:
     from ..video.writer import open_video
 
-    if output is None:
-        return None
     return stack.enter_context(open_video(output, reader.fps, paced=reader.live))
 
 

@@ -1,4 +1,4 @@
-"""``efld-dlib xml info`` and ``check``: what a dlib XML file holds, and what is wrong in it."""
+"""``efld-dlib xml``: annotations as dlib's XML, and what is in such a file."""
 
 from __future__ import annotations
 
@@ -6,16 +6,26 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import DataError, OptionError, Problems
-from .options import SEED, NumberRange, counted, finish, jobs_option, strict_option, warn
+from .options import (
+    SEED,
+    NumberRange,
+    counted,
+    find_dataset,
+    finish,
+    jobs_option,
+    split_setting,
+    strict_option,
+    warn,
+)
 
 if TYPE_CHECKING:
     from ..boxes import FloatArray
-    from ..datasets.base import DataSet, FolderCount, ReaderOption
+    from ..datasets.base import FolderCount
     from ..images import Image
     from ..records import FaceAnnotation, ImageRecord
     from ..xml.check import CheckReport
@@ -39,7 +49,6 @@ pictures_option = click.option(
 @click.option("--json", "target", type=click.Path(path_type=Path), help="Write it as JSON too.")
 @scheme_option
 @pictures_option
-@jobs_option
 @click.pass_context
 def info(
     ctx: click.Context,
@@ -47,7 +56,6 @@ def info(
     target: Path | None,
     scheme: str | None,
     pictures: bool,
-    jobs: int | None,
 ) -> None:
     """Count the pictures, faces, boxes, landmarks and poses in dlib's XML.
 
@@ -67,7 +75,7 @@ def info(
     problems = Problems(report=warn)
     scheme = _known_scheme(scheme or stated_scheme(file))
     records = read_imglab(file, scheme, problems)
-    contents = describe(records, scheme, pictures, jobs, show_progress=True)
+    contents = describe(records, scheme, pictures, show_progress=True)
     click.echo(f"{file}\n{info_text(contents)}")
     if target is not None:
         write_json(target, {"file": str(file), **_without_nan(asdict(contents))})
@@ -200,14 +208,7 @@ def merge(files: tuple[Path, ...], output: Path) -> None:
     help="Of the photographs (or pictures) to hold out.",
 )
 @click.option("--seed", type=SEED, default=1, show_default=True, help="Seed of the choice.")
-@click.option(
-    "--by",
-    type=click.Choice(["photograph", "picture"]),
-    default="photograph",
-    show_default=True,
-    help="What is never parted: all that is cut from one photograph, or only each picture.",
-)
-def split(file: Path, train: Path, held_out: Path, fraction: float, seed: int, by: str) -> None:
+def split(file: Path, train: Path, held_out: Path, fraction: float, seed: int) -> None:
     """Hold some photographs of a dlib XML file out.
 
     Pictures are of one photograph when their names say so: crops that `prepare` wrote (a face, its
@@ -219,13 +220,16 @@ def split(file: Path, train: Path, held_out: Path, fraction: float, seed: int, b
     \b
     Examples:
       efld-dlib xml split all.xml --train train.xml --held-out validation.xml
-      efld-dlib xml split all.xml --train a.xml --held-out b.xml --fraction 0.5 --by picture
+      efld-dlib xml split all.xml --train a.xml --held-out b.xml --fraction 0.5
     """
     from ..xml.edit import split_imglab
 
-    for count in split_imglab(file, train, held_out, fraction, seed, by):
+    for count in split_imglab(file, train, held_out, fraction, seed):
         click.echo(count, err=True)
 
+
+COLUMNS = 8
+"""Faces in a row of a sheet."""
 
 ORDERS = ("file", "rarest", "worst", "random")
 
@@ -249,10 +253,6 @@ ORDERS = ("file", "rarest", "worst", "random")
 @click.option(
     "--limit", type=click.IntRange(1, 2000), default=48, show_default=True, help="Faces to show."
 )
-@click.option("--seed", type=SEED, default=1, show_default=True, help="Seed of --order random.")
-@click.option(
-    "--columns", type=click.IntRange(1, 50), default=8, show_default=True, help="Tiles in a row."
-)
 @click.option(
     "--size",
     type=click.IntRange(40, 1000),
@@ -267,8 +267,6 @@ def view(
     output: Path,
     order: str,
     limit: int,
-    seed: int,
-    columns: int,
     size: int,
 ) -> None:
     """Show the faces of dlib's XML with their landmarks and boxes on one sheet.
@@ -296,7 +294,7 @@ def view(
     faces = [(record, number) for record in records for number in range(len(record.faces))]
     if not faces:
         raise DataError(file, "has no face to show")
-    chosen = _chosen([record.faces[number] for record, number in faces], order, limit, seed)
+    chosen = _chosen([record.faces[number] for record, number in faces], order, limit)
     page = output.suffix.lower() in HTML_SUFFIXES
     tiles, captions = [], []
     for index, note in progress(chosen, len(chosen), "pictures"):
@@ -307,21 +305,19 @@ def view(
     if not tiles:
         raise DataError(file, "has no picture that can be shown")
     title = f"{file.name}: {len(tiles)} of {len(faces)} faces, order: {order}"
-    write_sheet(output, tiles, captions, title, columns, size)
+    write_sheet(output, tiles, captions, title, COLUMNS, size)
     click.echo(f"{output}: {len(tiles)} of {len(faces)} faces", err=True)
     finish(ctx, problems)
 
 
-def _chosen(
-    faces: Sequence[FaceAnnotation], order: str, limit: int, seed: int
-) -> list[tuple[int, str]]:
+def _chosen(faces: Sequence[FaceAnnotation], order: str, limit: int) -> list[tuple[int, str]]:
     """Indices of the faces to show, in their order, each with a note for its caption."""
     import numpy as np
 
     if order == "file":
         return [(index, "") for index in range(min(limit, len(faces)))]
     if order == "random":
-        chosen = np.random.default_rng(seed).permutation(len(faces))[:limit]
+        chosen = np.random.default_rng(1).permutation(len(faces))[:limit]
         return [(int(index), "") for index in chosen]
     if order == "rarest":
         return _rarest(faces, limit)
@@ -363,112 +359,113 @@ def _caption(record: ImageRecord, number: int, note: str, page: bool) -> str:
     return f"{name}{face}{'  ' + note if note else ''}"
 
 
-class _DataSetCommands(click.Group):
-    """Makes its commands when they are asked for, since the readers take a while to import."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        from ..datasets.registry import DATASETS
-
-        return [*DATASETS, *super().list_commands(ctx)]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        from ..datasets.registry import DATASETS
-
-        if cmd_name in DATASETS:
-            return _command(DATASETS[cmd_name])
-        return super().get_command(ctx, cmd_name)
-
-
-@click.group(cls=_DataSetCommands)
+@click.group()
 def xml() -> None:
-    """Turn a data set's annotations into the XML that dlib trains on.
-
-    The commands named after a data set write such a file; the others work on one.
+    """Annotations as the XML that dlib trains on: convert, check, look at, merge and split them.
 
     \b
     Examples:
-      efld-dlib xml 300w 300w/ -o 300w.xml
+      efld-dlib xml convert 300w/ -o 300w.xml
       efld-dlib xml check 300w.xml
       efld-dlib xml view 300w.xml -o sheet.png
     """
 
 
-for command in (info, check, view, merge, split):
-    xml.add_command(command)
-
-
-def _command(dataset: DataSet) -> click.Command:
-    @click.pass_context
-    def convert(ctx: click.Context, /, **arguments: Any) -> None:
-        _convert(ctx, dataset, **arguments)
-
-    command = click.command(dataset.name, help=_help(dataset), short_help=dataset.help.rstrip("."))(
-        convert
-    )
-    parameters: list[click.Parameter] = [
-        click.Argument(["root"], type=click.Path(path_type=Path)),
-        click.Option(
-            ["-o", "--output"], required=True, type=click.Path(path_type=Path), help="XML file."
-        ),
-        *(_option(option) for option in dataset.options),
-    ]
-    if len(dataset.schemes) > 1:
-        parameters.append(
-            click.Option(
-                ["--scheme"],
-                type=click.Choice(dataset.schemes),
-                default=dataset.default_scheme,
-                show_default=True,
-                help="Which landmarks, by their number.",
-            )
-        )
-    command.params[:0] = parameters
-    return strict_option(command)
-
-
-def _help(dataset: DataSet) -> str:
-    examples = "\n".join(f"  efld-dlib xml {dataset.name} {text}" for text in dataset.examples)
-    return (
-        f"{dataset.help}\n\nA face without a box gets the tight box of its landmarks; "
-        f"`efld-dlib prepare` finds the detector's.\n\n\b\nExamples:\n{examples}"
-    )
-
-
-def _option(option: ReaderOption) -> click.Option:
-    kind: Any = click.STRING if option.default is not None else click.Path(path_type=Path)
-    if option.choices:
-        kind = click.Choice(option.choices)
-    return click.Option(
-        [f"--{option.name.replace('_', '-')}"],
-        type=kind,
-        default=option.default,
-        show_default=option.default is not None,
-        help=option.help,
-    )
-
-
-def _convert(
+@click.command("convert")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="XML file to write."
+)
+@click.option(
+    "--subset",
+    help="Part of the data set: of 300w train (the default), test-common, test-challenging, "
+    "test-full, or a folder in it such as helen/testset; of wflw train or test; of aflw19 train, "
+    "test or test-frontal; of ytf train, test or all.",
+)
+@click.option(
+    "--scheme",
+    help="Landmarks to write, by their number: aflw has 21, 68 or 19, aflw2000 68 or 21, wflw 98 "
+    "or 68, imglab any [default: the first named].",
+)
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path),
+    help="Folder of the images, if they are not with the annotations (aflw, aflw19, merl-rav, "
+    "cofw68, wflw).",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Further options of a data set: hidden=drop leaves hidden landmarks of merl-rav out; "
+    "boxes_mat=DIR is the folder of 300-W's official bounding_boxes_*.mat.",
+)
+@strict_option
+@click.pass_context
+def convert(
     ctx: click.Context,
-    dataset: DataSet,
-    root: Path,
+    source: Path,
     output: Path,
+    subset: str | None,
+    scheme: str | None,
+    pictures: Path | None,
+    settings: tuple[str, ...],
     strict: bool,
-    scheme: str | None = None,
-    **options: Any,
 ) -> None:
+    """Write the annotations of SOURCE as dlib XML.
+
+    SOURCE is a 300-W tree or another folder of images with .pts files, an XML file (checked, and
+    what is usable is written again), or NAME:PATH. A face without a box gets the tight box of its
+    landmarks; `efld-dlib prepare` finds the detector's.
+
+    \b
+    Names:
+      300w            300-W, or any folder of images with .pts files beside them
+      aflw            AFLW from its aflw.sqlite
+      aflw2000        AFLW2000-3D from its .mat files
+      aflw19          AFLW-19 from its AFLWinfo_release.mat
+      merl-rav        MERL-RAV: AFLW's faces with 68 landmarks and their visibility
+      cofw68          COFW-68: occluded faces, their images as 1.png, 2.png, ...
+      wflw            WFLW from its list_98pt_rect_attr_*.txt
+      facesynthetics  FaceSynthetics: rendered faces
+      ytf             YouTube Faces: frames of videos, non-commercial research only
+      cfp             CFP: profiles, 30 of the 68 landmarks, non-commercial research only
+      imglab          a dlib XML file
+
+    \b
+    Examples:
+      efld-dlib xml convert 300w/ --subset helen/testset -o helen-test.xml
+      efld-dlib xml convert aflw:aflw/ --scheme 68 -o aflw68.xml
+      efld-dlib xml convert merl-rav:labels/ --pictures flickr/ --set hidden=drop -o visible.xml
+      efld-dlib xml convert old.xml -o checked.xml
+    """
     from ..xml.imglab import scheme_comment, write_imglab
 
+    dataset, root = find_dataset(source)
+    given = dict(split_setting(text) for text in settings)
+    options = {"subset": subset, "pictures": pictures, **given}
+    options = {name: value for name, value in options.items() if value is not None}
+    known = [option.name for option in dataset.options]
+    for name in options:
+        if name not in known:
+            takes = " and ".join(known) or "no option"
+            raise OptionError(f"{dataset.title} has no option '{name}'; it takes {takes}")
     problems = Problems(strict, warn)
     counts: list[FolderCount] = []
     records = dataset.records(root, scheme, problems, counts, **options)
     first = next(records, None)
     if first is None:
         raise DataError(root, f"has no usable {dataset.needs}")
-
-    title = f"{dataset.title} {options.get('subset', '')}".strip()
+    part = next((o.default for o in dataset.options if o.name == "subset"), "")
+    title = f"{dataset.title} {options.get('subset', part)}".strip()
     comment = scheme_comment(scheme or dataset.default_scheme)
     boxes = write_imglab(output, chain([first], records), title, comment, problems)
     for count in counts:
         click.echo(str(count), err=True)
     click.echo(f"{output}: {boxes} faces", err=True)
     finish(ctx, problems)
+
+
+for command in (convert, info, check, view, merge, split):
+    xml.add_command(command)

@@ -187,8 +187,6 @@ class DataSet:
         What the set is, in one line.
     options : tuple of ReaderOption
         The reader's further parameters.
-    examples : tuple of str
-        Arguments of ``efld-dlib xml NAME``.
     """
 
     name: str
@@ -198,7 +196,6 @@ class DataSet:
     needs: str
     help: str
     options: tuple[ReaderOption, ...] = ()
-    examples: tuple[str, ...] = ()
 
     @property
     def default_scheme(self) -> str:

@@ -44,7 +44,6 @@ _ALL = (
                 "ROOT, where it is there].",
             ),
         ),
-        ("300w/ -o train.xml", "300w/ --subset helen/testset -o helen-test.xml"),
     ),
     DataSet(
         "aflw",
@@ -54,7 +53,6 @@ _ALL = (
         "face in aflw.sqlite",
         "Convert AFLW from its aflw.sqlite.",
         (_AFLW_PICTURES,),
-        ("aflw/ -o aflw.xml", "aflw/ --scheme 68 -o aflw68.xml"),
     ),
     DataSet(
         "aflw2000",
@@ -63,7 +61,6 @@ _ALL = (
         ("68", "21"),
         "image*.mat file with a picture beside it",
         "Convert AFLW2000-3D from its .mat files.",
-        examples=("AFLW2000/ -o aflw2000.xml",),
     ),
     DataSet(
         "aflw19",
@@ -81,7 +78,6 @@ _ALL = (
             ),
             _AFLW_PICTURES,
         ),
-        ("aflw19/ --pictures aflw/data/flickr --subset test -o aflw19-test.xml",),
     ),
     DataSet(
         "merl-rav",
@@ -99,10 +95,6 @@ _ALL = (
             ),
             _pictures("beside each .pts file"),
         ),
-        (
-            "merl_rav_organized/ -o merl-rav.xml",
-            "merl_rav_labels/ --pictures aflw/data/flickr --hidden drop -o visible.xml",
-        ),
     ),
     DataSet(
         "cofw68",
@@ -112,7 +104,6 @@ _ALL = (
         "<number>_points.mat file with its picture",
         "Convert COFW-68: occluded faces, their pictures as files 1.png, 2.png, ...",
         (_pictures("anywhere in ROOT"),),
-        ("COFW68_Data/ --pictures cofw_pictures/ -o cofw68.xml",),
     ),
     DataSet(
         "wflw",
@@ -125,7 +116,6 @@ _ALL = (
             ReaderOption("subset", "Which faces.", ("train", "test"), "train"),
             _pictures("ROOT/WFLW_images or ROOT"),
         ),
-        ("WFLW/ -o wflw.xml", "WFLW/ --subset test --scheme 68 -o wflw68-test.xml"),
     ),
     DataSet(
         "facesynthetics",
@@ -134,7 +124,6 @@ _ALL = (
         ("68",),
         "*_ldmks.txt file with a picture beside it",
         "Convert FaceSynthetics: rendered faces.",
-        examples=("dataset_100000/ -o synthetics.xml",),
     ),
     DataSet(
         "ytf",
@@ -152,7 +141,6 @@ _ALL = (
                 "all",
             ),
         ),
-        ("ytf/ -o ytf.xml", "ytf/ --subset train -o ytf-train.xml"),
     ),
     DataSet(
         "cfp",
@@ -161,7 +149,6 @@ _ALL = (
         ("68",),
         "Fiducials/NNN/profile/NN.txt file with its picture in Images",
         "Convert CFP: profiles, 30 of the 68 landmarks, for non-commercial research only.",
-        examples=("cfp/ -o cfp.xml",),
     ),
     DataSet(
         "imglab",
@@ -170,7 +157,6 @@ _ALL = (
         tuple(SCHEMES),
         "picture",
         "Read a dlib XML, check it, and write what is usable anew.",
-        examples=("old.xml -o checked.xml",),
     ),
 )
 

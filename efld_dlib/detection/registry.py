@@ -255,7 +255,7 @@ class CalibratedDetector:
 
 
 OWN: tuple[str, ...] = get_args(Mode)
-DETECTORS = (*OWN, "dlib", "lbp", "yunet=FILE.onnx", "dlib-cnn=FILE.dat")
+DETECTORS = (*OWN, "dlib", "dlib=TIMES", "lbp", "yunet=FILE.onnx", "dlib-cnn=FILE.dat")
 
 _OTHERS: dict[str, Callable[[str], Detector]] = {
     "lbp": lambda _: LbpDetector(),
@@ -266,7 +266,6 @@ _OTHERS: dict[str, Callable[[str], Detector]] = {
 
 def make_detector(
     name: str,
-    upsample: Upsample = "auto",
     min_score: float | None = None,
     min_face: float | str | None = None,
 ) -> Detector:
@@ -275,9 +274,9 @@ def make_detector(
     Parameters
     ----------
     name : str
-        One of `DETECTORS`. The boxes of ``lbp``, ``yunet`` and ``dlib-cnn`` are calibrated.
-    upsample : int or "auto"
-        How often ``dlib`` doubles the image.
+        One of `DETECTORS`. ``dlib=1`` doubles the image once before it is searched; ``dlib`` alone
+        does so if nothing was found. The boxes of ``lbp``, ``yunet`` and ``dlib-cnn`` are
+        calibrated.
     min_score : float, optional
         Lowest score that counts, of ``fast``, ``thorough`` (0 to 1) and ``dlib``.
     min_face : float or str, optional
@@ -292,16 +291,16 @@ def make_detector(
 
     Examples
     --------
-    >>> make_detector("dlib", upsample=1)
+    >>> make_detector("dlib=1")
     FrontalDetector(upsample=1, threshold=0.0, min_face=None)
     """
-    if name == "dlib":
-        return FrontalDetector(upsample, 0.0 if min_score is None else min_score, min_face)
-    if upsample != "auto":
-        raise OptionError(f"only dlib takes an upsampling, not '{name}': use a smallest face")
     if name in OWN:
         return NetworkDetector(cast(Mode, name), min_score, min_face)
     kind, _, file = name.partition("=")
+    if kind == "dlib":
+        times: Upsample = int(file) if file.isdecimal() else "auto"
+        if name == "dlib" or times != "auto":
+            return FrontalDetector(times, 0.0 if min_score is None else min_score, min_face)
     given = {"a smallest face": min_face is not None, "a lowest score": min_score is not None}
     for option, is_given in given.items():
         if kind in _OTHERS and is_given:

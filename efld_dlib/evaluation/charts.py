@@ -68,7 +68,7 @@ def require_plotting(target: Path) -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise MissingDependencyError(
-            "a CED plot needs matplotlib: pip install matplotlib (--report draws the curve "
+            "a CED plot needs matplotlib: pip install matplotlib (the report page draws the curve "
             "without it)"
         ) from error
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..detection.detectors import Upsample
 from ..detection.prediction import Quality, require_quality
 from ..detection.registry import make_detector
 from ..errors import DataError, EfldError
@@ -30,13 +29,11 @@ class ExtractSettings:
     features : str
         As in `efld_dlib.geometry.parse_features`.
     detector : str
-        As in `efld_dlib.detection.registry.make_detector`, and so are the next two.
+        As in `efld_dlib.detection.registry.make_detector`, and so is the next.
     min_score : float, optional
         Lowest score of the detector that counts.
     min_face : str, optional
         As on the command line.
-    upsample : int or "auto"
-        How often the picture is doubled for the detector.
     quality : {"fast", "balanced", "best"}
         Of the landmarks.
     point_confidence : bool
@@ -53,7 +50,6 @@ class ExtractSettings:
     features: str = "default"
     detector: str = "fast"
     min_score: float | None = None
-    upsample: Upsample = "auto"
     quality: Quality = "balanced"
     min_face: str | None = None
     point_confidence: bool = False
@@ -94,12 +90,7 @@ class ExtractSettings:
 
     def landmarker(self) -> FaceLandmarker:
         """What finds the faces."""
-        detector = make_detector(
-            self.detector,
-            self.upsample,
-            self.min_score,
-            min_face=self.min_face,
-        )
+        detector = make_detector(self.detector, self.min_score, self.min_face)
         return FaceLandmarker(
             self.model, detector, quality=self.quality, point_confidence=self.point_confidence
         )
@@ -118,8 +109,8 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 def _detector_file(detector: str) -> tuple[str, Path | None]:
     name, _, file = detector.partition("=")
-    if not file:
-        return name, None
+    if not file or name == "dlib":
+        return detector, None
     if not Path(file).is_file():
         raise EfldError(f"{file}: there is no such file for the detector {name}")
     return name, Path(file)

@@ -72,6 +72,32 @@ class Weighting:
             raise OptionError(f"the cap must be between 1 and 1000, not {self.cap}")
 
 
+def parse_weighting(text: str) -> Weighting:
+    """A weighting as it is written on a command line.
+
+    Raises
+    ------
+    OptionError
+        It is not of the form ``KIND[,gamma=N][,cap=N]``, or out of range.
+
+    Examples
+    --------
+    >>> parse_weighting("classes,cap=2")
+    Weighting(kind='classes', gamma=0.5, cap=2.0)
+    """
+    kind, *settings = text.split(",")
+    values: dict[str, float] = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        try:
+            if name not in ("gamma", "cap"):
+                raise ValueError
+            values[name] = float(value)
+        except ValueError:
+            raise OptionError(f"weights are KIND[,gamma=N][,cap=N], not '{text}'") from None
+    return Weighting(kind, **values)
+
+
 def pose_density(poses: FloatArray, at: FloatArray | None = None) -> FloatArray:
     """Smoothed density of poses, each counted with its mirror image.
 

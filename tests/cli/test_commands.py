@@ -227,9 +227,9 @@ def test_folders_without_pictures_and_globs_without_files(tiny_model, tmp_path):
     assert "no file" in run("detect", tmp_path / "*.jpg", "-m", tiny_model, code=2).stderr
 
 
-def test_xml_300w_counts_and_skips(sample, tmp_path):
+def test_xml_convert_counts_and_skips(sample, tmp_path):
     target = tmp_path / "out.xml"
-    result = run("xml", "300w", sample, "--subset", "helen/testset", "-o", target)
+    result = run("xml", "convert", sample, "--subset", "helen/testset", "-o", target)
     records = list(read_imglab(target))
     assert f"helen/testset: {len(records)} faces of the official 330" in result.stderr
     bad = tmp_path / "faces"
@@ -239,19 +239,21 @@ def test_xml_300w_counts_and_skips(sample, tmp_path):
     good = records[0].path
     (bad / good.name).write_bytes(good.read_bytes())
     (bad / good.name).with_suffix(".pts").write_bytes(good.with_suffix(".pts").read_bytes())
-    result = run("xml", "300w", bad, "-o", target, code=1)
+    result = run("xml", "convert", bad, "-o", target, code=1)
     assert "lonely.pts: has no picture" in result.stderr
     assert "expected 68 points, found 67" in result.stderr
     assert len(list(read_imglab(target))) == 1
-    run("xml", "300w", bad, "-o", tmp_path / "strict.xml", "--strict", code=2)
+    run("xml", "convert", bad, "-o", tmp_path / "strict.xml", "--strict", code=2)
     assert not (tmp_path / "strict.xml").exists()
 
 
-def test_xml_300w_of_nothing(tmp_path):
-    assert "no usable .pts" in run("xml", "300w", tmp_path, "-o", tmp_path / "o.xml", code=2).stderr
+def test_xml_convert_of_nothing(tmp_path):
     assert (
-        "not a folder"
-        in run("xml", "300w", tmp_path / "gone", "-o", tmp_path / "o.xml", code=2).stderr
+        "no usable .pts" in run("xml", "convert", tmp_path, "-o", tmp_path / "o.xml", code=2).stderr
+    )
+    assert (
+        "does not exist"
+        in run("xml", "convert", tmp_path / "gone", "-o", tmp_path / "o.xml", code=2).stderr
     )
 
 
@@ -270,7 +272,7 @@ def test_prepare_train_and_evaluate(sample, tmp_path):
     assert json.loads(model.with_suffix(".json").read_text())["options"]["num_threads"] == 1
     figures = tmp_path / "figures.json"
     result = run(
-        "evaluate", model, data / "validation.xml", "--boxes", "file", "-j", "1", "--json", figures
+        "evaluate", model, data / "validation.xml", "--boxes", "file", "-j", "1", "-o", figures
     )
     written = json.loads(figures.read_text())
     (measured,) = written["data"][0]["models"]
@@ -295,14 +297,14 @@ def test_preview_draws_a_row_a_face_and_prepares_nothing(sample, tmp_path):
 
 
 def test_prepare_goes_on_from_xml_too(sample, tmp_path):
-    run("xml", "300w", sample, "--subset", "helen/testset", "-o", tmp_path / "in.xml")
+    run("xml", "convert", sample, "--subset", "helen/testset", "-o", tmp_path / "in.xml")
     result = run("prepare", tmp_path / "in.xml", "-o", tmp_path / "data", "-j", "1")
     assert "held out" in result.stdout
     assert list(read_imglab(tmp_path / "data" / "train.xml"))
 
 
 def test_emphasis_is_on_the_first_source(sample, tmp_path):
-    run("xml", "300w", sample, "--subset", "helen/testset", "-o", tmp_path / "in.xml")
+    run("xml", "convert", sample, "--subset", "helen/testset", "-o", tmp_path / "in.xml")
     options = ["--variants", "2", "--weights", "none", "--validation", "0", "-j", "1"]
     many = ["--emphasis", "3", *options, "-o", tmp_path / "data"]
     run("prepare", tmp_path / "in.xml", sample, "--subset", "lfpw/trainset", *many)

@@ -55,8 +55,8 @@ def test_several_models_and_all_outputs(tiny_model, crops, tmp_path):
     out = tmp_path / "out"
     result = run(
         *(tiny_model, f"again={tiny_model}", crops, "--boxes", "file", "-j", 1),
-        *("--resamples", 100, "--json", out / "f.json", "--csv", out / "f.csv"),
-        *("--markdown", out / "f.md", "--ced", out / "ced.svg", "--report", out / "report"),
+        *("--resamples", 100, "-o", out / "f.json", "-o", out / "f.csv"),
+        *("-o", out / "f.md", "-o", out / "ced.svg", "-o", out / "report"),
     )
     assert "boxes from the data; 0 missed" in result.stdout
     assert "again minus tiny" in result.stdout
@@ -147,13 +147,9 @@ def test_a_subset_of_which_a_folder_is_missing_is_said(tiny_model, sample):
     assert "missing" not in result.stderr
 
 
-def test_the_same_seed_prints_the_same(tiny_model, crops):
-    one, two, other = (
-        run(tiny_model, crops, "--boxes", "file", "-j", jobs, "--seed", seed).stdout
-        for jobs, seed in ((1, 3), (2, 3), (1, 4))
-    )
+def test_any_number_of_processes_prints_the_same(tiny_model, crops):
+    one, two = (run(tiny_model, crops, "--boxes", "file", "-j", jobs).stdout for jobs in (1, 2))
     assert one == two
-    assert one != other
 
 
 def test_without_a_model_that_of_the_package_is_measured(crops):
@@ -207,9 +203,9 @@ def test_truth_without_eye_corners_is_said(tiny_model, training_data, tmp_path):
 
 
 def test_a_plot_without_matplotlib_is_refused_at_once(tiny_model, crops, tmp_path, monkeypatch):
-    assert "ends in none of .png" in run(tiny_model, crops, "--ced", "x.bmp", code=2).stderr
+    assert "'x.bmp' ends in none of .json" in run(tiny_model, crops, "-o", "x.bmp", code=2).stderr
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    result = run(tiny_model, crops, "--ced", tmp_path / "x.png", code=2)
+    result = run(tiny_model, crops, "-o", tmp_path / "x.png", code=2)
     assert "pip install matplotlib" in result.stderr
     assert not result.stdout
 

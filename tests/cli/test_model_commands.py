@@ -9,8 +9,10 @@ from click.testing import CliRunner
 
 from efld_dlib import FaceLandmarker
 from efld_dlib.cli.main import cli
+from efld_dlib.evaluation.evaluate import evaluate
 from efld_dlib.models.dat import read_dat
 from efld_dlib.models.loading import load_arrays
+from efld_dlib.xml.imglab import read_imglab
 
 
 def run(*arguments, code=0):
@@ -45,7 +47,7 @@ def predict(path, training_data):
     return np.array([(part.x, part.y) for part in parts])
 
 
-@pytest.mark.parametrize("command", ["", "info", "compress", "expand", "slim", "subset", "compare"])
+@pytest.mark.parametrize("command", ["", "info", "compress", "expand"])
 def test_every_command_helps_with_an_example(command):
     text = run(*command.split(), "--help").stdout
     assert f"efld-dlib model {command}".strip() in text
@@ -83,16 +85,17 @@ def test_info_of_a_dat_without_a_report_on_it(tiny_model, tmp_path, report):
 
 
 def test_what_is_made_of_a_model_has_its_licence(small, tiny_model, tmp_path):
-    for command in (["expand"], ["slim"], ["subset", "--points", "eyes"]):
-        result = run(*command, small, "-o", tmp_path / "m.dat")
+    for options in ([], ["--slim"], ["--points", "eyes"]):
+        result = run("expand", *options, small, "-o", tmp_path / "m.dat")
         assert "licence: only a test" in result.stderr
     # Also where it takes the model's place; a report that is no JSON only leaves it out.
     shutil.copy(tiny_model, tmp_path / "m.dat")
     shutil.copy(tiny_model.with_suffix(".json"), tmp_path / "m.json")
     model = tmp_path / "m.dat"
-    assert "licence: that of its training data" in run("slim", model, "-o", model).stderr
+    said = run("expand", "--slim", model, "-o", model).stderr
+    assert "licence: that of its training data" in said
     (tmp_path / "m.json").write_text("{")
-    assert "licence" not in run("slim", model, "-o", model).stderr
+    assert "licence" not in run("expand", "--slim", model, "-o", model).stderr
 
 
 def test_info_of_an_efld_tells_where_it_comes_from(small, tiny_model):
@@ -112,9 +115,11 @@ def test_info_of_an_efld_tells_where_it_comes_from(small, tiny_model):
 
 def test_expand_gives_plain_dlib_what_the_toolkit_predicts(small, tmp_path, validation):
     run("expand", small, "-o", tmp_path / "whole.dat")
-    result = run("compare", small, tmp_path / "whole.dat", validation, "--boxes", "file", "-j", 1)
-    assert "+0.00 % of A's" in result.stdout
-    assert "0.00 pixels apart on average, 0.0 at most" in result.stdout
+    expanded, packed = (
+        [face.predicted for face in evaluate(path, read_imglab(validation), "file", jobs=1).results]
+        for path in (tmp_path / "whole.dat", small)
+    )
+    assert np.array_equal(expanded, packed)
     again = json.loads(run("info", tmp_path / "whole.dat", "--json").stdout)
     assert again["predictors"]["predictor"]["trees"] == 20
 
@@ -128,25 +133,16 @@ def test_without_a_file_it_is_the_model_of_the_package(tmp_path, astronaut_pixel
     # Where it is in scikit-image's photograph of Eileen Collins.
     assert abs(nose.x - 220) < 12
     assert abs(nose.y - 120) < 15
-    run("subset", "-o", tmp_path / "eyes.dat", "--points", "eyes")
+    run("expand", "-o", tmp_path / "eyes.dat", "--points", "eyes")
     assert dlib.shape_predictor(str(tmp_path / "eyes.dat"))(astronaut_pixels, box).num_parts == 12
-
-
-def test_compare_says_which_is_better(small, tiny_model, validation):
-    lines = run("compare", tiny_model, small, validation, "--boxes", "file", "-j", 1).stdout
-    first, second, third = lines.splitlines()
-    assert first.startswith(f"{tiny_model}: {tiny_model.stat().st_size} bytes, NME ")
-    assert second.startswith(f"{small}: {small.stat().st_size} bytes, NME ")
-    loss = float(third.split()[3].strip("%"))
-    assert abs(loss) < 10
 
 
 def test_slim_and_subset_load_in_plain_dlib(tiny_model, small, training_data, tmp_path):
     whole = predict(tiny_model, training_data)
-    run("slim", tiny_model, "-o", tmp_path / "slim.dat")
+    run("expand", "--slim", tiny_model, "-o", tmp_path / "slim.dat")
     assert (tmp_path / "slim.dat").stat().st_size < 0.72 * tiny_model.stat().st_size
     assert np.median(np.abs(predict(tmp_path / "slim.dat", training_data) - whole)) < 5
-    result = run("subset", small, "-o", tmp_path / "eyes.dat", "--points", "eyes,30")
+    result = run("expand", small, "-o", tmp_path / "eyes.dat", "--points", "eyes,30")
     assert "landmarks 30 36 37" in result.stderr
     assert predict(tmp_path / "eyes.dat", training_data).shape == (13, 2)
     assert read_dat(tmp_path / "eyes.dat").points == 13
@@ -182,7 +178,7 @@ def test_the_smallest_file_of_a_certain_error(tiny_model, validation, tmp_path):
         (["compress", "MODEL", "-o", "x.efld", "--max-bytes", "1.2.3MB"], "not as '1.2.3MB'"),
         (["compress", "MODEL", "-o", "x.efld", "--max-loss", "1"], "needs --validation"),
         (["compress", "MODEL", "-o", "x.efld", "--max-bytes", "5kB"], "does not fit in 5000 bytes"),
-        (["subset", "MODEL", "-o", "x.dat", "--points", "ears"], "'ears' is no landmark"),
+        (["expand", "MODEL", "-o", "x.dat", "--points", "ears"], "'ears' is no landmark"),
         (["expand", "SMALL", "-o", "x.dat", "--role", "b"], "no predictor 'b', but predictor"),
     ],
 )

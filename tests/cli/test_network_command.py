@@ -57,10 +57,10 @@ def test_evaluate_tells_recall_time_and_false_alarms(sample, empty, made_up, tmp
     target = tmp_path / "figures.json"
     output = run(
         *("evaluate", sample, "--subset", "helen/testset", "--every", 2, "--seed", 3),
-        *("--detectors", "dlib, fast", "--min-score", 0.7, "--min-face", "10%"),
+        *("--detectors", "dlib, fast", "--min-score", 0.7),
         *("--faceless", empty, "--json", target),
     ).stdout
-    assert made_up == [("fast", 0.7, "10%", None)]
+    assert made_up == [("fast", 0.7, None, None)]
     (source,) = (name for name in rows(output, "Faces missed") if name.startswith("tree"))
     assert source == "tree (helen/testset)"
     assert rows(output, "Faces missed")[source][:2] == ["5", "5"]

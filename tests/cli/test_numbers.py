@@ -17,13 +17,10 @@ from efld_dlib.cli.main import cli
         "network train x.xml --faceless . -o d --batch 1",
         "network evaluate x.xml --held-out nan",
         "network evaluate x.xml --seed -1",
-        "evaluate x.dat x.xml --seed -1",
-        "model compress x.dat -o x.efld --seed -1",
         "model compress x.dat -o x.efld --max-loss nan",
         "train x.xml --refit nan",
         "xml split x.xml --train t.xml --held-out h.xml --seed -1",
         "xml split x.xml --train t.xml --held-out h.xml --fraction nan",
-        "xml view x.xml -o sheet.png --seed -1",
     ],
 )
 def test_a_number_out_of_range_is_refused_by_the_options_name(call, tmp_path, monkeypatch):

@@ -41,11 +41,11 @@ def test_detect_looks_for_the_faces_that_are_asked_for(photo, tiny_model):
     [
         (("--min-face", "big"), "not 'big'"),
         (
-            ("--min-face", "90", "--upsample", "1", "--detector", "dlib"),
+            ("--min-face", "90", "--detector", "dlib=1"),
             "upsample and min_face both say",
         ),
-        (("--upsample", "1"), "only dlib takes an upsampling, not 'fast'"),
-        (("--upsample", "1", "--detector", "lbp"), "only dlib takes an upsampling, not 'lbp'"),
+        (("--detector", "dlib=often"), "unknown detector 'dlib=often'"),
+        (("--detector", "dlib=9"), "upsample must be 'auto' or between 0 and 4, not 9"),
         (("--min-score", "1", "--detector", "lbp"), "take a lowest score, not 'lbp'"),
     ],
 )

@@ -40,7 +40,7 @@ def test_it_helps():
 def test_everything_that_is_written(movie, tmp_path):
     video, table, lines = tmp_path / "o.mp4", tmp_path / "o.csv", tmp_path / "o.jsonl"
     # What moves here is one face, and no false alarm beside it is wanted.
-    outputs = ("-o", video, "--csv", table, "--jsonl", lines)
+    outputs = ("-o", video, "-o", table, "-o", lines)
     result = run(movie, *outputs, "--features", "36-48")
     assert result.stdout == ""
     assert "12 frames at" in result.stderr
@@ -67,7 +67,7 @@ def test_what_is_measured_is_raw_unless_smoothing_is_asked_for(movie):
         np.array(
             [
                 json.loads(line)["faces"][0]["points"]
-                for line in run(movie, "--jsonl", "-", *more).stdout.splitlines()
+                for line in run(movie, "--format", "jsonl", *more).stdout.splitlines()
             ]
         )
         for more in ([], ["--smooth"], ["--no-smooth"])
@@ -78,15 +78,15 @@ def test_what_is_measured_is_raw_unless_smoothing_is_asked_for(movie):
 
 
 def test_a_few_frames_only(movie):
-    assert len(run(movie, "--jsonl", "-", "--max-frames", 3).stdout.splitlines()) == 3
+    assert len(run(movie, "--format", "jsonl", "--max-frames", 3).stdout.splitlines()) == 3
 
 
 def test_errors(movie, tmp_path):
     for arguments, complaint in (
         (["none.mp4"], "none.mp4: does not exist"),
         ([movie, "-o", "x.gif"], "'x.gif' is no video that can be written"),
-        ([movie, "--csv", movie], "is to be read"),
-        ([movie, "--csv", "-", "--jsonl", "-"], "two outputs have the same name"),
+        ([movie, "-o", movie], "is to be read"),
+        ([movie, "-o", "a.csv", "-o", "./a.csv"], "two outputs have the same name"),
         ([movie, "--detector", "eyes"], "unknown detector 'eyes'"),
         (["99999999999"], "camera 99999999999: cannot be opened"),
     ):
@@ -99,7 +99,7 @@ def test_a_source_that_is_cut_short(astronaut, tmp_path):
         for frame in clip(astronaut, 20):
             writer.write(frame[:, :, ::-1], 0)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert "of the 20 frames that it announces" in run(path, "--jsonl", "-", code=1).stderr
+    assert "of the 20 frames that it announces" in run(path, "--format", "jsonl", code=1).stderr
 
 
 def test_the_number_of_a_camera_or_a_file_of_that_name(tmp_path, monkeypatch):
@@ -117,7 +117,7 @@ def test_a_stop_keeps_what_was_written(astronaut, tmp_path, number):
         for frame in clip(astronaut, 15) * 40:
             writer.write(frame[:, :, ::-1], 0)
     process = subprocess.Popen(
-        [sys.executable, "-m", "efld_dlib", "video", source, "-o", video, "--jsonl", lines],
+        [sys.executable, "-m", "efld_dlib", "video", source, "-o", video, "-o", lines],
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -59,7 +59,7 @@ def test_every_command_helps_with_an_example(command):
 
 def test_info_on_stdout_and_as_json(faces, tmp_path):
     target = tmp_path / "info.json"
-    text = run("info", faces, "--json", target, "-j", 1).stdout
+    text = run("info", faces, "--json", target).stdout
     assert re.search(r"^faces +6$", text, re.MULTILINE)
     assert "45 to 60       1 #" in text
     contents = json.loads(target.read_text())
@@ -78,7 +78,7 @@ def test_info_skips_wrong_entries_and_says_so(faces):
 def test_json_has_null_where_there_is_no_number(tmp_path):
     empty, target = tmp_path / "e.xml", tmp_path / "e.json"
     write_imglab(empty, [])
-    run("info", empty, "--json", target, "-j", 1)
+    run("info", empty, "--json", target)
     assert json.loads(target.read_text())["box_width"]["mean"] is None
 
 
@@ -137,16 +137,15 @@ def test_the_page_holds_its_pictures_and_escapes_names(tmp_path):
     assert tile.shape == (100, 100, 3)
 
 
-def test_view_as_a_picture_random_by_seed(faces, tmp_path):
+def test_view_as_a_picture_in_random_order(faces, tmp_path):
     sheets = []
-    for name, seed in (("a", 1), ("b", 1), ("c", 3)):
+    for name, order in (("a", "random"), ("b", "random"), ("c", "file")):
         target = tmp_path / f"{name}.png"
-        arguments = ("--order", "random", "--seed", seed, "--size", 60, "--columns", 4)
-        run("view", faces, "-o", target, *arguments)
+        run("view", faces, "-o", target, "--order", order, "--size", 60)
         sheets.append(target.read_bytes())
     assert sheets[0] == sheets[1] != sheets[2]
     sheet = cv2.imread(str(target))
-    assert sheet.shape[1] == 240
+    assert sheet.shape[1] % 60 == 0
     assert sheet.shape[0] % 2 == 0
 
 

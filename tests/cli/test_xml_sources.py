@@ -1,4 +1,4 @@
-"""``efld-dlib xml NAME`` for every data set, and NAME:PATH as a source elsewhere."""
+"""``efld-dlib xml convert`` for every data set, and NAME:PATH as a source elsewhere."""
 
 from __future__ import annotations
 
@@ -48,51 +48,70 @@ def merl_rav(tmp_path):
     return root
 
 
-def test_every_data_set_has_its_command():
-    text = run("xml", "--help").stdout
+def test_the_help_names_every_data_set():
+    text = run("xml", "convert", "--help").stdout
     for name, dataset in DATASETS.items():
-        assert name in text
-        help_text = run("xml", name, "--help").stdout
-        assert f"efld-dlib xml {name} " in help_text
-        assert dataset.help.split(",")[0][:40] in help_text
-        assert ("--scheme" in help_text) == (len(dataset.schemes) > 1)
+        assert f"\n    {name} " in text
         assert set(dataset.schemes) <= set(SCHEMES)
-    assert "No such command 'nosuch'" in run("xml", "nosuch", "x", code=2).output
+    said = run("xml", "convert", "nosuch:x", "-o", "o.xml", code=2).output
+    assert "'nosuch' in nosuch:x is no data set" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--pictures", "x"), "YTF has no option 'pictures'; it takes subset"),
+        (("--set", "hidden=drop"), "YTF has no option 'hidden'"),
+        (("--set", "hidden"), "--set takes NAME=VALUE, not 'hidden'"),
+        (("--subset", "best"), "subset of YTF must be train or test or all, not 'best'"),
+    ],
+)
+def test_an_option_that_a_data_set_does_not_have_is_named(tmp_path, options, message):
+    said = run("xml", "convert", f"ytf:{tmp_path}", "-o", tmp_path / "o.xml", *options, code=2)
+    assert message in said.output
 
 
 def test_a_set_with_a_choice_of_schemes(wflw, tmp_path):
     target = tmp_path / "out" / "wflw.xml"
-    result = run("xml", "wflw", wflw, "-o", target, code=1)
+    result = run("xml", "convert", f"wflw:{wflw}", "-o", target, code=1)
     assert "line 2: its picture 'gone.jpg' is not there" in result.stderr
     assert "WFLW train: 1 faces of the official 7500" in result.stderr
     assert "1 input could not be used" in result.stderr
     (record,) = read_imglab(target, "98")
     assert record.path.resolve() == (wflw / "WFLW_images" / "a.jpg").resolve()
     assert record.faces[0].box == (10, 20, 50, 70)
-    run("xml", "wflw", wflw, "-o", target, "--scheme", "68", code=1)
+    run("xml", "convert", f"wflw:{wflw}", "-o", target, "--scheme", "68", code=1)
     (record,) = read_imglab(target)
     assert record.faces[0].given.all()
-    run("xml", "wflw", wflw, "-o", tmp_path / "strict.xml", "--strict", code=2)
+    run("xml", "convert", f"wflw:{wflw}", "-o", tmp_path / "strict.xml", "--strict", code=2)
     assert not (tmp_path / "strict.xml").exists()
     assert (
-        "'21' is not one of"
-        in run("xml", "wflw", wflw, "-o", target, "--scheme", "21", code=2).stderr
+        "WFLW has no 21-point landmarks, only 98 or 68"
+        in run("xml", "convert", f"wflw:{wflw}", "-o", target, "--scheme", "21", code=2).stderr
     )
 
 
 def test_landmarks_that_are_left_out(merl_rav, tmp_path):
     for hidden, given in (("keep", 68), ("drop", 67)):
-        run("xml", "merl-rav", merl_rav, "-o", tmp_path / "m.xml", "--hidden", hidden)
+        run(
+            "xml",
+            "convert",
+            f"merl-rav:{merl_rav}",
+            "-o",
+            tmp_path / "m.xml",
+            "--set",
+            f"hidden={hidden}",
+        )
         (record,) = read_imglab(tmp_path / "m.xml")
         assert record.faces[0].given.sum() == given
 
 
 def test_an_xml_of_other_landmarks_is_no_training_data(wflw, tmp_path):
     target = tmp_path / "98.xml"
-    run("xml", "wflw", wflw, "-o", target, code=1)
+    run("xml", "convert", f"wflw:{wflw}", "-o", target, code=1)
     result = run("prepare", target, "-o", tmp_path / "data", code=2)
     assert "98.xml: has landmarks of scheme 98, not 68" in result.stderr
-    run("xml", "imglab", target, "--scheme", "98", "-o", tmp_path / "again.xml")
+    run("xml", "convert", target, "--scheme", "98", "-o", tmp_path / "again.xml")
     assert len(list(read_imglab(tmp_path / "again.xml", "98"))) == 1
 
 
@@ -110,7 +129,10 @@ def test_folders_with_nothing_in_them(tmp_path):
         ("cfp", "has no usable Fiducials/NNN/profile/NN.txt file with its picture in Images"),
         ("imglab", "cannot be read"),
     ):
-        assert said in run("xml", name, tmp_path, "-o", tmp_path / "o.xml", code=2).stderr
+        assert (
+            said
+            in run("xml", "convert", f"{name}:{tmp_path}", "-o", tmp_path / "o.xml", code=2).stderr
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -141,9 +163,9 @@ def test_a_set_whose_parts_share_persons_is_read_whole(tmp_path):
         records = opened(f"ytf:{tmp_path}", subset)
         assert [record.photograph for record in records] == ["ytf/A_Person"] * 2
     assert describe_source(Path(f"ytf:{tmp_path}"), "train") == f"ytf:{tmp_path}"
-    run("xml", "ytf", tmp_path, "--subset", "test", "-o", tmp_path / "test.xml")
+    run("xml", "convert", f"ytf:{tmp_path}", "--subset", "test", "-o", tmp_path / "test.xml")
     assert len(list(read_imglab(tmp_path / "test.xml"))) == 1
-    run("xml", "ytf", tmp_path, "-o", tmp_path / "all.xml")
+    run("xml", "convert", f"ytf:{tmp_path}", "-o", tmp_path / "all.xml")
     # Split by file name, the person is not on both sides: there is nobody else.
     parts = ("--train", tmp_path / "a.xml", "--held-out", tmp_path / "b.xml", "--fraction", "0.5")
     said = run("xml", "split", tmp_path / "all.xml", *parts, code=2).stderr
@@ -174,7 +196,7 @@ def test_paths_with_colons_that_exist(merl_rav, tmp_path, monkeypatch):
     merl_rav.rename(tmp_path / "aflw:mine")
     (record,) = opened("aflw:mine")
     assert record.path.name == "image00001.jpg"
-    run("xml", "300w", "aflw:mine", "-o", "wflw:x.xml")
+    run("xml", "convert", "aflw:mine", "-o", "wflw:x.xml")
     assert len(opened("wflw:x.xml")) == 1
 
 

@@ -149,11 +149,10 @@ def test_wrong_options_are_refused(options):
         NetworkDetector(**options)
 
 
-def test_upsampling_is_for_dlib():
-    with pytest.raises(OptionError, match="only dlib"):
-        make_detector("fast", upsample=1)
-    with pytest.raises(OptionError, match="unknown detector 'hog'"):
-        make_detector("hog")
+@pytest.mark.parametrize("name", ["hog", "fast=1", "dlib=", "dlib=-1"])
+def test_an_unknown_detector_is_named(name):
+    with pytest.raises(OptionError, match=f"unknown detector '{name}'"):
+        make_detector(name)
 
 
 def test_own_model_and_dlibs_detector_open_no_research_only_file(tmp_path, tiny_model, astronaut):

@@ -10,13 +10,10 @@ from pathlib import Path
 import numpy as np
 from click.testing import Result
 
-from efld_dlib.errors import ModelFormatError
-from efld_dlib.models.loading import load_predictor
-
 from .judge import Failure, run_command
 from .mutations import damaged_name
 
-_QUICK = ("--detector", "dlib", "--upsample", "0")
+_QUICK = ("--detector", "dlib=0")
 _TRAINING = (
     *("--set", "cascade_depth=1", "--set", "num_trees_per_cascade_level=2", "-j", "1"),
     *("--set", "oversampling_amount=2", "--set", "tree_depth=2", "--no-slim", "--refit", "0"),
@@ -111,7 +108,7 @@ def video(root: Path, path: Path) -> str:
     output = root / "out" / "faces.csv"
     model = ("-m", str(root / "models" / "full.dat"), "--detector", "dlib")
     drawn = ("-o", str(root / "out" / "drawn.avi"))
-    arguments = ["video", str(path), *model, *drawn, "--max-frames", "4", "--csv", str(output)]
+    arguments = ["video", str(path), *model, *drawn, "--max-frames", "4", "-o", str(output)]
     return outcome(run_command(arguments, (path.name,), output))
 
 
@@ -148,26 +145,8 @@ def evaluate(root: Path, path: Path) -> str:
     arguments += [str(root / "faces.xml"), "--boxes", "file", "--resamples", "10", "-j", "1"]
     arguments = [*dict.fromkeys(arguments)]
     arguments[1] = f"b={arguments[1]}"
-    arguments += ["--json", str(output), "--report", str(root / "report")]
+    arguments += ["-o", str(output), "-o", str(root / "report")]
     return outcome(run_command(arguments, (path.name,), output))
-
-
-def benchmark(root: Path, path: Path) -> str:
-    """The paper's Table 2 of a damaged model. Of one that can be read, times would be taken."""
-    try:
-        load_predictor(path)
-    except ModelFormatError:
-        pass
-    else:
-        return "read"
-    arguments = ["benchmark", str(path), str(root / "faces.xml")]
-    return outcome(run_command(arguments, (path.name,)))
-
-
-def table3(root: Path, path: Path) -> str:
-    """The paper's Table 3 of a damaged model."""
-    arguments = ["table3", f"m={path}", "--data", str(root / "w300"), "-j", "1"]
-    return outcome(run_command(arguments, (path.name, "w300")))
 
 
 def model(name: str, *options: str) -> Callable[[Path, Path], str]:
@@ -200,17 +179,10 @@ def compress(root: Path, path: Path) -> str:
     return outcome(run_command(arguments, (path.name,), output))
 
 
-def compare(root: Path, path: Path) -> str:
-    """Two models, one of them damaged."""
-    arguments = ["model", "compare", str(root / "models" / "full.dat"), str(path)]
-    arguments += [str(root / "faces.xml"), "--boxes", "file", "-j", "1"]
-    return outcome(run_command(arguments, (path.name, "found by both")))
-
-
 def xml_info(root: Path, path: Path) -> str:
     """Counts."""
     output = root / "out" / "info.json"
-    arguments = ["xml", "info", str(path), "--json", str(output), "-j", "1"]
+    arguments = ["xml", "info", str(path), "--json", str(output)]
     return outcome(run_command(arguments, (path.name, "scheme"), output))
 
 
@@ -250,7 +222,7 @@ def convert(name: str, source: str) -> Callable[[Path, Path], str]:
 
     def run(root: Path, path: Path) -> str:
         output = root / "out" / "made.xml"
-        arguments = ["xml", name, str(root / source), "-o", str(output)]
+        arguments = ["xml", "convert", f"{name}:{root / source}", "-o", str(output)]
         result = run_command(arguments, (path.name, str(root / source)), output)
         # A data set has several files, dlib's XML but one.
         if result.exit_code != 2 and name != "imglab" and b"<box " not in output.read_bytes():

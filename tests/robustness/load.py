@@ -129,7 +129,7 @@ def xml(faces: int, allowed: int, only: tuple[str, ...]) -> None:
         ["xml", "info", "large.xml"],
         ["xml", "merge", "large.xml", "-o", "merged.xml"],
         ["xml", "split", "large.xml", "--train", "a.xml", "--held-out", "b.xml"],
-        ["xml", "imglab", "large.xml", "-o", "again.xml"],
+        ["xml", "convert", "large.xml", "-o", "again.xml"],
         ["xml", "view", "large.xml", "-o", "sheet.png", "--order", "random"],
         ["prepare", "large.xml", "-o", "prepared", "--variants", "1"],
     ]

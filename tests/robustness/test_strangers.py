@@ -132,7 +132,7 @@ def test_pages_escape_the_names_of_files_and_models(samples, tmp_path):
     model = f"<b>&'={samples / 'models' / 'full.dat'}"
     report = tmp_path / "report"
     arguments = ["evaluate", model, str(folder), "--resamples", "10", "-j", "1"]
-    result = run_command([*arguments, "--report", str(report)], ())
+    result = run_command([*arguments, "-o", str(report)], ())
     assert result.exit_code == 0, result.output
     page = (report / "index.html").read_text(encoding="utf-8")
     assert "onerror=alert(1)&gt;" in page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_QUICK = "--detector dlib --upsample 0"
+_QUICK = "--detector dlib=0"
 _MODEL = "-m {root}/models/full.dat"
 _EVALUATE = "evaluate {root}/models/full.dat {root}/faces.xml --boxes file -j 1 --resamples 10"
 _PREPARE = "prepare {root}/w300 -j 1 --variants 1"
@@ -15,9 +15,9 @@ WRITERS: dict[str, tuple[str, str]] = {
     "detect-drawn": (f"detect {{root}}/pictures {_MODEL} {_QUICK} --annotate {{out}}", ""),
     "extract-csv": (f"extract {{root}}/pictures {_MODEL} {_QUICK} -j 1 -o {{out}}", "faces.csv"),
     "extract-jsonl": (f"extract {{root}}/pictures {_MODEL} {_QUICK} -j 1 -o {{out}}", "f.jsonl"),
-    "video-csv": (f"video {{root}}/videos/v.avi {_MODEL} --csv {{out}}", "faces.csv"),
-    "video-jsonl": (f"video {{root}}/videos/v.avi {_MODEL} --jsonl {{out}}", "faces.jsonl"),
-    "xml-300w": ("xml 300w {root}/w300 -o {out}", "made.xml"),
+    "video-csv": (f"video {{root}}/videos/v.avi {_MODEL} -o {{out}}", "faces.csv"),
+    "video-jsonl": (f"video {{root}}/videos/v.avi {_MODEL} -o {{out}}", "faces.jsonl"),
+    "xml-convert": ("xml convert {root}/w300 -o {out}", "made.xml"),
     "xml-info": ("xml info {root}/faces.xml -j 1 --json {out}", "info.json"),
     "xml-view-page": ("xml view {root}/faces.xml -o {out}", "sheet.html"),
     "xml-view-sheet": ("xml view {root}/faces.xml -o {out}", "sheet.png"),
@@ -33,14 +33,14 @@ WRITERS: dict[str, tuple[str, str]] = {
         "--set num_trees_per_cascade_level=2 --set oversampling_amount=2",
         "m.dat",
     ),
-    "evaluate-json": (f"{_EVALUATE} --json {{out}}", "figures.json"),
-    "evaluate-csv": (f"{_EVALUATE} --csv {{out}}", "faces.csv"),
-    "evaluate-markdown": (f"{_EVALUATE} --markdown {{out}}", "tables.md"),
-    "evaluate-ced": (f"{_EVALUATE} --ced {{out}}", "ced.png"),
-    "evaluate-report": (f"{_EVALUATE} --report {{out}}", ""),
+    "evaluate-json": (f"{_EVALUATE} -o {{out}}", "figures.json"),
+    "evaluate-csv": (f"{_EVALUATE} -o {{out}}", "faces.csv"),
+    "evaluate-markdown": (f"{_EVALUATE} -o {{out}}", "tables.md"),
+    "evaluate-ced": (f"{_EVALUATE} -o {{out}}", "ced.png"),
+    "evaluate-report": (f"{_EVALUATE} -o {{out}}", ""),
     "model-expand": ("model expand {root}/models/full.efld -o {out}", "m.dat"),
-    "model-slim": ("model slim {root}/models/full.dat -o {out}", "m.dat"),
-    "model-subset": ("model subset {root}/models/full.dat -o {out} --points eyes", "m.dat"),
+    "model-slim": ("model expand --slim {root}/models/full.dat -o {out}", "m.dat"),
+    "model-subset": ("model expand {root}/models/full.dat -o {out} --points eyes", "m.dat"),
     "model-compress": (
         "model compress {root}/models/full.dat -o {out} --step 1e-3",
         "m.efld",

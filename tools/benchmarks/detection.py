@@ -171,7 +171,7 @@ def turns(
     Examples:
       python -m tools.benchmarks turns 300w/ --subset helen/testset --every 6
     """
-    chosen, problems = choose_detectors(detectors, None, None, networks), Problems(strict, warn)
+    chosen, problems = choose_detectors(detectors, None, networks), Problems(strict, warn)
     records = measured_sources(sources, subset, held_out, seed, every, problems)
     images = (
         image
