@@ -1,4 +1,47 @@
-"""Facial landmarks with dlib: data preparation, training, detection, evaluation."""
+"""Facial landmarks with dlib: find faces, follow them, describe them, and train predictors.
+
+**Detect** faces in a path, bytes, an open file, an array or a Pillow image. Each `Face` has a box,
+68 landmarks in pixels, head pose in degrees, and how likely its landmarks are right.
+
+>>> import skimage.data
+>>> from efld_dlib import FaceLandmarker
+>>> image = skimage.data.astronaut()
+>>> landmarker = FaceLandmarker()
+>>> (face,) = landmarker.detect(image, color="rgb")
+>>> face.points.shape, face.part("nose").shape, face.crop(image, size=96).shape
+((68, 2), (9, 2), (96, 96, 3))
+>>> round(face.features()["left_eye_aspect"], 1)
+0.3
+
+**Track** the faces of a video file, a camera or a sequence of arrays; each keeps its id:
+
+>>> for frame, faces in landmarker.track([image, image]):
+...     print(frame.number, [face.id for face in faces])
+0 [1]
+1 [1]
+
+**Extract** the features of many images into one table, with all cores:
+
+>>> from efld_dlib import extract
+>>> extract(["a.jpg", "b.jpg"], "features.csv")  # doctest: +SKIP
+
+**Train** on a data set, or on an XML of yours (`read_xml`, `write_xml`):
+
+>>> from efld_dlib import build_training_xml, open_dataset, train
+>>> build_training_xml(open_dataset("300w:path/to/300w"), "training_xml")  # doctest: +SKIP
+>>> train("training_xml", "nano.dat", preset="nano")  # doctest: +SKIP
+
+**Evaluate** a model on faces that it was not trained on:
+
+>>> from efld_dlib import evaluate
+>>> records = open_dataset("300w:path/to/300w", subset="helen/testset")  # doctest: +SKIP
+>>> evaluate("nano.dat", records).nme  # doctest: +SKIP
+0.05
+
+The modules have more, such as `efld_dlib.geometry`, `efld_dlib.pose`, `efld_dlib.landmarks` and
+`efld_dlib.drawing`, which need no import of their own. A wrong input is an `EfldError`, whose
+message names it and says what to give.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +51,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "1.0.0"
 
 if TYPE_CHECKING:
+    from . import drawing as drawing
+    from . import geometry as geometry
+    from . import landmarks as landmarks
+    from . import pose as pose
     from .boxes import Box, Pose
+    from .datasets.registry import open_dataset
     from .detection.detectors import FrontalDetector
     from .detection.network_detector import NetworkDetector
     from .errors import EfldError
@@ -17,6 +65,7 @@ if TYPE_CHECKING:
     from .extraction.settings import ExtractSettings
     from .face import Face, TrackedFace
     from .geometry import features, parse_features
+    from .images import read_image
     from .landmarker import FaceLandmarker
     from .models.loading import load_predictor
     from .pose import estimate_pose
@@ -26,38 +75,36 @@ if TYPE_CHECKING:
     from .training.trainer import train
     from .video.smoothing import FaceSmoother, Smoothing
     from .video.tracker import FaceTracker, TrackOptions
+    from .xml.imglab import read_imglab as read_xml
+    from .xml.imglab import write_imglab as write_xml
 
-# Where each public name is defined. They are imported when first asked for, so that importing the
+# The module of each public name, which it is imported from when first asked for: importing the
 # package, and the command line's --help, does not wait for OpenCV and dlib.
-_HOMES = {
-    "Box": "boxes",
-    "FaceAnnotation": "records",
-    "ImageRecord": "records",
-    "Pose": "boxes",
-    "FrontalDetector": "detection.detectors",
-    "NetworkDetector": "detection.network_detector",
-    "Face": "face",
-    "FaceLandmarker": "landmarker",
-    "FaceSmoother": "video.smoothing",
-    "Smoothing": "video.smoothing",
-    "FaceTracker": "video.tracker",
-    "TrackedFace": "face",
-    "TrackOptions": "video.tracker",
-    "EfldError": "errors",
-    "Evaluation": "evaluation.evaluate",
-    "evaluate": "evaluation.evaluate",
-    "ExtractSettings": "extraction.settings",
-    "extract": "extraction.run",
-    "features": "geometry",
-    "parse_features": "geometry",
-    "load_predictor": "models.loading",
-    "estimate_pose": "pose",
-    "PrepareOptions": "prepare.build",
-    "build_training_xml": "prepare.build",
-    "TrainingOptions": "training.options",
-    "preset_options": "training.options",
-    "train": "training.trainer",
+_MODULES = {
+    "boxes": ("Box", "Pose"),
+    "datasets.registry": ("open_dataset",),
+    "detection.detectors": ("FrontalDetector",),
+    "detection.network_detector": ("NetworkDetector",),
+    "errors": ("EfldError",),
+    "evaluation.evaluate": ("Evaluation", "evaluate"),
+    "extraction.run": ("extract",),
+    "extraction.settings": ("ExtractSettings",),
+    "face": ("Face", "TrackedFace"),
+    "geometry": ("features", "parse_features"),
+    "images": ("read_image",),
+    "landmarker": ("FaceLandmarker",),
+    "models.loading": ("load_predictor",),
+    "pose": ("estimate_pose",),
+    "prepare.build": ("PrepareOptions", "build_training_xml"),
+    "records": ("FaceAnnotation", "ImageRecord"),
+    "training.options": ("TrainingOptions", "preset_options"),
+    "training.trainer": ("train",),
+    "video.smoothing": ("FaceSmoother", "Smoothing"),
+    "video.tracker": ("FaceTracker", "TrackOptions"),
+    "xml.imglab": ("read_xml", "write_xml"),
 }
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+_NAMES_THERE = {"read_xml": "read_imglab", "write_xml": "write_imglab"}
 
 __all__ = [
     "Box",
@@ -85,16 +132,28 @@ __all__ = [
     "extract",
     "features",
     "load_predictor",
+    "open_dataset",
     "parse_features",
     "preset_options",
+    "read_image",
+    "read_xml",
     "train",
+    "write_xml",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'efld_dlib' has no attribute '{name}'")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    if name in _HOMES:
+        module = import_module(f".{_HOMES[name]}", __name__)
+        return getattr(module, _NAMES_THERE.get(name, name))
+    path = f"{__name__}.{name}"
+    if not name.startswith("_"):
+        try:
+            return import_module(path)
+        except ModuleNotFoundError as error:
+            if error.name != path:  # the module is there, and something that it needs is not
+                raise
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:

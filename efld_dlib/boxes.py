@@ -6,10 +6,13 @@ x to the right and y down.
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .errors import OptionError
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -91,3 +94,47 @@ class Box(NamedTuple):
         left, top = given.min(axis=0)
         right, bottom = given.max(axis=0)
         return cls(float(left), float(top), float(right - left + 1), float(bottom - top + 1))
+
+
+class DlibRectangle(Protocol):
+    """A `dlib.rectangle` or `dlib.drectangle`."""
+
+    def left(self) -> float: ...
+    def top(self) -> float: ...
+    def width(self) -> float: ...
+    def height(self) -> float: ...
+
+
+BoxLike = Box | DlibRectangle | Sequence[float] | NDArray[Any]
+_WHAT_IS_A_BOX = "a box is a Box, a dlib.rectangle, or the 4 numbers (left, top, width, height)"
+
+
+def to_boxes(boxes: Iterable[BoxLike]) -> list[Box]:
+    """The boxes in a sequence, in pixels: a rectangle of dlib or 4 numbers each will do.
+
+    Raises
+    ------
+    OptionError
+        It is no sequence, or something in it is no box.
+
+    Examples
+    --------
+    >>> to_boxes([Box(1, 2, 30, 40), (5, 6, 70, 80)])
+    [Box(left=1, top=2, width=30, height=40), Box(left=5.0, top=6.0, width=70.0, height=80.0)]
+    """
+    if isinstance(boxes, Box) or hasattr(boxes, "left"):
+        raise OptionError("boxes must be a sequence: give a single box as [box]")
+    if isinstance(boxes, str | bytes) or not isinstance(boxes, Iterable):
+        raise OptionError(f"boxes must be a sequence, not {boxes!r}; {_WHAT_IS_A_BOX}")
+    return [_to_box(box) for box in boxes]
+
+
+def _to_box(box: Any) -> Box:
+    if isinstance(box, Box):
+        return box
+    try:
+        if hasattr(box, "left"):
+            return Box(box.left(), box.top(), box.width(), box.height())
+        return Box(*map(float, box))
+    except (TypeError, ValueError):
+        raise OptionError(f"{_WHAT_IS_A_BOX}, not {box!r}") from None

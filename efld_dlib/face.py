@@ -1,28 +1,53 @@
-"""Faces that were found, as plain values."""
+"""Faces that were found, as plain values.
+
+What draws or cuts out a face imports OpenCV or dlib when it is called, and not before.
+"""
 
 from __future__ import annotations
 
+import html
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .boxes import Box, FloatArray, Pose
+import numpy as np
+
+from .boxes import Box, FloatArray, Pose, annotated
+from .errors import DataError, OptionError
 from .geometry import FEATURES, Feature, feature_names, features
+from .landmarks import GROUPS_68
+from .records import FaceAnnotation
+
+if TYPE_CHECKING:
+    from .images import Image, ImageSource
+
+CROP_SIZE = 150
+"""Side of an aligned crop in pixels, as that of `dlib.get_face_chip`."""
+
+CROP_CONTEXT = 0.25
+"""Image kept around a face on each side of its crop, as a fraction of its box's width: enough for
+the whole chin and, above, for the forehead."""
+
+LARGEST_CROP = 4096  # OpenCV warps into none above 32,767 pixels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Face:
     """A face that was found.
+
+    Faces are equal if all their values are, NaN to NaN; as they hold arrays, they have no hash.
+    In a notebook, a face is shown as a drawing of its landmarks.
 
     Parameters
     ----------
     box : Box
-        The detector's rectangle, in pixels of the upright photograph.
+        The detector's rectangle, in pixels of the upright image.
     score : float
         The detector's score; NaN where the caller gave the box.
-    points : array, shape (68, 2)
-        Landmarks in pixels of the photograph, with fractions; those of a turned head were predicted
-        in a picture turned upright.
+    points : array of float64, shape (68, 2)
+        x and y of the landmarks in pixels of the image, with fractions; those of a turned head were
+        predicted in an image turned upright.
     pose : Pose
         Yaw, pitch and roll in degrees (signs: `efld_dlib.pose`).
     confidence : float
@@ -31,6 +56,16 @@ class Face:
     point_confidence : array of shape (68,), optional
         How likely it is, from 0 to 1, that each landmark is right and visible
         (`point_confidence`); None if it was not asked for.
+
+    Examples
+    --------
+    >>> face = Face(Box(0, 0, 60, 60), 0.9, np.arange(136.0).reshape(68, 2), Pose(0, 5, -1))
+    >>> face
+    Face(box=(0, 0, 60, 60), score=0.90, confidence=nan, pose=(0, 5, -1))
+    >>> face.part("left_eye")[0].tolist()  # landmark 36
+    [72.0, 73.0]
+    >>> list(face.to_dict())
+    ['box', 'score', 'confidence', 'pose', 'points', 'features']
     """
 
     box: Box
@@ -51,12 +86,11 @@ class Face:
         Returns
         -------
         dict of str to float
-            Distances in pixels, angles in degrees; NaN where one cannot be said.
+            Distances in pixels, angles in degrees; NaN where it is not defined.
 
         Examples
         --------
-        >>> import numpy as np
-        >>> from efld_dlib import Box, Face, Pose, parse_features
+        >>> from efld_dlib import parse_features
         >>> points = np.zeros((68, 2))
         >>> points[45] = 30, 40
         >>> face = Face(Box(0, 0, 60, 60), 1.0, points, Pose(0, 0, 0))
@@ -66,13 +100,169 @@ class Face:
         values = features(self.points, chosen)
         return dict(zip(feature_names(chosen), map(float, values), strict=True))
 
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
 
-@dataclass(frozen=True)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        # Adding zero makes -0 to 0.
+        box, pose = (
+            ", ".join(f"{np.round(value) + 0.0:.0f}" for value in values)
+            for values in (self.box, self.pose)
+        )
+        sure = f"score={self.score:.2f}, confidence={self.confidence:.2f}"
+        return f"{type(self).__name__}(box=({box}), {sure}, pose=({pose}))"
+
+    def part(self, name: str) -> FloatArray:
+        """The landmarks of one part of the face.
+
+        Parameters
+        ----------
+        name : str
+            ``jaw``, ``left_brow``, ``right_brow``, ``nose``, ``left_eye``, ``right_eye`` or
+            ``mouth``. Left is the image's left, as everywhere in this package: ``left_eye`` is
+            landmarks 36 to 41. imutils' `FACIAL_LANDMARKS_IDXS` goes by the subject, and calls
+            these ``right_eye``.
+
+        Returns
+        -------
+        array of float64, shape (k, 2)
+            A copy, in pixels of the image, in the order of the landmarks.
+
+        Raises
+        ------
+        OptionError
+            Unknown part; the message lists the names.
+        """
+        if name not in GROUPS_68:
+            raise OptionError(f"unknown part {name!r}; choose from {', '.join(GROUPS_68)}")
+        return self.points[list(GROUPS_68[name])]
+
+    def to_dict(self, features: Sequence[Feature] | None = None) -> dict[str, Any]:
+        """The face in plain types for JSON, as ``efld-dlib detect`` writes it.
+
+        Parameters
+        ----------
+        features : sequence of Feature, optional
+            Such as `efld_dlib.parse_features` gives; by default `efld_dlib.geometry.FEATURES`.
+
+        Returns
+        -------
+        dict
+            ``box``, ``score``, ``confidence``, ``pose``, ``points``, ``point_confidence`` if the
+            face has it, and ``features``. Pixels and degrees, rounded; None stands for NaN.
+        """
+        sure = self.point_confidence
+        each = {} if sure is None else {"point_confidence": [rounded(value, 3) for value in sure]}
+        values = self.features(FEATURES if features is None else features)
+        return {
+            "box": {key: rounded(value) for key, value in self.box._asdict().items()},
+            "score": rounded(self.score, 4),
+            "confidence": rounded(self.confidence, 4),
+            "pose": {key: rounded(value) for key, value in self.pose._asdict().items()},
+            "points": [[rounded(x), rounded(y)] for x, y in self.points],
+            **each,
+            "features": {key: rounded(value, 5) for key, value in values.items()},
+        }
+
+    def to_dlib(self) -> Any:
+        """The face as a `dlib.full_object_detection`, in whole pixels.
+
+        dlib's own functions take it, such as `dlib.get_face_chip`.
+
+        Raises
+        ------
+        DataError
+            The box or a landmark is not finite, which dlib cannot express.
+        MissingDependencyError
+            dlib is not installed.
+        """
+        from .backend import load_dlib
+
+        dlib = load_dlib()
+        if not (np.isfinite(self.box).all() and annotated(self.points).all()):
+            raise DataError("<face>", "its box or a landmark is not finite: dlib has no such face")
+        sides = map(round, (self.box.left, self.box.top, self.box.right, self.box.bottom))
+        points = [dlib.point(round(x), round(y)) for x, y in self.points.tolist()]
+        return dlib.full_object_detection(dlib.rectangle(*sides), points)
+
+    def crop(self, image: ImageSource, size: int = CROP_SIZE) -> Image:
+        """A square with the face upright in its middle, at the same scale for every face.
+
+        Parameters
+        ----------
+        image : path, bytes, file, array or Pillow image
+            The image that the face was found in, as in `efld_dlib.read_image`. The channels of an
+            array keep their order.
+        size : int
+            Side of the square in its own pixels, 1 to 4096.
+
+        Returns
+        -------
+        array of uint8, shape (size, size) for a gray array, else (size, size, 3)
+            Framed by the landmarks, and turned back by the roll. Outside the image it is black.
+
+        Raises
+        ------
+        DataError, OptionError
+            As `efld_dlib.read_image`; or the size is out of range, or the face has neither enough
+            landmarks nor a box.
+        """
+        from .crops import canonical_crop
+        from .detection.framing import true_box
+        from .images import read_image
+
+        if not isinstance(size, int) or not 1 <= size <= LARGEST_CROP:
+            raise OptionError(f"the size must be 1 to {LARGEST_CROP} whole pixels, not {size!r}")
+        roll = self.pose.roll if math.isfinite(self.pose.roll) else 0.0
+        box = true_box(FaceAnnotation(self.points), roll) or self.box
+        border = round(size * CROP_CONTEXT / (1 + 2 * CROP_CONTEXT))
+        inner = size - 2 * border
+        return canonical_crop(read_image(image, "rgb"), box, inner, border / inner, roll).image
+
+    def draw(self, image: ImageSource) -> Image:
+        """A copy of an image with the landmarks, the box and the pose drawn on it.
+
+        Parameters
+        ----------
+        image : path, bytes, file, array or Pillow image
+            As in `crop`, with the same errors; an array with colours is taken for RGB.
+
+        Returns
+        -------
+        array of uint8, shape (height, width, 3)
+            RGB.
+        """
+        from .drawing import draw_face, to_rgb
+        from .images import read_image
+
+        drawn = to_rgb(read_image(image, "rgb"))
+        name = f"#{self.id}" if isinstance(self, TrackedFace) else ""
+        draw_face(drawn, self.points, self.box, self.pose, name=name)
+        return drawn
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the landmarks as an SVG, and the line of `repr` below it."""
+        text = f"<code>{html.escape(repr(self))}</code>"
+        given = self.points[annotated(self.points)]
+        if not len(given):
+            return text
+        left, top, width, height = Box.around(given)
+        dot = max(width, height) / 80
+        view = f"{left - dot:.2f} {top - dot:.2f} {width + 2 * dot:.2f} {height + 2 * dot:.2f}"
+        dots = "".join(f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{dot:.2f}"/>' for x, y in given)
+        return f'<svg viewBox="{view}" height="160" fill="currentColor">{dots}</svg><br>{text}'
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class TrackedFace(Face):
     """A face in a frame of a video.
 
-    It is a `Face`, whose `box` is the frame that its landmarks ask for. The score is the
-    detector's in the frames in which that found it, else the confidence.
+    Its `box` follows from its landmarks. Its score is the detector's in the frames that the
+    detector searched, else the confidence.
 
     Parameters
     ----------
@@ -87,3 +277,22 @@ class TrackedFace(Face):
         """`face` with that id, and what else is changed of it."""
         values = {each.name: getattr(face, each.name) for each in fields(Face)}
         return cls(**{**values, **changes}, id=number)
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace("(", f"(id={self.id}, ", 1)
+
+    def to_dict(self, features: Sequence[Feature] | None = None) -> dict[str, Any]:
+        """As `Face.to_dict`, with the id as ``face_id``, as ``efld-dlib video`` writes it."""
+        return {"face_id": self.id, **super().to_dict(features)}
+
+
+def rounded(value: float, digits: int = 2) -> float | None:
+    """A number for a file; None in place of NaN and infinity, which JSON lacks."""
+    return round(float(value), digits) if math.isfinite(value) else None
+
+
+def _same(value: Any, other: Any) -> bool:
+    """Whether two values of a face are equal, NaN to NaN."""
+    if value is None or other is None:
+        return value is other
+    return np.array_equal(value, other, equal_nan=True)

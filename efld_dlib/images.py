@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import cv2
 import numpy as np
@@ -16,20 +17,40 @@ from .png import still_png
 
 Image = NDArray[np.uint8]
 ColorOrder = Literal["rgb", "bgr", "gray"]
-ImageSource = str | Path | bytes | NDArray[np.generic]
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A file opened in binary mode."""
+
+    def read(self) -> bytes: ...
+
+
+@runtime_checkable
+class PillowImage(Protocol):
+    """An image of Pillow, which need not be installed."""
+
+    mode: str
+
+    def convert(self, mode: str) -> Any: ...
+
+
+ImageSource = str | os.PathLike[str] | bytes | Readable | PillowImage | NDArray[np.generic]
+"""Whatever `read_image` reads an image from."""
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
 
 def read_image(source: ImageSource, color: ColorOrder | None = None) -> Image:
-    """A picture as 8-bit RGB or gray, turned upright.
+    """An image as 8-bit RGB or gray, turned upright.
 
     Parameters
     ----------
-    source : path, bytes or array
-        A file, the bytes of one, or pixels of shape (height, width), (height, width, 1), (…, 3) or
-        (…, 4). Arrays are unsigned whole numbers of 8 or 16 bit, floats between 0 and 1,
-        or truth values.
+    source : path, bytes, file, array or Pillow image
+        A file by its path, its bytes, or opened in binary mode (anything with ``read``); or pixels
+        of shape (height, width), (height, width, 1), (…, 3) or (…, 4). Arrays are unsigned whole
+        numbers of 8 or 16 bit, floats between 0 and 1, or truth values. Pillow's images are taken
+        as they stand; `PIL.ImageOps.exif_transpose` turns one upright.
     color : {"rgb", "bgr", "gray"}, optional
         Order of an array's channels; it cannot be guessed, so it is required for arrays of more
         than one channel. dlib, scikit-image and Pillow give RGB, OpenCV gives BGR. A fourth
@@ -45,7 +66,8 @@ def read_image(source: ImageSource, color: ColorOrder | None = None) -> Image:
         The file is missing, empty, no picture, or one of more than `picture_size.MAX_PIXELS`; the
         array has another shape, type or range.
     OptionError
-        The colour order of an array is not stated, or is not one of the three.
+        `source` is none of these; the colour order of an array is not stated, or is not one of the
+        three.
 
     Examples
     --------
@@ -56,9 +78,42 @@ def read_image(source: ImageSource, color: ColorOrder | None = None) -> Image:
     """
     if isinstance(source, np.ndarray):
         return _from_array(source, color)
-    if isinstance(source, bytes):
-        return _decode(source, "<bytes>")
-    return _decode(read_input(source, pipes=True), source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _decode(bytes(source), "<bytes>")
+    if isinstance(source, str | os.PathLike):
+        return _decode(read_input(Path(source), pipes=True), Path(source))
+    if isinstance(source, Readable):
+        return _from_file(source)
+    if isinstance(source, PillowImage):
+        return _from_pillow(source, color)
+    raise OptionError(
+        "an image is given as a path, the bytes of a file, an open file, an array or a Pillow "
+        f"image, not as {type(source).__name__}"
+    )
+
+
+def _from_file(file: Readable) -> Image:
+    name = str(getattr(file, "name", "<file>"))
+    data: object
+    try:
+        data = file.read()
+    except UnicodeDecodeError:
+        data = ""
+    except (OSError, ValueError) as error:  # a closed file gives a ValueError
+        raise DataError(name, f"cannot be read ({error})") from error
+    if not isinstance(data, bytes):
+        raise OptionError(f"{name} gives {type(data).__name__}: open it in binary mode, 'rb'")
+    return _decode(data, name)
+
+
+def _from_pillow(image: PillowImage, color: ColorOrder | None) -> Image:
+    # Converted to RGB, pixels of more than 8 bit would be clipped and not scaled.
+    deep = image.mode.startswith(("I", "F"))
+    try:
+        pixels = np.asarray(image if deep else image.convert("RGB"))
+    except (OSError, ValueError) as error:  # Pillow decodes only now
+        raise DataError("<Pillow image>", f"cannot be read ({error})") from error
+    return _from_array(pixels, color if deep else "rgb")
 
 
 def _decode(data: bytes, name: str | Path) -> Image:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .boxes import Box
+from .boxes import Box, BoxLike, to_boxes
 from .detection.confidence import confidence, point_confidence
 from .detection.detectors import Detection, Detector
 from .detection.framing import Place
@@ -121,29 +121,30 @@ class FaceLandmarker:
         return type(self), self._made_with
 
     def detect(self, image: ImageSource, color: ColorOrder | None = None) -> list[Face]:
-        """All faces of a picture, the surest first.
+        """All faces of an image, the surest first.
 
         Parameters
         ----------
-        image : path, bytes or array
-            As in `efld_dlib.images.read_image`; an EXIF orientation is honoured.
+        image : path, bytes, file, array or Pillow image
+            As in `efld_dlib.read_image`; the EXIF orientation of a file is honoured.
         color : {"rgb", "bgr", "gray"}, optional
             Channel order of an array.
 
         Returns
         -------
         list of Face
+            Points and boxes are in pixels of the upright image.
 
         Raises
         ------
         DataError, OptionError
-            As `read_image`.
+            As `efld_dlib.read_image`.
         """
         gray = to_gray(read_image(image, color))
         return [self.face_at(gray, detection) for detection in self.detector(gray)]
 
     def landmarks(
-        self, image: ImageSource, boxes: Sequence[Box], color: ColorOrder | None = None
+        self, image: ImageSource, boxes: Iterable[BoxLike], color: ColorOrder | None = None
     ) -> list[Face]:
         """The faces in boxes that the caller knows, in their order.
 
@@ -151,9 +152,9 @@ class FaceLandmarker:
         ----------
         image, color
             As of `detect`.
-        boxes : sequence of Box
-            In pixels of the upright photograph. They should be framed as dlib's frontal detector
-            frames a face.
+        boxes : sequence of Box, dlib.rectangle or (left, top, width, height)
+            In pixels of the upright image; an array of shape (n, 4) will do. They should be framed
+            as dlib's frontal detector frames a face.
 
         Returns
         -------
@@ -163,10 +164,11 @@ class FaceLandmarker:
         Raises
         ------
         DataError, OptionError
-            As `read_image`; also where a box is empty or not finite.
+            As `efld_dlib.read_image`; also if a box is empty, not finite, or no box at all.
         """
+        listed = to_boxes(boxes)
         gray = to_gray(read_image(image, color))
-        return [self.face_at(gray, Detection(box, float("nan"))) for box in boxes]
+        return [self.face_at(gray, Detection(box, float("nan"))) for box in listed]
 
     def track(
         self,
@@ -197,7 +199,7 @@ class FaceLandmarker:
             When the first frame is asked for: the source is missing or damaged, or a video without
             a frame. Later: an array is no picture.
         OptionError
-            `color` or `fps` is none.
+            `color` or `fps` is invalid.
 
         Examples
         --------

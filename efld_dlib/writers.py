@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from collections.abc import Sequence
 from typing import Any, Protocol, TextIO
 
-from .face import Face
+from .face import Face, rounded
 from .geometry import Feature, feature_names
 
 
@@ -46,21 +45,6 @@ def open_sink(
     return JsonSink(stream, chosen) if kind == "json" else JsonLinesSink(stream, chosen)
 
 
-def face_as_dict(face: Face, chosen: Sequence[Feature]) -> dict[str, Any]:
-    """A face in plain types for JSON; pixels and degrees, NaN as None."""
-    sure = face.point_confidence
-    each = {} if sure is None else {"point_confidence": [_number(value, 3) for value in sure]}
-    return {
-        "box": {key: _number(value) for key, value in face.box._asdict().items()},
-        "score": _number(face.score, 4),
-        "confidence": _number(face.confidence, 4),
-        "pose": {key: _number(value) for key, value in face.pose._asdict().items()},
-        "points": [[_number(x), _number(y)] for x, y in face.points],
-        **each,
-        "features": {key: _number(value, 5) for key, value in face.features(chosen).items()},
-    }
-
-
 def face_columns(chosen: Sequence[Feature], point_confidence: bool = False) -> list[str]:
     """Columns of a face in a table; names as OpenFace's where they mean the same.
 
@@ -86,10 +70,10 @@ def face_cells(face: Face, chosen: Sequence[Feature]) -> list[float | None]:
     """Values of `face_columns`, rounded as everywhere; NaN as None."""
     sure = (face.score, face.confidence)
     values = (*face.box, *sure, *face.pose, *face.points[:, 0], *face.points[:, 1])
-    cells = [_number(value, 4 if i in (4, 5) else 2) for i, value in enumerate(values)]
+    cells = [rounded(value, 4 if i in (4, 5) else 2) for i, value in enumerate(values)]
     if face.point_confidence is not None:
-        cells += [_number(value, 3) for value in face.point_confidence]
-    return cells + [_number(value, 5) for value in face.features(chosen).values()]
+        cells += [rounded(value, 3) for value in face.point_confidence]
+    return cells + [rounded(value, 5) for value in face.features(chosen).values()]
 
 
 def _as_json(entry: dict[str, Any], stream: TextIO) -> str:
@@ -102,10 +86,6 @@ def _as_json(entry: dict[str, Any], stream: TextIO) -> str:
     return text
 
 
-def _number(value: float, digits: int = 2) -> float | None:
-    return round(float(value), digits) if math.isfinite(value) else None
-
-
 class JsonLinesSink:
     """One JSON object a line, a line a picture."""
 
@@ -114,7 +94,7 @@ class JsonLinesSink:
         self.chosen = chosen
 
     def faces(self, name: str, faces: Sequence[Face]) -> None:
-        self._entry({"file": name, "faces": [face_as_dict(face, self.chosen) for face in faces]})
+        self._entry({"file": name, "faces": [face.to_dict(self.chosen) for face in faces]})
 
     def error(self, name: str, message: str) -> None:
         self._entry({"file": name, "faces": [], "error": message})

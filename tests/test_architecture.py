@@ -10,9 +10,12 @@ PACKAGE = Path(__file__).resolve().parent.parent / "efld_dlib"
 # Each layer may import what stands in the layers before it, and its own.
 LAYERS = [
     {"errors", "boxes", "records", "landmarks", "backend", "files", "parallel"},
-    {"images", "crops", "picture_size", "png", "geometry", "pose", "data", "face"},
-    {"datasets", "xml", "models", "drawing", "writers"},
+    {"images", "crops", "picture_size", "png", "geometry", "pose", "data"},
+    {"datasets", "xml", "models", "drawing"},
     {"detection"},
+    # What a face can do with an image, it imports when asked: drawing, and the framing of its crop.
+    {"face"},
+    {"writers"},
     {"video"},
     {"landmarker"},
     {"extraction", "prepare", "evaluation"},

@@ -8,7 +8,7 @@ import pytest
 
 import efld_dlib
 
-MODULES = [
+MODULES = ["efld_dlib"] + [
     found.name
     for found in pkgutil.walk_packages(efld_dlib.__path__, "efld_dlib.")
     if not found.name.endswith("__main__")
@@ -38,7 +38,15 @@ def test_examples_of_a_module_hold(name, tmp_path, monkeypatch):
 
 
 def test_the_public_names_have_examples():
-    # Those of data preparation and training need files or minutes, and are shown in the README.
+    # Those of data preparation and training need files or minutes; the package's tour shows them.
     without_network = [name for name in MODULES if not name.startswith("efld_dlib.network.")]
     shown = {each.name.rpartition(".")[2] for name in without_network for each in examples(name)}
-    assert shown >= {"FaceLandmarker", "features", "estimate_pose", "Box", "parse_features"}
+    assert shown >= {
+        "efld_dlib",
+        "Face",
+        "FaceLandmarker",
+        "features",
+        "estimate_pose",
+        "Box",
+        "parse_features",
+    }

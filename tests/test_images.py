@@ -52,6 +52,39 @@ def test_array_of_known_order_gives_rgb():
     assert read_image(blue_first, "bgr").tolist() == [[[3, 2, 1]]]
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "1", "CMYK"])
+def test_an_image_of_pillow_gives_rgb(mode):
+    pillow = PillowImage.fromarray(quarters()).convert(mode)
+    np.testing.assert_array_equal(read_image(pillow), np.asarray(pillow.convert("RGB")))
+
+
+def test_sixteen_bits_of_pillow_are_scaled():
+    pillow = PillowImage.fromarray(np.array([[0, 257, 65535]], np.uint16))
+    assert read_image(pillow).tolist() == [[0, 1, 255]]
+
+
+def test_an_image_that_pillow_cannot_decode(tmp_path):
+    path = tmp_path / "cut.png"
+    path.write_bytes(
+        encoded(np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8))[:900]
+    )
+    with PillowImage.open(path) as pillow, pytest.raises(DataError, match=r"Pillow image.*cannot"):
+        read_image(pillow)
+
+
+def test_an_open_file_is_named(tmp_path):
+    path = tmp_path / "picture.png"
+    path.write_bytes(encoded(quarters()))
+    with path.open("rb") as file:
+        np.testing.assert_array_equal(read_image(file), quarters())
+        with pytest.raises(DataError, match=r"picture\.png: is empty"):
+            read_image(file)
+    with pytest.raises(DataError, match=r"picture\.png: cannot be read .*closed"):
+        read_image(file)
+    with path.open() as text, pytest.raises(OptionError, match=r"picture\.png.*binary mode, 'rb'"):
+        read_image(text)
+
+
 def test_the_callers_array_is_not_touched():
     pixels = quarters()
     read_image(pixels, "bgr")

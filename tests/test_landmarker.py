@@ -1,7 +1,10 @@
+import io
+
 import cv2
 import dlib
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
 from efld_dlib import Box, FaceLandmarker
 from efld_dlib.detection.detectors import Detection
@@ -49,6 +52,70 @@ def test_gray_rgb_bgr_path_and_bytes_give_the_same_points(landmarker, astronaut,
     for (face,) in variants[1:]:
         # numpy 1.26 adds up in an order that hangs on where an array lies.
         np.testing.assert_allclose(face.points, variants[0][0].points, rtol=0, atol=1e-4)
+
+
+def test_files_and_images_of_pillow_give_the_same_points(landmarker, astronaut, astronaut_file):
+    (expected,) = landmarker.detect(astronaut, "rgb")
+    pillow = PillowImage.fromarray(astronaut)
+    with astronaut_file.open("rb") as file:
+        from_file = landmarker.detect(file)
+    for faces in (
+        from_file,
+        landmarker.detect(io.BytesIO(astronaut_file.read_bytes())),
+        landmarker.detect(bytearray(astronaut_file.read_bytes())),
+        landmarker.detect(pillow),
+        landmarker.detect(pillow.convert("RGBA")),
+        landmarker.detect(PillowImage.open(astronaut_file)),
+    ):
+        np.testing.assert_allclose(faces[0].points, expected.points, rtol=0, atol=1e-4)
+    for mode in ("L", "P"):  # other gray values, and fewer colours
+        (face,) = landmarker.detect(pillow.convert(mode))
+        assert face.box.overlap(expected.box) > 0.8
+
+
+@pytest.mark.parametrize("wrong", [None, 42, [[0, 1]], {"image": 1}])
+def test_what_is_no_image_is_refused_with_what_to_give(landmarker, wrong):
+    with pytest.raises(OptionError, match=r"a path, the bytes .*, an array or a Pillow image, not"):
+        landmarker.detect(wrong)
+
+
+def test_boxes_in_every_form_give_the_same_points(landmarker, astronaut):
+    (expected,) = landmarker.landmarks(astronaut, [Box(179, 83, 88, 88)], "rgb")
+    for boxes in (
+        [dlib.rectangle(179, 83, 266, 170)],
+        [dlib.drectangle(179, 83, 266, 170)],
+        dlib.rectangles([dlib.rectangle(179, 83, 266, 170)]),
+        [(179, 83, 88, 88)],
+        np.array([[179, 83, 88, 88]]),
+        (box for box in [[179.0, 83.0, 88.0, 88.0]]),
+    ):
+        (face,) = landmarker.landmarks(astronaut, boxes, "rgb")
+        assert face == expected
+        assert isinstance(face.box, Box)
+    assert landmarker.landmarks(astronaut, [], "rgb") == []
+
+
+@pytest.mark.parametrize(
+    ("boxes", "words"),
+    [
+        (Box(179, 83, 88, 88), r"give a single box as \[box\]"),
+        (dlib.rectangle(179, 83, 266, 170), r"give a single box as \[box\]"),
+        ((179, 83, 88, 88), r"a box is a Box, .*\(left, top, width, height\), not 179"),
+        (np.array([179, 83, 88, 88]), "a box is a Box"),
+        ([(179, 83, 88)], r"4 numbers .*, not \(179, 83, 88\)"),
+        ([(179, 83, 88, 88, 5)], "4 numbers"),
+        ([(179, 83, 88, "wide")], "4 numbers"),
+        ("box", "boxes must be a sequence, not 'box'"),
+        (["face"], "not 'face'"),
+        (None, "boxes must be a sequence, not None"),
+        (42, "boxes must be a sequence, not 42"),
+        ([None], "4 numbers .*, not None"),
+    ],
+    ids=str,
+)
+def test_what_is_no_box_is_refused_with_what_to_give(landmarker, astronaut, boxes, words):
+    with pytest.raises(OptionError, match=words):
+        landmarker.landmarks(astronaut, boxes, "rgb")
 
 
 def test_colour_order_must_be_said(landmarker, astronaut):

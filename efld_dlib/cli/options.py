@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import glob
 import math
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -21,12 +20,9 @@ import click
 from ..errors import DataError, OptionError, Problems
 
 if TYPE_CHECKING:
-    from ..datasets.base import DataSet, FolderCount
+    from ..datasets.base import FolderCount
     from ..records import ImageRecord
 
-
-# A single letter before the colon is a drive of Windows.
-_NAMED_SOURCE = re.compile(r"([\w-]{2,}):(.*)", re.DOTALL)
 
 jobs_option = click.option(
     "-j", "--jobs", type=click.IntRange(min=1), help="Number of processes [default: one a core]."
@@ -91,33 +87,20 @@ def counted(number: int, noun: str) -> str:
 def open_records(
     source: Path, subset: str, problems: Problems, counts: list[FolderCount] | None = None
 ) -> Iterator[ImageRecord]:
-    """Annotated pictures of `source`, with 68 landmarks.
+    """The annotated images of `source` with 68 landmarks, as of `datasets.registry.open_dataset`.
 
-    Parameters
-    ----------
-    source : Path
-        ``NAME:PATH`` with a name of `datasets.registry.DATASETS`; or a 300-W tree or another folder
-        of `.pts` files; or dlib XML. A path that exists is one, whatever colons it has.
-    subset : str
-        For those data sets that have subsets.
-    problems, counts
-        As in `datasets.base.read_each`.
-
-    Raises
-    ------
-    DataError
-        `source` is none of these.
-    OptionError
-        There is no such data set, or it has not this subset or no 68-point landmarks.
+    `subset` counts for those data sets that have a test part. What a 300-W tree lacks of its
+    official parts is a warning.
     """
-    dataset, path = find_dataset(source)
-    options = {"subset": subset} if dataset.has_test_part else {}
-    if options:
-        from ..datasets.w300 import missing_parts
+    from ..datasets.registry import find_dataset, open_dataset
+    from ..datasets.w300 import missing_parts
 
-        for part in missing_parts(path, subset):
-            warn(f"{path} has no {part.folder}: {part.official} faces of '{subset}' are missing")
-    return dataset.records(path, "68", problems, counts, **options)
+    dataset, path = find_dataset(source)
+    if not dataset.has_test_part:
+        return open_dataset(source, problems=problems, counts=counts)
+    for part in missing_parts(path, subset):
+        warn(f"{path} has no {part.folder}: {part.official} faces of '{subset}' are missing")
+    return open_dataset(source, subset, problems=problems, counts=counts)
 
 
 def open_all(sources: Iterable[Path], subset: str, problems: Problems) -> list[ImageRecord]:
@@ -136,6 +119,8 @@ labels_option = click.option(
 
 def data_set_of(source: Path) -> str:
     """Name of the data set that `source` is, as for `open_records`."""
+    from ..datasets.registry import find_dataset
+
     return find_dataset(source)[0].name
 
 
@@ -150,6 +135,7 @@ def measured_subsets(source: Path) -> tuple[str, ...]:
     DataError
         `source` is no data set, or has training faces in a folder of their own and no test faces.
     """
+    from ..datasets.registry import find_dataset
     from ..datasets.w300 import TEST_PARTS, has_training_folders, present_test_folders
 
     dataset, path = find_dataset(source)
@@ -207,6 +193,7 @@ def split_setting(text: str) -> tuple[str, str]:
 
 def describe_source(source: Path, subset: str) -> str:
     """What to call the data of `open_records`: the source, and its subset where it has some."""
+    from ..datasets.registry import find_dataset
     from ..datasets.w300 import is_tree
 
     dataset, path = find_dataset(source)
@@ -214,29 +201,6 @@ def describe_source(source: Path, subset: str) -> str:
     if not dataset.has_test_part or (plain and subset == "train"):
         return str(source)
     return f"{source} ({subset})"
-
-
-def find_dataset(source: Path) -> tuple[DataSet, Path]:
-    """The data set that `source` is of, and its path."""
-    from ..datasets.registry import DATASETS
-
-    name, path = _split_source(source)
-    if name not in DATASETS:
-        raise OptionError(f"'{name}' in {source} is no data set; there are {', '.join(DATASETS)}")
-    return DATASETS[name], path
-
-
-def _split_source(source: Path) -> tuple[str, Path]:
-    """Name of the data set that `source` is of, and its path."""
-    if source.is_dir():
-        return "300w", source
-    if not source.exists() and (match := _NAMED_SOURCE.fullmatch(str(source))):
-        return match.group(1), Path(match.group(2))
-    if source.suffix.lower() == ".xml":
-        return "imglab", source
-    if not source.exists():
-        raise DataError(source, "does not exist")
-    raise DataError(source, "is neither a folder nor an .xml file")
 
 
 STDIN = "-"

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..training.options import DEFAULT_PRESET, PRESETS, change_options, find_preset
-from .options import NumberRange, jobs_option
+from ..training.options import (
+    DEFAULT_PRESET,
+    PRESETS,
+    convert_value,
+    find_preset,
+    override_options,
+    parse_assignments,
+)
+from .options import jobs_option
 
 if TYPE_CHECKING:
     from ..training.trainer import TrainingResult
@@ -39,25 +46,14 @@ _PRESET_HELP = "; ".join(f"{name}: {preset.purpose}" for name, preset in PRESETS
     "assignments",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Change one of dlib's options, e.g. nu=0.05; may be repeated.",
+    help="Change one of dlib's options, e.g. nu=0.05. refit=RIDGE fits the leaves of each cascade "
+    "again, all trees together (a larger number changes less, 0 nothing); slim=true writes short "
+    "mantissas, a third fewer bytes [default: as the preset says]. May be repeated.",
 )
 @click.option(
     "--validation",
     type=click.Path(path_type=Path),
     help="XML of held-out faces [default: validation.xml in the folder DATA].",
-)
-@click.option(
-    "--refit",
-    "ridge",
-    type=NumberRange(min=0),
-    metavar="RIDGE",
-    help="Fit the leaves of each cascade anew, all trees together; a larger number changes less, "
-    "0 nothing [default: as the preset says].",
-)
-@click.option(
-    "--slim/--no-slim",
-    default=None,
-    help="Write short mantissas: a third fewer bytes [default: as the preset says].",
 )
 @click.option(
     "--licence",
@@ -71,8 +67,6 @@ def train(
     preset: str,
     assignments: tuple[str, ...],
     validation: Path | None,
-    ridge: float | None,
-    slim: bool | None,
     licence: str | None,
     force: bool,
     jobs: int | None,
@@ -87,30 +81,20 @@ def train(
       efld-dlib train
       efld-dlib train training_xml -o build/small.dat --preset small
       efld-dlib train faces.xml -o faces.dat --set nu=0.05 --set cascade_depth=15
-      efld-dlib train --preset nano --refit 0.2 -o nano.dat
+      efld-dlib train --preset nano --set refit=0.2 -o nano.dat
     """
     from tqdm import tqdm
 
-    from ..prepare.build import TRAIN_XML, VALIDATION_XML
-    from ..training.refit import RefitOptions
-    from ..training.trainer import DATA_LICENCE
     from ..training.trainer import train as run_training
 
-    chosen = find_preset(preset)
-    options = change_options(chosen.options, assignments)
-    ridge = chosen.ridge if ridge is None else ridge
-    if jobs is not None and not any(a.startswith("num_threads") for a in assignments):
-        options = change_options(options, [f"num_threads={jobs}"])
-    xml = data
-    if data.is_dir():
-        xml = data / TRAIN_XML
-        held_out = data / VALIDATION_XML
-        if validation is None and held_out.is_file() and _has_faces(held_out):
-            validation = held_out
+    overrides = parse_assignments(assignments)
+    refit = convert_value("refit", overrides.pop("refit", None), float)
+    slim = convert_value("slim", overrides.pop("slim", None), bool)
+    options = override_options(find_preset(preset).options, overrides)
     trees = options.cascade_depth * options.num_trees_per_cascade_level
     click.echo(
         f"Training {options.cascade_depth} cascades of {options.num_trees_per_cascade_level} trees "
-        f"({trees} in all) on {xml}",
+        f"({trees} in all) on {data}",
         err=True,
     )
     with tqdm(
@@ -126,25 +110,19 @@ def train(
             bar.update(max(0.0, 100 * fraction - bar.n))
 
         result = run_training(
-            xml,
+            data,
             output,
-            options,
-            validation,
-            refit=RefitOptions(ridge) if ridge else None,
-            slim_file=chosen.slim if slim is None else slim,
+            validation=validation,
             preset=preset,
-            licence=DATA_LICENCE if licence is None else licence,
+            refit=refit,
+            slim_file=slim,
+            licence=licence,
             force=force,
             jobs=jobs,
             on_progress=show,
+            **overrides,
         )
     click.echo(_summary(result))
-
-
-def _has_faces(xml: Path) -> bool:
-    from ..xml.imglab import read_imglab
-
-    return any(record.faces for record in read_imglab(xml))
 
 
 def _summary(result: TrainingResult) -> str:

@@ -15,7 +15,6 @@ from .options import (
     SEED,
     NumberRange,
     counted,
-    find_dataset,
     finish,
     jobs_option,
     split_setting,
@@ -440,6 +439,7 @@ def convert(
       efld-dlib xml convert merl-rav:labels/ --pictures flickr/ --set hidden=drop -o visible.xml
       efld-dlib xml convert old.xml -o checked.xml
     """
+    from ..datasets.registry import find_dataset
     from ..xml.imglab import scheme_comment, write_imglab
 
     dataset, root = find_dataset(source)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError, OptionError, Problems
 from ..landmarks import SCHEMES
+from ..records import ImageRecord
 from ..xml.imglab import read_imglab_checked
 from .aflw import read_aflw
 from .aflw19 import read_aflw19
 from .aflw2000 import read_aflw2000
-from .base import DataSet, ReaderOption
+from .base import DataSet, FolderCount, ReaderOption
 from .cfp import read_cfp
 from .cofw68 import read_cofw68
 from .facesynthetics import read_facesynthetics
@@ -162,3 +170,77 @@ _ALL = (
 
 DATASETS: dict[str, DataSet] = {dataset.name: dataset for dataset in _ALL}
 """By name."""
+
+# A single letter before the colon is a drive of Windows.
+_NAMED_SOURCE = re.compile(r"([\w-]{2,}):(.*)", re.DOTALL)
+
+
+def open_dataset(
+    source: str | os.PathLike[str],
+    subset: str | None = None,
+    scheme: str = "68",
+    problems: Problems | None = None,
+    counts: list[FolderCount] | None = None,
+    **options: Any,
+) -> Iterator[ImageRecord]:
+    """The annotated images of a data set, one at a time.
+
+    Parameters
+    ----------
+    source : path or str
+        ``NAME:PATH`` with a name of `DATASETS`; or a 300-W tree or another folder of ``.pts``
+        files; or a dlib XML file. A path that exists is one, whatever colons it has.
+    subset : str, optional
+        The part to read, such as ``"train"`` or ``"test"``, or of a 300-W tree ``"test-common"`` or
+        a folder in it. By default the training part, or all of a set without parts.
+    scheme : str
+        The landmarks, a key of `efld_dlib.landmarks.SCHEMES`.
+    problems : Problems, optional
+        Takes the images that cannot be used; without it the first one raises.
+    counts : list of FolderCount, optional
+        Gets an entry for each folder or list, when it has been read.
+    **options
+        Further parameters of the set's reader, such as ``pictures="aflw/data/flickr"``.
+
+    Returns
+    -------
+    iterator of ImageRecord
+        What `build_training_xml`, `evaluate` and `write_xml` take.
+
+    Raises
+    ------
+    DataError
+        `source` is none of these, or cannot be read.
+    OptionError
+        Unknown data set, or one without this subset, scheme or option.
+    """
+    dataset, path = find_dataset(source)
+    if subset is not None:
+        options["subset"] = subset
+    known = [option.name for option in dataset.options]
+    for name in options:
+        if name not in known:
+            raise OptionError(f"{dataset.title} has no {name} (options: {', '.join(known) or '-'})")
+    return dataset.records(path, scheme, problems, counts, **options)
+
+
+def find_dataset(source: str | os.PathLike[str]) -> tuple[DataSet, Path]:
+    """The data set that `source` is of, and its path; parameters and errors as `open_dataset`."""
+    if not isinstance(source, str | os.PathLike):
+        raise OptionError(f"a data set is given as a path or NAME:PATH, not as {source!r}")
+    name, path = _split_source(Path(source))
+    if name not in DATASETS:
+        raise OptionError(f"'{name}' in {source} is no data set; there are {', '.join(DATASETS)}")
+    return DATASETS[name], path
+
+
+def _split_source(source: Path) -> tuple[str, Path]:
+    if source.is_dir():
+        return "300w", source
+    if not source.exists() and (match := _NAMED_SOURCE.fullmatch(str(source))):
+        return match.group(1), Path(match.group(2))
+    if source.suffix.lower() == ".xml":
+        return "imglab", source
+    if not source.exists():
+        raise DataError(source, "does not exist")
+    raise DataError(source, "is neither a folder nor an .xml file")

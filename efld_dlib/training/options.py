@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -199,6 +199,9 @@ def find_preset(name: str) -> Preset:
 def preset_options(name: str) -> TrainingOptions:
     """Dlib's options of the preset `name`.
 
+    They are not the whole preset: some also fit the leaves again and shorten the file, which
+    `efld_dlib.train(…, preset=name)` does.
+
     Raises
     ------
     OptionError
@@ -212,8 +215,25 @@ def preset_options(name: str) -> TrainingOptions:
     return find_preset(name).options
 
 
-def change_options(options: TrainingOptions, assignments: Iterable[str]) -> TrainingOptions:
-    """`options` with each ``name=value`` of `assignments` carried out.
+def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """Name and value of each ``name=value``, for `override_options`.
+
+    Raises
+    ------
+    OptionError
+        One has no equals sign.
+    """
+    overrides = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise OptionError(f"expected name=value, found {assignment!r}")
+        overrides[name.strip()] = text.strip()
+    return overrides
+
+
+def override_options(options: TrainingOptions, overrides: Mapping[str, Any]) -> TrainingOptions:
+    """`options` with other values of some fields, each as itself or as text.
 
     Raises
     ------
@@ -222,24 +242,30 @@ def change_options(options: TrainingOptions, assignments: Iterable[str]) -> Trai
 
     Examples
     --------
-    >>> options = change_options(preset_options("small"), ["nu=0.05", "cascade_depth=15"])
+    >>> options = override_options(preset_options("small"), {"nu": 0.05, "cascade_depth": "15"})
     >>> options.nu, options.cascade_depth, options.num_trees_per_cascade_level
     (0.05, 15, 80)
     """
     kinds = {field.name: type(field.default) for field in fields(TrainingOptions)}
-    changes: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        name = name.strip()
-        if not equals:
-            raise OptionError(f"expected name=value, found {assignment!r}")
+    for name in overrides:
         if name not in kinds:
             raise OptionError(f"dlib's trainer has no option {name!r}; it has {', '.join(kinds)}")
-        changes[name] = _convert(name, text.strip(), kinds[name])
+    changes = {
+        name: convert_value(name, str(value), kinds[name]) for name, value in overrides.items()
+    }
     return replace(options, **changes)
 
 
-def _convert(name: str, text: str, kind: type) -> Any:
+def convert_value(name: str, text: str | None, kind: type) -> Any:
+    """The value of an option that was given as text; None if there is none.
+
+    Raises
+    ------
+    OptionError
+        The text does not stand for a value of that kind.
+    """
+    if text is None:
+        return None
     if kind is bool:
         if text.lower() in ("1", "true", "yes"):
             return True

@@ -15,21 +15,30 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
 from ..backend import load_dlib
-from ..errors import DataError, TrainingError
+from ..errors import DataError, OptionError, TrainingError
 from ..evaluation.evaluate import evaluate
 from ..files import atomic_path, is_file, write_json
 from ..landmarks import part_name
 from ..models.dat import dat_bytes, read_dat
 from ..models.subset import slim
 from ..parallel import available_cores
+from ..prepare.build import TRAIN_XML, VALIDATION_XML
 from ..records import ImageRecord
 from ..xml.imglab import read_imglab
-from .options import TrainingOptions, available_memory, training_memory
+from .options import (
+    DEFAULT_PRESET,
+    Preset,
+    TrainingOptions,
+    available_memory,
+    find_preset,
+    override_options,
+    training_memory,
+)
 from .refit import RefitOptions, refit_leaves
 
 
@@ -123,48 +132,56 @@ class TrainingResult:
 
 
 def train(
-    xml: str | Path,
+    data: str | Path,
     output: str | Path,
     options: TrainingOptions | None = None,
     validation: str | Path | None = None,
     *,
-    refit: RefitOptions | None = None,
-    slim_file: bool = False,
     preset: str | None = None,
-    licence: str = DATA_LICENCE,
+    refit: RefitOptions | float | None = None,
+    slim_file: bool | None = None,
+    licence: str | None = None,
     force: bool = False,
     measure: bool = True,
     jobs: int | None = None,
     on_progress: Progress | None = None,
+    **overrides: Any,
 ) -> TrainingResult:
-    """Train a shape predictor with dlib's own trainer.
+    """Train a shape predictor with dlib's own trainer, as ``efld-dlib train`` does.
 
     Parameters
     ----------
-    xml : path
-        Training faces, as `efld_dlib.prepare.build.build_training_xml` writes them.
+    data : path
+        A folder that `efld_dlib.build_training_xml` wrote, or a dlib XML file of training faces.
     output : path
         The `.dat` to write. An earlier file stays as it is until the new one is whole.
     options : TrainingOptions, optional
-        Of dlib's trainer; dlib's own defaults without it.
+        Of dlib's trainer, in place of a preset.
     validation : path, optional
-        XML of faces that are not trained on, to measure the error.
-    refit : RefitOptions, optional
-        Fit the leaves anew after dlib's training; not done without it.
-    slim_file : bool
-        Write the numbers with short mantissas, a third smaller (`efld_dlib.models.subset`).
+        XML of faces that are not trained on, to measure the error; by default that of a folder.
     preset : str, optional
-        Name under which the options go into the report.
-    licence : str
-        Of the model, for the report, from which `efld-dlib model info` and `compress` take it.
+        A key of `efld_dlib.training.options.PRESETS`: options of dlib's trainer, and whether the
+        leaves are fitted again and the file is slim. Without `options` it is ``"standard"``.
+    refit : RefitOptions or float, optional
+        How the leaves are fitted again after dlib's training, or the ridge alone; 0 leaves them as
+        they are. By default as the preset says; with `options`, not at all.
+    slim_file : bool, optional
+        Whether the numbers are written with short mantissas, in two thirds of the bytes
+        (`efld_dlib.models.subset`). By default as the preset says; with `options`, not.
+    licence : str, optional
+        The model's, for the report, from which `efld-dlib model info` and `compress` take it; by
+        default `DATA_LICENCE`.
     force : bool
         Train even if the memory that is free seems too small.
     measure : bool
         Measure the error on the training faces, which takes a while where there are many.
     jobs : int, optional
-        Processes for the measurements; by default one a core.
+        Processes for the measurements, and threads of dlib's trainer if `num_threads` is 0; by
+        default one per core.
     on_progress : callable, optional
         Called with the fraction of dlib's training that is done.
+    **overrides
+        Fields of `TrainingOptions` with other values than `options` or the preset have.
 
     Returns
     -------
@@ -174,13 +191,27 @@ def train(
     ------
     DataError
         The XML is wrong, has no face, or names a picture that is missing.
+    OptionError
+        Unknown preset or override, an invalid value, or both `options` and a preset.
     TrainingError
         dlib refused the data, or the memory will not do.
     """
-    xml, output = Path(xml), Path(output)
-    options = options or TrainingOptions()
+    if options is None:
+        preset = preset or DEFAULT_PRESET
+        chosen = find_preset(preset)
+    elif isinstance(options, TrainingOptions) and preset is None:
+        chosen = Preset(options, "")
+    else:
+        raise OptionError("give TrainingOptions, or a preset by its name as preset='nano'")
+    options = override_options(chosen.options, overrides)
+    refit = chosen.ridge if refit is None else refit
+    if not isinstance(refit, RefitOptions):
+        refit = RefitOptions(refit) if refit else None
+    slim_file = chosen.slim if slim_file is None else slim_file
+    output = Path(output)
+    xml, validation = _training_files(Path(data), validation)
     # The report says with how many threads, since without that the run cannot be repeated exactly.
-    options = replace(options, num_threads=options.num_threads or available_cores())
+    options = replace(options, num_threads=options.num_threads or jobs or available_cores())
     records = read_training_records(xml)
     held_out = read_records(Path(validation)) if validation is not None else None
     faces = sum(face.copies for record in records for face in record.faces)
@@ -209,12 +240,22 @@ def train(
     if not os.path.samestat(written, output.stat()):
         raise TrainingError(f"{output} was replaced by another run meanwhile; its report is not")
     known = {
-        "licence": licence,
+        "licence": DATA_LICENCE if licence is None else licence,
         "refit": None if refit is None else asdict(refit),
         "slim": slim_file,
     }
     write_json(result.report, {**_report(result, xml, options, preset), **known})
     return result
+
+
+def _training_files(data: Path, validation: str | Path | None) -> tuple[Path, str | Path | None]:
+    """The XML to train on and the one to measure on, where `data` may be the folder of both."""
+    if not data.is_dir():
+        return data, validation
+    held_out = data / VALIDATION_XML
+    if validation is None and is_file(held_out) and any(r.faces for r in read_imglab(held_out)):
+        validation = held_out
+    return data / TRAIN_XML, validation
 
 
 def _nme(model: Path, records: list[ImageRecord], jobs: int | None) -> float | None:

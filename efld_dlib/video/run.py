@@ -17,7 +17,7 @@ from typing import Any, Protocol, TextIO
 from ..face import TrackedFace
 from ..geometry import Feature
 from ..images import ColorOrder
-from ..writers import face_as_dict, face_cells, face_columns
+from ..writers import face_cells, face_columns
 from .reader import Frame, VideoSource, read_frames
 from .smoothing import FaceSmoother
 from .tracker import FaceTracker, Landmarker, TrackOptions
@@ -62,7 +62,7 @@ class VideoJsonLinesSink:
         self.stream, self.chosen = stream, chosen
 
     def faces(self, frame: Frame, faces: Sequence[TrackedFace]) -> None:
-        listed = [{"face_id": face.id, **face_as_dict(face, self.chosen)} for face in faces]
+        listed = [face.to_dict(self.chosen) for face in faces]
         entry = {"frame": frame.number, "timestamp": round(frame.time, 4), "faces": listed}
         self.stream.write(json.dumps(entry) + "\n")
         _flush_to_terminal(self.stream)

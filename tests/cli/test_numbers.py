@@ -18,7 +18,6 @@ from efld_dlib.cli.main import cli
         "network evaluate x.xml --held-out nan",
         "network evaluate x.xml --seed -1",
         "model compress x.dat -o x.efld --max-loss nan",
-        "train x.xml --refit nan",
         "xml split x.xml --train t.xml --held-out h.xml --seed -1",
         "xml split x.xml --train t.xml --held-out h.xml --fraction nan",
     ],

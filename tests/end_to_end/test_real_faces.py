@@ -7,7 +7,6 @@ import pytest
 from efld_dlib import FaceLandmarker, evaluate, train
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.prepare.build import build_training_xml
-from efld_dlib.training.options import change_options, preset_options
 
 pytestmark = pytest.mark.data
 
@@ -17,11 +16,8 @@ def model(data_root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("real")
     records = list(read_w300(data_root / "300w", "lfpw/trainset"))[:260]
     build_training_xml(records, folder / "xml")
-    options = change_options(
-        preset_options("nano"), ["num_test_splits=20", "oversampling_amount=5"]
-    )
     path = folder / "model.dat"
-    train(folder / "xml" / "train.xml", path, options)
+    train(folder / "xml", path, preset="nano", num_test_splits=20, oversampling_amount=5)
     return path
 
 

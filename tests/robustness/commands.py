@@ -16,7 +16,16 @@ from .mutations import damaged_name
 _QUICK = ("--detector", "dlib=0")
 _TRAINING = (
     *("--set", "cascade_depth=1", "--set", "num_trees_per_cascade_level=2", "-j", "1"),
-    *("--set", "oversampling_amount=2", "--set", "tree_depth=2", "--no-slim", "--refit", "0"),
+    *(
+        "--set",
+        "oversampling_amount=2",
+        "--set",
+        "tree_depth=2",
+        "--set",
+        "slim=false",
+        "--set",
+        "refit=0",
+    ),
 )
 
 

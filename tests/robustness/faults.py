@@ -62,7 +62,18 @@ class Job:
 
 
 _PREPARE = ("prepare", "tree", "-o", "xml", "-j", "2")
-_TRAIN = ("train", "sound", "-o", "out/m.dat", "-j", "2", "--set", "cascade_depth=4", "--no-slim")
+_TRAIN = (
+    "train",
+    "sound",
+    "-o",
+    "out/m.dat",
+    "-j",
+    "2",
+    "--set",
+    "cascade_depth=4",
+    "--set",
+    "slim=false",
+)
 _TREES = ("--set", "num_trees_per_cascade_level=60", "--set", "oversampling_amount=10")
 _EXTRACT = ("extract", "tree", "-o", "out/faces.csv", "-j", "2", "-m", "sound.dat")
 _PACK = ("model", "compress", "sound.dat", "-o", "out/m.efld")

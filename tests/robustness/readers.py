@@ -20,7 +20,7 @@ from efld_dlib.models.information import describe
 from efld_dlib.models.loading import load_arrays, load_predictor
 from efld_dlib.models.subset import parse_points
 from efld_dlib.prepare.augment import parse_augmentation
-from efld_dlib.training.options import TrainingOptions, change_options
+from efld_dlib.training.options import TrainingOptions, override_options, parse_assignments
 from efld_dlib.xml.check import check_imglab
 from efld_dlib.xml.faces import picture_state
 from efld_dlib.xml.imglab import read_imglab
@@ -111,7 +111,7 @@ _PARSERS: tuple[Callable[[str], Any], ...] = (
     parse_features,
     lambda text: parse_points(text, 68),
     parse_augmentation,
-    lambda text: change_options(TrainingOptions(), [text]),
+    lambda text: override_options(TrainingOptions(), parse_assignments([text])),
     _bytes,
     make_detector,
 )

@@ -29,7 +29,8 @@ WRITERS: dict[str, tuple[str, str]] = {
     "prepare": (f"{_PREPARE} -o {{out}}", ""),
     "prepare-preview": (f"{_PREPARE} -o {{root}}/none --preview {{out}}", "preview.png"),
     "train": (
-        "train {root}/training/train.xml -o {out} -j 1 --set cascade_depth=1 --refit 0 --no-slim "
+        "train {root}/training/train.xml -o {out} -j 1 --set cascade_depth=1 --set refit=0 "
+        "--set slim=false "
         "--set num_trees_per_cascade_level=2 --set oversampling_amount=2",
         "m.dat",
     ),

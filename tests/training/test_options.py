@@ -3,7 +3,13 @@ import pytest
 
 from efld_dlib.errors import OptionError
 from efld_dlib.parallel import available_cores
-from efld_dlib.training.options import PRESETS, TrainingOptions, change_options, preset_options
+from efld_dlib.training.options import (
+    PRESETS,
+    TrainingOptions,
+    override_options,
+    parse_assignments,
+    preset_options,
+)
 
 
 def test_defaults_are_dlibs_own():
@@ -23,9 +29,16 @@ def test_every_option_of_dlib_can_be_set():
 
 
 def test_assignments_change_the_named_options():
-    changed = change_options(
+    changed = override_options(
         TrainingOptions(),
-        ["nu=0.05", "cascade_depth = 15", "random_seed=abc", "landmark_relative_padding_mode=no"],
+        parse_assignments(
+            [
+                "nu=0.05",
+                "cascade_depth = 15",
+                "random_seed=abc",
+                "landmark_relative_padding_mode=no",
+            ]
+        ),
     )
     native = changed.to_dlib()
     assert native.nu == 0.05
@@ -50,7 +63,29 @@ def test_assignments_change_the_named_options():
 )
 def test_bad_assignments_say_what_was_given(assignment, words):
     with pytest.raises(OptionError, match=words):
-        change_options(TrainingOptions(), [assignment])
+        override_options(TrainingOptions(), parse_assignments([assignment]))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"mu": 1}, "no option 'mu'.*nu"),
+        ({"nu": None}, "a number, not 'None'"),
+        ({"cascade_depth": 2.5}, "whole number"),
+        ({"tree_depth": 99}, "tree_depth must be between"),
+    ],
+)
+def test_bad_overrides_say_what_was_given(overrides, words):
+    with pytest.raises(OptionError, match=words):
+        override_options(TrainingOptions(), overrides)
+
+
+def test_overrides_may_be_values_or_text():
+    values = {"nu": 0.123456789, "tree_depth": 3, "landmark_relative_padding_mode": False}
+    changed = override_options(TrainingOptions(), values)
+    assert {name: getattr(changed, name) for name in values} == values
+    text = {name: str(value) for name, value in values.items()}
+    assert override_options(TrainingOptions(), text) == changed
 
 
 def test_presets_grow_and_an_unknown_one_lists_them():

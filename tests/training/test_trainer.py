@@ -10,8 +10,11 @@ from dataclasses import replace
 import dlib
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from efld_dlib.errors import DataError, TrainingError
+import efld_dlib
+from efld_dlib.cli.main import cli
+from efld_dlib.errors import DataError, OptionError, TrainingError
 from efld_dlib.evaluation.evaluate import evaluate
 from efld_dlib.training import trainer
 from efld_dlib.training.options import (
@@ -35,14 +38,14 @@ def test_report_beside_the_model_says_how_it_was_made(training_data, tmp_path):
         tmp_path / "m.dat",
         QUICK,
         training_data / "validation.xml",
-        preset="quick",
         on_progress=seen.append,
         jobs=1,
     )
     report = json.loads((tmp_path / "m.json").read_text())
     assert report["options"]["num_trees_per_cascade_level"] == 10
     assert report["options"]["num_threads"] == 1
-    assert report["preset"] == "quick"
+    assert report["preset"] is None
+    assert (report["refit"], report["slim"]) == (None, False)
     assert report["bytes"] == (tmp_path / "m.dat").stat().st_size
     assert report["versions"]["dlib"] == dlib.__version__
     assert len(report["data"]["sha256"]) == 64
@@ -53,6 +56,59 @@ def test_report_beside_the_model_says_how_it_was_made(training_data, tmp_path):
     assert 0 < result.train_nme < result.validation_nme
     assert seen[-1] == 1.0
     assert set(os.listdir(tmp_path)) == {"m.dat", "m.json"}
+
+
+def test_a_preset_trains_as_the_command_does(training_data, tmp_path):
+    quick = {"num_trees_per_cascade_level": 4, "cascade_depth": 2}
+    ours, theirs = tmp_path / "a.dat", tmp_path / "b.dat"
+    result = efld_dlib.train(training_data, ours, preset="nano", jobs=1, **quick)
+    words = [f"--set={name}={value}" for name, value in quick.items()]
+    command = ["train", str(training_data), "-o", str(theirs), "--preset", "nano", "-j1", *words]
+    assert CliRunner().invoke(cli, command).exit_code == 0
+    assert ours.read_bytes() == theirs.read_bytes()
+    reports = [json.loads(path.with_suffix(".json").read_text()) for path in (ours, theirs)]
+    for report in reports:
+        assert report.pop("seconds") >= 0
+        assert report.pop("model")
+    assert reports[0] == reports[1]
+    assert (reports[0]["preset"], reports[0]["slim"]) == ("nano", True)
+    assert reports[0]["refit"]["ridge"] == 0.15
+    assert result.validation_nme is not None  # validation.xml of the folder
+
+    plain = tmp_path / "plain.dat"
+    options = replace(preset_options("nano"), **quick)
+    efld_dlib.train(training_data, plain, options, jobs=1)
+    assert plain.stat().st_size > ours.stat().st_size
+    report = json.loads(plain.with_suffix(".json").read_text())
+    assert (report["preset"], report["slim"], report["refit"]) == (None, False, None)
+
+
+def test_what_a_preset_adds_can_be_refused(training_data, tmp_path):
+    quick = {"num_trees_per_cascade_level": 2, "cascade_depth": 1, "measure": False, "jobs": 1}
+    path = tmp_path / "m.dat"
+    trainer.train(training_data, path, preset="nano", refit=0, slim_file=False, **quick)
+    report = json.loads(path.with_suffix(".json").read_text())
+    assert (report["refit"], report["slim"], report["preset"]) == (None, False, "nano")
+    trainer.train(training_data, path, refit=0.3, **quick)
+    report = json.loads(path.with_suffix(".json").read_text())
+    assert (report["refit"]["ridge"], report["preset"]) == (0.3, "standard")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"preset": "huge"}, "no preset 'huge'; choose from nano"),
+        ({"options": "nano"}, "a preset by its name as preset='nano'"),
+        ({"options": QUICK, "preset": "nano"}, "TrainingOptions, or a preset"),
+        ({"trees": 5}, "no option 'trees'; it has cascade_depth"),
+        ({"nu": "much"}, "nu takes a number, not 'much'"),
+    ],
+    ids=str,
+)
+def test_wrong_options_say_what_to_give(training_data, tmp_path, arguments, words):
+    with pytest.raises(OptionError, match=words):
+        trainer.train(training_data, tmp_path / "m.dat", **arguments)
+    assert not os.listdir(tmp_path)
 
 
 def test_same_seed_same_model(training_data, tmp_path):
