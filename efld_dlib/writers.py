@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TextIO
 
 from .face import Face, rounded
@@ -127,26 +127,75 @@ class JsonSink(JsonLinesSink):
 
 
 class CsvSink:
-    """One row a face, column names as OpenFace's where they mean the same.
-
-    A picture without a face has no row, and one that could not be used neither.
-    """
+    """The columns of `table_columns`: a row for each face, or one that says why there is none."""
 
     def __init__(
         self, stream: TextIO, chosen: Sequence[Feature], point_confidence: bool = False
     ) -> None:
         self.chosen = chosen
         self.encoding = stream.encoding or "utf-8"
+        self.columns = table_columns(chosen, point_confidence)
         self.writer = csv.writer(stream, lineterminator="\n")
-        self.writer.writerow(["file", "face", *face_columns(chosen, point_confidence)])
+        self.writer.writerow(self.columns)
 
     def faces(self, name: str, faces: Sequence[Face]) -> None:
-        name = name.encode(self.encoding, "backslashreplace").decode(self.encoding)
-        for number, face in enumerate(faces):
-            self.writer.writerow([name, number, *face_cells(face, self.chosen)])
+        self._rows(name, None, [face_cells(face, self.chosen) for face in faces])
 
     def error(self, name: str, message: str) -> None:
-        pass
+        self._rows(name, message, [])
 
     def close(self) -> None:
         pass
+
+    def _rows(self, name: str, error: str | None, faces: Sequence[Sequence[float | None]]) -> None:
+        name = name.encode(self.encoding, "backslashreplace").decode(self.encoding)
+        self.writer.writerows(table_rows(name, error, faces, len(self.columns)))
+
+
+FACE, NO_FACE, ERROR = "face", "no face", "error"
+"""What the column ``status`` says of a row."""
+
+TEXT_COLUMNS = ("file", "status", "error")
+
+Row = list[str | int | float | None]
+
+
+def table_columns(chosen: Sequence[Feature], point_confidence: bool = False) -> list[str]:
+    """Columns of the tables of ``detect`` and ``extract``.
+
+    Examples
+    --------
+    >>> table_columns([])[:6]
+    ['file', 'status', 'error', 'face', 'left', 'top']
+    """
+    return [*TEXT_COLUMNS, "face", *face_columns(chosen, point_confidence)]
+
+
+def table_rows(
+    name: str, error: str | None, faces: Sequence[Sequence[float | None]], columns: int
+) -> Iterator[Row]:
+    """The rows of an image: one for each face, or one that says that there is none, or why.
+
+    Parameters
+    ----------
+    name : str
+        The image, as it is to be called.
+    error : str, optional
+        Why it could not be used.
+    faces : sequence of sequence
+        `face_cells` of each face.
+    columns : int
+        Number of columns of the table.
+
+    Examples
+    --------
+    >>> list(table_rows("wall.jpg", None, [], 6))
+    [['wall.jpg', 'no face', None, None, None, None]]
+    """
+    nothing = [None] * (columns - len(TEXT_COLUMNS))
+    if error is not None:
+        yield [name, ERROR, error, *nothing]
+    elif not faces:
+        yield [name, NO_FACE, None, *nothing]
+    for number, cells in enumerate(faces):
+        yield [name, FACE, None, number, *cells]

@@ -52,14 +52,15 @@ def test_json_lines_hold_the_same_entries():
     assert lines == json.loads(written("json"))["images"]
 
 
-def test_csv_has_a_row_a_face():
+def test_csv_has_a_row_for_each_face_and_for_what_has_none():
     rows = list(csv.DictReader(io.StringIO(written("csv"))))
-    assert [row["file"] for row in rows] == ["a.jpg", "a.jpg"]
-    assert [row["face"] for row in rows] == ["0", "1"]
-    assert list(rows[0])[:9] == [
-        *("file", "face", "left", "top", "width", "height", "score", "confidence", "yaw")
+    assert [(row["file"], row["status"], row["face"]) for row in rows] == [
+        *(("a.jpg", "face", "0"), ("a.jpg", "face", "1")),
+        *(('b, "ü".jpg', "no face", ""), ("c.jpg", "error", "")),
     ]
-    assert list(rows[0])[11:13] == ["x_0", "x_1"]
+    assert rows[3]["error"] == "c.jpg: is empty"
+    assert list(rows[0])[:6] == ["file", "status", "error", "face", "left", "top"]
+    assert list(rows[0])[13:15] == ["x_0", "x_1"]
     assert rows[0]["confidence"] == "0.8765"
     assert float(rows[0]["x_45"]) == 60.12
     assert float(rows[0]["y_45"]) == 80

@@ -100,7 +100,7 @@ def detect(
                 faces = _detect_one(landmarker, name, drawings)
             except DataError as error:
                 problems.add(error)
-                sink.error(name, str(error))
+                sink.error(name, error.problem)
                 continue
             found += len(faces)
             sink.faces(name, faces)

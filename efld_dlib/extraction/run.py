@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from ..errors import DataError, EfldError, OptionError
 from ..files import atomic_path
 from ..parallel import progress, resolve_jobs
+from ..writers import Row, table_columns, table_rows
 from .journal import (
     Journal,
     open_journal,
@@ -19,7 +20,7 @@ from .journal import (
     run_head,
 )
 from .settings import ExtractSettings
-from .tables import Row, table_columns, table_kind, table_rows, write_table
+from .tables import table_kind, write_table
 from .workers import Outcome, Task, Workers, shown
 
 Earlier = Literal["refuse", "resume", "restart"]
@@ -190,7 +191,7 @@ def _rows(
         summary.pictures += 1
         summary.faces += len(outcome.faces)
         summary.errors += outcome.error is not None
-        yield from table_rows(name, outcome, columns)
+        yield from table_rows(shown(name), outcome.error, outcome.faces, columns)
 
 
 def _require_usable(name: str, outcome: Outcome) -> None:

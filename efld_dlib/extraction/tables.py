@@ -5,55 +5,16 @@ from __future__ import annotations
 import csv
 import importlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
 
 from ..errors import MissingDependencyError, OptionError
-from ..geometry import Feature
-from ..writers import face_columns
-from .workers import Outcome, shown
+from ..writers import TEXT_COLUMNS, Row
 
-FACE, NO_FACE, ERROR = "face", "no face", "error"
-"""What the column ``status`` says of a row."""
-
-Row = list[str | int | float | None]
-
-_TEXTS = ("file", "status", "error")
 # Rows of a group in a Parquet file; what is in memory at a time.
 _GROUP = 4096
-
-
-def table_columns(chosen: Sequence[Feature], point_confidence: bool) -> list[str]:
-    """Names of the columns."""
-    return [*_TEXTS, "face", *face_columns(chosen, point_confidence)]
-
-
-def table_rows(name: str, outcome: Outcome, columns: int) -> Iterator[Row]:
-    """The rows of a picture: one a face, or one that says that there is none, or why.
-
-    Parameters
-    ----------
-    name : str
-        The picture, as it is to be called.
-    outcome : Outcome
-    columns : int
-        Number of columns of the table.
-
-    Examples
-    --------
-    >>> list(table_rows("wall.jpg", Outcome(0, 5120, 0, None, []), 6))
-    [['wall.jpg', 'no face', None, None, None, None]]
-    """
-    name = shown(name)
-    nothing = [None] * (columns - len(_TEXTS))
-    if outcome.error is not None:
-        yield [name, ERROR, outcome.error, *nothing]
-    elif not outcome.faces:
-        yield [name, NO_FACE, None, *nothing]
-    for number, cells in enumerate(outcome.faces):
-        yield [name, FACE, None, number, *cells]
 
 
 def table_kind(target: Path) -> str:
@@ -100,7 +61,7 @@ def _write_jsonl(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> Non
 
 def _write_parquet(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
     arrow, parquet = _pyarrow("pyarrow"), _pyarrow("pyarrow.parquet")
-    kinds = {**dict.fromkeys(_TEXTS, arrow.string()), "face": arrow.int32()}
+    kinds = {**dict.fromkeys(TEXT_COLUMNS, arrow.string()), "face": arrow.int32()}
     schema = arrow.schema([(name, kinds.get(name, arrow.float64())) for name in columns])
     source = iter(rows)
     with parquet.ParquetWriter(str(path), schema) as writer:
