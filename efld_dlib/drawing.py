@@ -234,17 +234,31 @@ def face_tile(image: Image, face: FaceAnnotation, size: int = 180) -> Image:
     side = max(right - left, bottom - top) * (1 + 2 * MARGIN) + 1
     scale = size / side
     shift = (size - 1) / 2 - scale * np.array([(left + right) / 2, (top + bottom) / 2])
-    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    # Averaging over a pixel of the tile first keeps large photographs from sparkling; one that is
-    # larger than the photograph would take minutes.
-    step = min(round(1 / scale), max(image.shape[:2]))
-    smooth = cv2.blur(image, (step, step)) if scale < 0.5 else image
-    tile = to_rgb(cast(Image, cv2.warpAffine(smooth, matrix, (size, size))))
+    tile = cut_out(image, scale, shift, size)
     box = face.box and Box(
         *(scale * np.array(face.box[:2]) + shift), *(scale * np.array(face.box[2:]))
     )
     draw_face(tile, face.points * scale + shift, box)
     return tile
+
+
+def cut_out(image: Image, scale: float, shift: FloatArray, size: int) -> Image:
+    """A square of an image as an RGB tile of `size` pixels; what lies outside the image is black.
+
+    Parameters
+    ----------
+    image : array of uint8, shape (height, width) or (height, width, 3)
+    scale : float
+    shift : array, shape (2,)
+        The pixel (x, y) of the image goes to ``scale * (x, y) + shift`` in the tile.
+    size : int
+    """
+    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+    # Averaging over a pixel of the tile first keeps large photographs from sparkling; one that is
+    # larger than the photograph would take minutes.
+    step = min(round(1 / scale), max(image.shape[:2]))
+    smooth = cv2.blur(image, (step, step)) if scale < 0.5 else image
+    return to_rgb(cast(Image, cv2.warpAffine(smooth, matrix, (size, size))))
 
 
 def write_sheet(
@@ -277,7 +291,7 @@ def write_sheet(
         write_image(target, contact_sheet(tiles, captions, columns, size))
         return
     figures = "\n".join(map(_figure, tiles, captions))
-    write_text(target, _PAGE.format(title=_escaped(title), figures=figures, size=size))
+    write_text(target, _PAGE.format(title=escaped(title), figures=figures, size=size))
 
 
 def require_sheet_suffix(target: Path) -> None:
@@ -288,16 +302,25 @@ def require_sheet_suffix(target: Path) -> None:
 
 
 def _figure(tile: Image, caption: str) -> str:
-    good, data = cv2.imencode(".jpg", cv2.cvtColor(to_rgb(tile), cv2.COLOR_RGB2BGR))
-    assert good
-    text = base64.b64encode(data.tobytes()).decode("ascii")
     height, width = tile.shape[:2]
     return (
-        f'<figure><img width="{width}" height="{height}" alt="{_escaped(caption)}" '
-        f'src="data:image/jpeg;base64,{text}"><figcaption>{_escaped(caption)}</figcaption></figure>'
+        f'<figure><img width="{width}" height="{height}" alt="{escaped(caption)}" '
+        f'src="{jpeg_address(tile)}"><figcaption>{escaped(caption)}</figcaption></figure>'
     )
 
 
-def _escaped(text: str) -> str:
-    # A name that is no text at all (bytes of another encoding) is shown with question marks.
-    return html.escape(text.encode("utf-8", "replace").decode("utf-8"))
+def jpeg_address(image: Image) -> str:
+    """A gray or RGB image as an address for HTML that holds the image itself."""
+    good, data = cv2.imencode(".jpg", cv2.cvtColor(to_rgb(image), cv2.COLOR_RGB2BGR))
+    assert good
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+
+
+def escaped(text: str) -> str:
+    """Text that is safe in HTML, within an attribute too."""
+    return html.escape(readable(text))
+
+
+def readable(text: str) -> str:
+    """A name that can be written: what is no text (bytes of another encoding) becomes "?"."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "efld_dlib"
 LAYERS = [
     {"errors", "boxes", "records", "landmarks", "backend", "files", "parallel"},
     {"images", "crops", "picture_size", "png", "geometry", "pose", "data"},
-    {"datasets", "xml", "models", "drawing"},
+    {"datasets", "xml", "models", "drawing", "tables"},
     {"detection"},
     # What a face can do with an image, it imports when asked: drawing, and the framing of its crop.
     {"face"},

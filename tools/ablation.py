@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from efld_dlib.prepare.augment import parse_augmentation
 from efld_dlib.prepare.build import PrepareOptions, build_training_xml
 from efld_dlib.prepare.rarity import OPEN_MOUTH, Weighting, mouth_opening, pose_density
 from efld_dlib.records import ImageRecord
+from efld_dlib.tables import Table, as_markdown
 from efld_dlib.training.options import TrainingOptions
 from efld_dlib.training.trainer import train
 from efld_dlib.xml.imglab import read_imglab
@@ -236,7 +237,6 @@ class Report:
 
     def markdown(self) -> str:
         """All tables."""
-        names = [c.name for c in CONFIGURATIONS if self.of(c.name)]
         overall = [
             ("held-out 300-W", "held-out 300-W", "inter-ocular", None),
             ("HELEN test", "helen-test", "inter-ocular", None),
@@ -244,7 +244,7 @@ class Report:
             ("both held-out (box)", "held-out", "box", None),
             ("rarest tenth (box)", "held-out", "box", self.rarest),
         ]
-        sections = [_table(names, overall, self.cell)]
+        sections = [self.table("Held-out faces and HELEN test", overall)]
         for title, part, records in (
             ("Held-out faces, 300-W and AFLW", "held-out", self.held_out),
             ("HELEN test", "helen-test", self.helen),
@@ -253,19 +253,14 @@ class Report:
             for group, members in GROUPS.items():
                 inside = members(records)
                 columns.append((f"{group} ({inside.sum()})", part, "box", inside))
-            sections += [f"### {title}, by pose and expression", _table(names, columns, self.cell)]
-        return "\n\n".join(sections) + "\n"
+            sections.append(self.table(f"{title}, by pose and expression", columns))
+        return "\n".join(map(as_markdown, sections))
 
-
-def _table(names: Iterable[str], columns: Sequence[tuple], cell: Callable[..., str]) -> str:
-    # A bar would end the cell.
-    titles = [column[0].replace("|", "\\|") for column in columns]
-    lines = [
-        "| training data | " + " | ".join(titles) + " |",
-        "|---|" + "---|" * len(columns),
-    ]
-    lines += [f"| {n} | " + " | ".join(cell(n, *c[1:]) for c in columns) + " |" for n in names]
-    return "\n".join(lines)
+    def table(self, title: str, columns: Sequence[tuple]) -> Table:
+        """A row a configuration; a column is its title and what `cell` takes."""
+        names = [c.name for c in CONFIGURATIONS if self.of(c.name)]
+        rows = [(name, *(self.cell(name, *column[1:]) for column in columns)) for name in names]
+        return Table(title, ("training data", *(column[0] for column in columns)), rows)
 
 
 def _finished(path: Path) -> list[dict[str, Any]]:

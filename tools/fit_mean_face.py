@@ -26,6 +26,7 @@ from efld_dlib.pose import (
     pose_from_aflw2000,
     rotation_from_aflw2000,
 )
+from efld_dlib.tables import Table, as_text, number
 
 FloatArray = NDArray[np.float64]
 
@@ -103,20 +104,24 @@ def left_out_errors(samples: Samples) -> FloatArray:
 
 def report(samples: Samples, errors: FloatArray) -> str:
     """Table of the errors, one face a line, and their means."""
-    lines = [f"{'face':12s} {'yaw':>7s} {'pitch':>7s} {'roll':>7s}   error of each (degrees)"]
-    for name, pose, error in zip(samples.names, samples.poses, errors, strict=True):
-        lines.append(f"{name:12s} " + " ".join(f"{value:7.1f}" for value in (*pose, *error)))
+    rows = [
+        (name, *(number(value, 1) for value in (*pose, *error)))
+        for name, pose, error in zip(samples.names, samples.poses, errors, strict=True)
+    ]
+    angles = ("yaw", "pitch", "roll")
+    lines = []
     near = np.abs(samples.poses[:, 0]) < NEAR_FRONTAL
     for label, chosen in ((f"|yaw| < {NEAR_FRONTAL:.0f}", near), ("all", np.ones_like(near))):
         mean = np.abs(errors[chosen]).mean(axis=0)
         lines.append(
             f"mean absolute error, {label} ({chosen.sum()} faces): "
-            + ", ".join(f"{n} {v:.2f}" for n, v in zip(("yaw", "pitch", "roll"), mean, strict=True))
+            + ", ".join(f"{n} {v:.2f}" for n, v in zip(angles, mean, strict=True))
         )
-    return "\n".join(lines)
+    header = ("face", *angles, *(f"error of {angle}" for angle in angles))
+    return as_text(Table("Pose in degrees", header, rows, "\n".join(lines)))
 
 
-def as_text(face: FloatArray, count: int) -> str:
+def face_file(face: FloatArray, count: int) -> str:
     """Give the data file's text."""
     # Adding zero turns -0 into 0.
     rows = (",".join(f"{value:.6f}" for value in row) for row in np.round(face, 6) + 0.0)
@@ -149,7 +154,7 @@ def main(data: Path | None, output: Path | None, check: bool) -> None:
         if not check:
             target = output or DEFAULT_OUTPUT
             face = mean_face(unturned(samples))
-            write_text(target, as_text(face, len(samples.names)))
+            write_text(target, face_file(face, len(samples.names)))
             click.echo(f"written: {target}", err=True)
     except EfldError as error:
         click.echo(f"error: {error}", err=True)

@@ -135,8 +135,8 @@ def evaluate(
       efld-dlib evaluate build/efld.dat training_xml/validation.xml --boxes file -o figures.json
     """
     from ..evaluation.evaluate import check_models, evaluate_models
-    from ..evaluation.figures import study
-    from ..evaluation.tables import as_text, headline, study_tables
+    from ..evaluation.figures import headline, study, study_tables
+    from ..tables import as_text
 
     models, sources = split_arguments(arguments)
     if not sources:
@@ -186,8 +186,9 @@ def _writer(target: Path) -> Callable[[Path, Sequence[Study]], object]:
 
 
 def _write_markdown(target: Path, studies: Sequence[Study]) -> None:
-    from ..evaluation.tables import as_markdown, headline, study_tables
+    from ..evaluation.figures import headline, study_tables
     from ..files import write_text
+    from ..tables import as_markdown
 
     parts = []
     for each in studies:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ..detection.detectors import Detector
     from ..detection.network_detector import NetworkDetector
     from ..evaluation.detection import ImageRun, InputImage
-    from ..evaluation.tables import Table
     from ..records import ImageRecord
+    from ..tables import Table
 
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -123,7 +123,7 @@ def evaluate(
       efld-dlib network evaluate --faceless faceless/ --fold 2 --networks net/
     """
     from ..detection.network_detector import DEFAULT_SCORE
-    from ..evaluation import detection_tables as tables
+    from ..evaluation import detection as tables
     from ..evaluation.detection import faceless_images
 
     if not sources and faceless is None:
@@ -255,7 +255,7 @@ def run_by_turns(
 
 def echo_tables(*tables: Table) -> None:
     """Print tables in Markdown."""
-    from ..evaluation.tables import as_markdown
+    from ..tables import as_markdown
 
     for each in tables:
         click.echo(as_markdown(each))

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..boxes import FloatArray
 from ..errors import OptionError
+from ..tables import number
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -25,6 +26,25 @@ class Figure(NamedTuple):
     value: float
     low: float = math.nan
     high: float = math.nan
+
+
+def with_interval(figure: Figure, digits: int = 2, factor: float = 1.0) -> str:
+    """A figure with its interval; without one, the value alone.
+
+    Examples
+    --------
+    >>> with_interval(Figure(0.0403, 0.0385, 0.0422), factor=100)
+    '4.03 [3.85, 4.22]'
+    >>> with_interval(Figure(4.03))
+    '4.03'
+    """
+    value, *ends = (number(factor * each, digits) for each in figure)
+    return f"{value} [{', '.join(ends)}]" if math.isfinite(figure.low) else value
+
+
+def percent(figure: Figure, interval: bool = True, digits: int = 2) -> str:
+    """A fraction in per cent."""
+    return with_interval(figure if interval else Figure(figure.value), digits, 100)
 
 
 class Bootstrap:

@@ -1,19 +1,23 @@
-"""The cumulative error distribution (CED): which share of the faces has at most which error."""
+"""Charts: the cumulative error distribution (CED), which says which share of the faces has at most
+which error, and the errors on the mean face.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from ..boxes import FloatArray
+from ..drawing import escaped, readable
 from ..errors import DataError, MissingDependencyError
 from ..files import atomic_path
 from ..pose import mean_face_3d
+from .bootstrap import percent
 from .figures import ModelFigures, Study
 from .metrics import FAILURE_THRESHOLD
-from .tables import escaped, number
 
 LIMIT = 0.10
 """Error up to which the curve is drawn."""
@@ -50,6 +54,19 @@ def ced_curve(errors: FloatArray, limit: float = LIMIT) -> tuple[FloatArray, Flo
     share = np.arange(1, len(reached) + 1) / max(len(counted), 1)
     last = share[-1] if len(share) else 0.0
     return np.concatenate([[0.0], reached, [limit]]), np.concatenate([[0.0], share, [last]])
+
+
+def colour(index: int) -> str:
+    """The colour of a model, by its place."""
+    return COLOURS[index % len(COLOURS)]
+
+
+def _curves(study: Study) -> Iterator[tuple[str, str, FloatArray, FloatArray]]:
+    """Label, colour and corners of each model's curve."""
+    for index, (model, own) in enumerate(zip(study.models, study.evaluations, strict=True)):
+        nme = percent(model.nme[study.normaliser], interval=False)
+        name = f"{readable(model.name)}: NME {nme} %"
+        yield name, colour(index), *ced_curve(own.errors_by(study.normaliser))
 
 
 def require_plotting(target: Path) -> None:
@@ -89,129 +106,88 @@ def plot_ced(target: str | Path, studies: Sequence[Study]) -> None:
     """
     target = Path(target)
     require_plotting(target)
+    from matplotlib import rc_context
     from matplotlib.figure import Figure as Drawing
 
     drawing = Drawing(figsize=(5.6 * len(studies), 4.2), layout="constrained")
     panels = drawing.subplots(1, len(studies), squeeze=False)[0]
     for panel, study in zip(panels, studies, strict=True):
-        for index, model in enumerate(study.evaluations):
-            errors, share = ced_curve(model.errors_by(study.by))
-            label = f"{_plain(model.name)} ({100 * study.models[index].nme[study.by].value:.2f} %)"
-            colour = COLOURS[index % len(COLOURS)]
-            panel.step(100 * errors, 100 * share, where="post", color=colour, label=label)
+        # A name may have dollar signs, between which matplotlib would read mathematics.
+        with rc_context({"text.parse_math": False}):
+            for name, hue, errors, share in _curves(study):
+                panel.step(100 * errors, 100 * share, where="post", color=hue, label=name)
+            panel.set_title(readable(study.data))
+            panel.legend(loc="lower right", title="NME of the found faces")
         panel.set(
             xlim=(0, 100 * LIMIT),
             ylim=(0, 100),
-            xlabel=f"{study.by} error, %",
-            ylabel=f"faces, % of all {study.models[0].faces}",
-            title=_plain(study.data),
+            xlabel=f"{study.normaliser} error, %",
+            ylabel=f"faces, % of all {study.faces}",
         )
         panel.grid(alpha=0.3)
-        panel.legend(loc="lower right", title="model (NME of the found faces)")
     with atomic_path(target) as temporary:
         # Without a date, the same figures give the same file.
         empty = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
         drawing.savefig(temporary, dpi=150, metadata=empty.get(target.suffix.lower()))
 
 
-def _plain(text: str) -> str:
-    # Between two dollar signs matplotlib reads mathematics.
-    return text.encode("utf-8", "replace").decode("utf-8").replace("$", r"\$")
-
-
 _WIDTH, _HEIGHT = 720, 400
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 16, 14, 46
-
-_EYE_DISTANCE = 150.0
-_FACE_VIEW = (-145, -72, 400, 284)
-
-# Lines through the landmarks, and whether they close.
-_LINES = (
-    (range(17), False),
-    (range(17, 22), False),
-    (range(22, 27), False),
-    (range(27, 31), False),
-    (range(31, 36), False),
-    (range(36, 42), True),
-    (range(42, 48), True),
-    (range(48, 60), True),
-    (range(60, 68), True),
-)
-
-# Height at which the figure of each region stands beside the face, in eye distances.
-_LABELS = {"brows": -0.22, "eyes": 0.06, "nose": 0.36, "mouth": 0.76, "jaw": 1.06}
-_LABEL_X = 0.98 * _EYE_DISTANCE
+# Of the plot; its axes' numbers and titles stand outside.
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 704, 14, 354
 
 
 def ced_svg(study: Study) -> str:
     """The error curves of all models, with the failure threshold marked."""
-    parts = [_axes(study.by)]
-    for index, model in enumerate(study.evaluations):
-        errors, share = ced_curve(model.errors_by(study.by))
-        corners = [f"M{_x(errors[0]):.1f},{_y(share[0]):.1f}"]
-        for error, height in zip(errors[1:], share[1:], strict=True):
-            corners.append(f"H{_x(error):.1f}V{_y(height):.1f}")
-        parts.append(
-            f'<path class="curve" stroke="{colour(index)}" d="{"".join(corners)}">'
-            f"<title>{escaped(model.name)}</title></path>"
-        )
-    parts.append(_legend(study.models, study.by))
+    parts = []
+    for tenths in range(0, 11, 2):
+        x, y = _place(LIMIT * tenths / 10, tenths / 10)
+        parts += [
+            f'<path class="grid" d="M{_LEFT},{y:.1f}H{_RIGHT}M{x:.1f},{_TOP}V{_BOTTOM}"/>',
+            _text(_LEFT - 8, y + 4, f"{10 * tenths}", "end"),
+            _text(x, _BOTTOM + 18, f"{10 * LIMIT * tenths:.0f}"),
+        ]
+    x, y = _place(FAILURE_THRESHOLD, 0)
+    parts += [
+        f'<path class="threshold" d="M{x:.1f},{_TOP}V{y:.1f}"/>',
+        _text((_LEFT + _RIGHT) / 2, _HEIGHT - 8, f"{study.normaliser} error, %"),
+        f'<g transform="translate(14,{(_TOP + _BOTTOM) / 2}) rotate(-90)">'
+        f"{_text(0, 0, 'faces with at most this error, %')}</g>",
+    ]
+    keys = []
+    for row, (name, hue, errors, share) in enumerate(_curves(study)):
+        corners = (_place(*each) for each in zip(errors, share, strict=True))
+        path = f"M{_LEFT},{_BOTTOM}" + "".join(f"H{x:.1f}V{y:.1f}" for x, y in corners)
+        title = f"<title>{escaped(name)}</title>"
+        parts.append(f'<path class="curve" stroke="{hue}" d="{path}">{title}</path>')
+        x, y = _RIGHT - 14, _BOTTOM + 4 - 20 * (len(study.models) - row)
+        keys.append(f'<circle cx="{x}" cy="{y - 4}" r="5" fill="{hue}"/>')
+        keys.append(_text(x - 12, y, name, "end", "key"))
     label = f"Share of the faces by error, {escaped(study.data)}"
     return (
         f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">'
-        f"{''.join(parts)}</svg>"
+        f"{''.join(parts + keys)}</svg>"
     )
 
 
-def colour(index: int) -> str:
-    """The colour of a model, by its place."""
-    return COLOURS[index % len(COLOURS)]
+def _place(error: float, share: float) -> tuple[float, float]:
+    return _LEFT + (_RIGHT - _LEFT) * error / LIMIT, _BOTTOM - (_BOTTOM - _TOP) * share
 
 
-def _x(error: float) -> float:
-    return _LEFT + (_WIDTH - _LEFT - _RIGHT) * error / LIMIT
+def _text(x: float, y: float, text: str, anchor: str = "middle", kind: str = "") -> str:
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text class="{kind}" {place}>{escaped(text)}</text>'
 
 
-def _y(share: float) -> float:
-    return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * share
+_EYE_DISTANCE = 150.0
+_FACE_VIEW = "-145 -72 400 284"
 
+# Where a line through the landmarks begins; those from the eyes on are closed.
+_LINES = (0, 17, 22, 27, 31, 36, 42, 48, 60, 68)
+_FIRST_CLOSED = 36
 
-def _axes(by: str) -> str:
-    parts = []
-    for percent in range(0, 101, 20):
-        y = _y(percent / 100)
-        parts.append(f'<path class="grid" d="M{_LEFT},{y:.1f}H{_WIDTH - _RIGHT}"/>')
-        parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{percent}</text>')
-    for percent in range(0, round(100 * LIMIT) + 1, 2):
-        x = _x(percent / 100)
-        parts.append(f'<path class="grid" d="M{x:.1f},{_TOP}V{_HEIGHT - _BOTTOM}"/>')
-        parts.append(
-            f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle">{percent}</text>'
-        )
-    x = _x(FAILURE_THRESHOLD)
-    parts.append(f'<path class="threshold" d="M{x:.1f},{_TOP}V{_HEIGHT - _BOTTOM}"/>')
-    middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    parts.append(
-        f'<text x="{middle}" y="{_HEIGHT - 8}" text-anchor="middle">{escaped(by)} error, %'
-        "</text>"
-        f'<text transform="translate(14,{(_TOP + _HEIGHT - _BOTTOM) / 2}) rotate(-90)" '
-        'text-anchor="middle">faces with at most this error, %</text>'
-    )
-    return "".join(parts)
-
-
-def _legend(models: Sequence[ModelFigures], by: str) -> str:
-    bottom = _HEIGHT - _BOTTOM - 16
-    parts = []
-    for index, model in enumerate(models):
-        y = bottom - 20 * (len(models) - 1 - index)
-        x = _WIDTH - _RIGHT - 14
-        text = f"{model.name}: NME {number(100 * model.nme[by].value)} %"
-        parts.append(
-            f'<circle cx="{x}" cy="{y - 4}" r="5" fill="{colour(index)}"/>'
-            f'<text class="key" x="{x - 12}" y="{y}" text-anchor="end">{escaped(text)}</text>'
-        )
-    return "".join(parts)
+# Height at which the figure of each region stands beside the face, in eye distances.
+_LABELS = {"brows": -0.22, "eyes": 0.06, "nose": 0.36, "mouth": 0.76, "jaw": 1.06}
+_LABEL_X = 0.98 * _EYE_DISTANCE
 
 
 def face_svg(model: ModelFigures, by: str, worst: float) -> str:
@@ -227,24 +203,24 @@ def face_svg(model: ModelFigures, by: str, worst: float) -> str:
         The error of the strongest colour, the same for all models that are to be compared.
     """
     face = mean_face_3d()[:, :2] * _EYE_DISTANCE
-    lines = "".join(_line(face[list(indices)], closed) for indices, closed in _LINES)
-    circles = "".join(
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{max(error * _EYE_DISTANCE, 0.8):.1f}" '
-        f'fill="{heat(error / worst if worst > 0 else 0)}">'
-        f"<title>landmark {index}: {100 * error:.2f} %</title></circle>"
-        for index, ((x, y), error) in enumerate(zip(face, model.landmarks, strict=True))
-        if np.isfinite(error)
-    )
-    labels = "".join(
-        f'<text x="{_LABEL_X:.0f}" y="{height * _EYE_DISTANCE:.0f}">'
-        f"{name} {number(100 * model.regions[name].value)} %</text>"
-        for name, height in _LABELS.items()
-    )
-    view = " ".join(map(str, _FACE_VIEW))
+    parts = []
+    for start, end in pairwise(_LINES):
+        path = "L".join(f"{x:.1f},{y:.1f}" for x, y in face[start:end])
+        parts.append(f'<path class="outline" d="M{path}{"Z" if start >= _FIRST_CLOSED else ""}"/>')
+    for index, ((x, y), error) in enumerate(zip(face, model.landmarks, strict=True)):
+        if np.isfinite(error):
+            parts.append(
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{max(error * _EYE_DISTANCE, 0.8):.1f}" '
+                f'fill="{heat(error / worst if worst > 0 else 0)}">'
+                f"<title>landmark {index}: {100 * error:.2f} %</title></circle>"
+            )
+    for name, height in _LABELS.items():
+        text = f"{name} {percent(model.regions[name], interval=False)} %"
+        parts.append(_text(_LABEL_X, height * _EYE_DISTANCE, text, "start"))
     label = f"Error of each landmark of {escaped(model.name)} by {escaped(by)}"
     return (
-        f'<svg class="face" viewBox="{view}" role="img" aria-label="{label}">'
-        f"{lines}{circles}{labels}</svg>"
+        f'<svg class="face" viewBox="{_FACE_VIEW}" role="img" aria-label="{label}">'
+        f"{''.join(parts)}</svg>"
     )
 
 
@@ -255,8 +231,3 @@ def heat(strength: float) -> str:
     low = min(int(place), len(stops) - 2)
     mixed = stops[low] + (place - low) * (stops[low + 1] - stops[low])
     return "#" + "".join(f"{round(value):02x}" for value in mixed)
-
-
-def _line(points: FloatArray, closed: bool) -> str:
-    path = "L".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f'<path class="outline" d="M{path}{"Z" if closed else ""}"/>'

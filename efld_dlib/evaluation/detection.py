@@ -1,4 +1,4 @@
-"""Measuring face detectors: recall by pose and size, false alarms, time."""
+"""Measuring face detectors: recall by pose and size, false alarms, time; as tables and for JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
-from typing import NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -22,7 +22,8 @@ from ..errors import DataError, OptionError, Problems
 from ..images import IMAGE_SUFFIXES, Image, read_image, to_gray
 from ..pose import face_poses
 from ..records import FaceAnnotation, ImageRecord
-from .bootstrap import CONFIDENCE, Figure
+from ..tables import Table, for_json, number, share, span
+from .bootstrap import CONFIDENCE, Figure, percent
 
 Item = TypeVar("Item")
 
@@ -164,9 +165,9 @@ def _run(detectors: Mapping[str, Detector], image: InputImage, turn: int) -> Ima
         found = detectors[name](image.gray)
         seconds[name] = time.perf_counter() - began
         boxes = match_detections(image.faces, found)
-        for number, box in enumerate(boxes):
+        for own, box in zip(scores, boxes, strict=True):
             if box is not None:
-                scores[number][name] = next(each.score for each in found if each.box is box)
+                own[name] = next(each.score for each in found if each.box is box)
         others[name] = tuple(
             each.score for each in found if not any(each.box is box for box in boxes)
         )
@@ -205,10 +206,8 @@ def annotated_images(
     Those that cannot be read are reported to `problems`.
     """
     for record in records:
-        try:
-            gray = to_gray(read_image(record.path))
-        except DataError as error:
-            problems.add(error)
+        gray = _read_gray(record.path, problems)
+        if gray is None:
             continue
         faces = [face for face in record.faces if face.given.any()]
         name = "/".join(record.path.parts[-3:])
@@ -277,26 +276,18 @@ def faceless_images(
         part = "" if fold is None else f" in fold {fold}"
         raise DataError(folder, f"holds no image{part}")
     for name, path in chosen.items():
-        try:
-            gray = to_gray(read_image(path))
-        except DataError as error:
-            problems.add(error)
-            continue
-        yield InputImage(FACELESS, name, gray)
+        gray = _read_gray(path, problems)
+        if gray is not None:
+            yield InputImage(FACELESS, name, gray)
 
 
-def fitted(gray: Image, size: tuple[int, int]) -> Image:
-    """An image scaled to fit into a frame of (width, height) pixels, black around it."""
-    height, width = gray.shape
-    scale = min(size[0] / width, size[1] / height)
-    inside = max(1, round(width * scale)), max(1, round(height * scale))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    left, top = (size[0] - inside[0]) // 2, (size[1] - inside[1]) // 2
-    frame = np.zeros((size[1], size[0]), np.uint8)
-    frame[top : top + inside[1], left : left + inside[0]] = cv2.resize(
-        gray, inside, interpolation=how
-    )
-    return frame
+def _read_gray(path: Path, problems: Problems) -> Image | None:
+    """The image, or None, which is reported."""
+    try:
+        return to_gray(read_image(path))
+    except DataError as error:
+        problems.add(error)
+        return None
 
 
 @dataclass(frozen=True)
@@ -338,8 +329,9 @@ def summarise(runs: Sequence[ImageRun], name: str, first: str) -> Summary:
     faces = [face for run in runs for face in run.faces]
     alarmed = sum(bool(run.others[name]) for run in runs)
     share = wilson_interval(alarmed, len(runs))
-    times = np.array([run.seconds[name] for run in runs])
-    firsts = np.array([run.seconds[first] for run in runs])
+    times, firsts = (
+        np.array([run.seconds[each] for run in runs] or [math.nan]) for each in (name, first)
+    )
     return Summary(
         len(runs),
         len(faces),
@@ -348,9 +340,9 @@ def summarise(runs: Sequence[ImageRun], name: str, first: str) -> Summary:
         alarmed,
         share.low,
         share.high,
-        1000 * float(times.mean()) if len(runs) else math.nan,
-        1000 * float(np.median(times)) if len(runs) else math.nan,
-        float(np.median(firsts / times)) if len(runs) else math.nan,
+        1000 * float(times.mean()),
+        1000 * float(np.median(times)),
+        float(np.median(firsts / times)),
     )
 
 
@@ -398,13 +390,11 @@ class Part(NamedTuple):
     limits: tuple[float, ...]
 
 
-SIZES = Part("size", lambda face: face.size, (0, 20, 40, 80, 120, 200, math.inf))
-
 PARTS = (
     Part("|yaw|", lambda face: abs(face.yaw), (0, 15, 30, 45, 60, math.inf)),
     Part("one half hidden", lambda face: 0.0 if face.half else math.nan, (0, math.inf)),
     Part("|roll|", lambda face: abs(face.roll), (0, 15, 30, 45, math.inf)),
-    SIZES,
+    Part("size", lambda face: face.size, (0, 20, 40, 80, 120, 200, math.inf)),
     Part("mean gray", lambda face: face.brightness, (0, 40, 70, 110, math.inf)),
 )
 
@@ -421,8 +411,7 @@ class FaceClass(NamedTuple):
     def name(self) -> str:
         if not self.low and math.isinf(self.high):
             return self.label
-        reach = f"{self.low:g} and more" if math.isinf(self.high) else f"{self.low:g}-{self.high:g}"
-        return f"{self.label} {reach}"
+        return f"{self.label} {span(self.low, self.high)}"
 
 
 def face_classes(
@@ -437,3 +426,116 @@ def face_classes(
             ]
             if inside:
                 yield FaceClass(part.label, low, high, inside)
+
+
+TIMES = (
+    "Times: one thread, detectors by turns on each image. Frame rate: the median over the images "
+    "of the first detector's time over this one's."
+)
+OTHERS = "Others: detections that belong to no annotated face, people whom nobody annotated too."
+
+
+def by_source(runs: Iterable[ImageRun]) -> dict[str, list[ImageRun]]:
+    """The runs of each source, in the order in which the sources come."""
+    sources: dict[str, list[ImageRun]] = {}
+    for run in runs:
+        sources.setdefault(run.source, []).append(run)
+    return sources
+
+
+def source_table(runs: Sequence[ImageRun], names: Sequence[str]) -> Table:
+    """Faces that each detector missed, by source."""
+    sources = by_source(runs)
+    if len(sources) > 1:
+        sources["all"] = list(runs)
+    rows = []
+    for source, some in sources.items():
+        faces = [face for run in some for face in run.faces]
+        counts = [missed(faces, name) for name in names]
+        cells = (f"{count} ({share(count, len(faces), 2)})" for count in counts)
+        rows.append((source, str(len(some)), str(len(faces)), *cells))
+    header = ("source", "images", "faces", *names)
+    return Table("Faces missed", header, rows, "Number, and per cent.")
+
+
+def recall_table(runs: Sequence[ImageRun], names: Sequence[str]) -> Table:
+    """Faces that each detector found, over all and by classes."""
+    faces = [face for run in runs for face in run.faces]
+    rows = []
+    for each in (FaceClass("all", 0, math.inf, faces), *face_classes(faces)):
+        total = len(each.faces)
+        cells = (share(total - missed(each.faces, name), total) for name in names)
+        rows.append((each.name, str(total), *cells))
+    note = (
+        "Yaw and roll in degrees; size: width of the box in pixels; mean gray: in that box, 0 to "
+        "255. Faces half hidden by the head are in no class of yaw."
+    )
+    return Table("Faces found, in per cent", ("faces", "number", *names), rows, note)
+
+
+def time_table(runs: Sequence[ImageRun], names: Sequence[str]) -> Table:
+    """Other detections and time of each detector."""
+    summaries = {name: summarise(runs, name, names[0]) for name in names}
+    rows = [(name, str(each.others), *_times(each)) for name, each in summaries.items()]
+    header = ("detector", "others", *_TIME_HEADER)
+    title = f"Other detections and time, {len(runs)} images"
+    return Table(title, header, rows, f"{OTHERS}\n{TIMES}")
+
+
+def alarm_table(runs: Sequence[ImageRun], names: Sequence[str]) -> Table:
+    """False alarms and time of each detector on images without a face."""
+    rows = []
+    for name in names:
+        each = summarise(runs, name, names[0])
+        alarmed = percent(wilson_interval(each.alarmed, each.images))
+        rows.append((name, str(each.alarmed), alarmed, str(each.others), *_times(each)))
+    header = ("images with a false alarm", "per cent [95 %]", "false alarms", *_TIME_HEADER)
+    return Table(f"{len(runs)} images without a face", ("detector", *header), rows, TIMES)
+
+
+_TIME_HEADER = ("ms, median", "ms, mean", "frame rate")
+
+
+def _times(each: Summary) -> tuple[str, str, str]:
+    return number(each.ms_median, 1), number(each.ms_mean, 1), number(each.rate)
+
+
+def figures(
+    runs: Sequence[ImageRun], names: Sequence[str], parts: Sequence[Part] = PARTS
+) -> dict[str, Any]:
+    """All figures of runs: by detector, by classes of faces, and what was missed where.
+
+    What cannot be computed is None, since JSON has no NaN.
+    """
+    faces = [face for run in runs for face in run.faces]
+    found = {
+        name: [score for face in faces if math.isfinite(score := face.scores.get(name, math.nan))]
+        for name in names
+    }
+    return {
+        "detectors": {name: for_json(summarise(runs, name, names[0])) for name in names},
+        "classes": [
+            {
+                "quantity": each.label,
+                "low": each.low,
+                "high": for_json(each.high),
+                "faces": len(each.faces),
+                "missed": {name: missed(each.faces, name) for name in names},
+            }
+            for each in face_classes(faces, parts)
+        ],
+        "missed": {
+            name: [
+                f"{run.name}#{place}"
+                for run in runs
+                for place, face in enumerate(run.faces)
+                if name not in face.scores
+            ]
+            for name in names
+        },
+        "others": {
+            name: [[run.name, *for_json(run.others[name], 4)] for run in runs if run.others[name]]
+            for name in names
+        },
+        "found_scores": {name: sorted(for_json(found[name], 4)) for name in names},
+    }

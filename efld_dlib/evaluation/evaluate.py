@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -59,29 +59,26 @@ class Evaluation:
 
     Parameters
     ----------
+    results : sequence of FaceResult
+        Every face, in the order of the data; at least one.
+    model : Path, optional
+        The model's file.
+    name : str
+        What to call the model.
+
+    Attributes
+    ----------
     faces, missed : int
         Annotated faces, and those that the detector did not find.
     nme : float
         Mean error of the found faces.
     auc, failures : float
         Area under the CED and failure rate at 0.08 over all faces, a missed one being a failure.
-    results : tuple of FaceResult
-        Every face, in the order of the data.
     errors : array, shape (faces,)
-        Error of each face; infinite for a missed one, NaN where the truth lacks an eye corner.
-    model : Path, optional
-        The model's file.
-    name : str
-        What to call the model.
+        Error of each face; infinite for a missed face, NaN where the truth lacks an eye corner.
     """
 
-    faces: int
-    missed: int
-    nme: float
-    auc: float
-    failures: float
-    results: tuple[FaceResult, ...]
-    errors: FloatArray
+    results: Sequence[FaceResult]
     model: Path | None = None
     name: str = ""
 
@@ -94,6 +91,30 @@ class Evaluation:
         )
 
     @property
+    def faces(self) -> int:
+        return len(self.results)
+
+    @property
+    def missed(self) -> int:
+        return int((~self.found).sum())
+
+    @cached_property
+    def errors(self) -> FloatArray:
+        return self.errors_by("inter-ocular")
+
+    @property
+    def nme(self) -> float:
+        return float(mean_given(self.errors))
+
+    @property
+    def auc(self) -> float:
+        return area_under_curve(self.errors[~np.isnan(self.errors)])
+
+    @property
+    def failures(self) -> float:
+        return failure_rate(self.errors[~np.isnan(self.errors)])
+
+    @property
     def truth(self) -> FloatArray:
         """True landmarks of every face, shape (faces, 68, 2)."""
         return np.array([result.truth for result in self.results])
@@ -101,7 +122,12 @@ class Evaluation:
     @property
     def predicted(self) -> FloatArray:
         """Predicted landmarks of every face, shape (faces, 68, 2); NaN for a missed one."""
-        return _predicted(self.results)
+        return np.array(
+            [
+                np.full(each.truth.shape, np.nan) if each.predicted is None else each.predicted
+                for each in self.results
+            ]
+        )
 
     @property
     def found(self) -> BoolArray:
@@ -111,64 +137,18 @@ class Evaluation:
     @property
     def poses(self) -> FloatArray:
         """Yaw, pitch and roll of each face as `pose.face_poses` gives them, shape (faces, 3)."""
-        faces = [result.face or FaceAnnotation(result.truth) for result in self.results]
         return face_poses(
-            [FaceAnnotation(r.truth, pose=f.pose) for r, f in zip(self.results, faces, strict=True)]
+            [
+                FaceAnnotation(result.truth, pose=result.face.pose if result.face else None)
+                for result in self.results
+            ]
         )
 
     def errors_by(self, by: str, landmarks: Sequence[int] | None = None) -> FloatArray:
         """Errors with another normaliser or of some landmarks, marked as `errors` are."""
-        return _marked(self.results, by, landmarks)
+        errors = normalised_mean_errors(self.predicted, self.truth, by, landmarks)
+        return np.where(self.found, errors, np.inf)
 
-
-def summarise(
-    results: Sequence[FaceResult], model: str | Path | None = None, name: str = ""
-) -> Evaluation:
-    """The figures of faces that were predicted already.
-
-    Parameters
-    ----------
-    results : sequence of FaceResult
-        At least one.
-    model : path, optional
-        The model's file.
-    name : str
-        What to call the model.
-    """
-    errors = _marked(results)
-    counted = errors[~np.isnan(errors)]
-    return Evaluation(
-        faces=len(results),
-        missed=sum(result.predicted is None for result in results),
-        nme=float(mean_given(errors)),
-        auc=area_under_curve(counted),
-        failures=failure_rate(counted),
-        results=tuple(results),
-        errors=errors,
-        model=None if model is None else Path(model),
-        name=name,
-    )
-
-
-def _predicted(results: Sequence[FaceResult]) -> FloatArray:
-    missing = np.full((len(results[0].truth), 2), np.nan)
-    return np.array(
-        [missing if result.predicted is None else result.predicted for result in results]
-    )
-
-
-def _marked(
-    results: Sequence[FaceResult],
-    by: str = "inter-ocular",
-    landmarks: Sequence[int] | None = None,
-) -> FloatArray:
-    truth = np.array([result.truth for result in results])
-    missed = [result.predicted is None for result in results]
-    errors = normalised_mean_errors(_predicted(results), truth, by, landmarks)
-    return np.where(missed, np.inf, errors)
-
-
-__all__ = ["Boxes", "Evaluation", "FaceResult", "evaluate", "evaluate_models", "summarise"]
 
 Boxes = Literal["detector", "pipeline", "ground-truth", "file"]
 """Where the predictor starts: from what dlib's detector finds, as in a plain dlib program; from
@@ -268,17 +248,17 @@ def evaluate_models(
     outcomes = progress(
         parallel_map(predict, listed, jobs), len(listed), "evaluating", show_progress
     )
-    seen: list[_Seen] = []
+    faces: list[tuple[FaceResult, ...]] = []
     for outcome in outcomes:
         if isinstance(outcome, EfldError):
             problems.add(outcome)
         else:
-            seen.extend(outcome)
-    if not seen:
+            faces.extend(outcome)
+    if not faces:
         raise DataError(source, "there is no annotated face to evaluate on")
     return [
-        summarise([face.result(number) for face in seen], path, name)
-        for number, (name, path) in enumerate(models.items())
+        Evaluation(results, path, name)
+        for (name, path), results in zip(models.items(), zip(*faces, strict=True), strict=True)
     ]
 
 
@@ -286,21 +266,6 @@ def check_models(models: Iterable[str | Path]) -> None:
     """Refuse, with a `ModelFormatError`, what is no 68-point predictor."""
     for model in models:
         require_68_points(predictor_size(load_predictor(model)), model)
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """A face, and what each model made of it: shape (68, 2) each, nothing for a missed face."""
-
-    path: Path
-    truth: FloatArray
-    face: FaceAnnotation
-    box: Box | None
-    predicted: tuple[FloatArray, ...]
-
-    def result(self, number: int) -> FaceResult:
-        predicted = self.predicted[number] if self.predicted else None
-        return FaceResult(self.path, self.truth, predicted, self.box, self.face)
 
 
 Runner = Callable[[Image, Detection], FloatArray]
@@ -329,8 +294,8 @@ def _detector(boxes: Boxes) -> Detector:
 
 def _predict(
     record: ImageRecord, models: tuple[str, ...], boxes: Boxes, quality: Quality
-) -> list[_Seen] | EfldError:
-    """Faces of one picture."""
+) -> list[tuple[FaceResult, ...]] | EfldError:
+    """Results of the faces of one picture, each of every model."""
     try:
         files = tuple((model, Path(model).stat().st_mtime_ns) for model in models)
         runners = _loaded(files, boxes, quality)
@@ -339,16 +304,17 @@ def _predict(
         places = _places(record.path, faces, gray, boxes)
     except DataError as error:
         return error
-    return [
-        _Seen(
-            record.path,
-            face.points,
-            original,
-            None if place is None else place.box,
-            () if place is None else tuple(run(gray, place) for run in runners),
+    results = []
+    for original, face, place in zip(record.faces, faces, places, strict=True):
+        box = None if place is None else place.box
+        predictions = (None if place is None else run(gray, place) for run in runners)
+        results.append(
+            tuple(
+                FaceResult(record.path, face.points, points, box, original)
+                for points in predictions
+            )
         )
-        for original, face, place in zip(record.faces, faces, places, strict=True)
-    ]
+    return results
 
 
 def _with_68_points(path: Path, face: FaceAnnotation) -> FaceAnnotation:

@@ -6,84 +6,27 @@ import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from .. import __version__
+from ..drawing import readable
 from ..files import atomic_path, write_json
-from .bootstrap import CONFIDENCE, Figure
+from ..tables import for_json
+from .bootstrap import CONFIDENCE
 from .evaluate import Evaluation
-from .figures import ModelFigures, Study
+from .figures import Study
 from .metrics import NORMALISERS, REGIONS, mean_given, point_errors
 
 
 def write_figures(target: str | Path, studies: Sequence[Study]) -> None:
     """Write all figures as JSON. Errors are fractions, not per cent; NaN becomes null."""
-    data = [_study(each) for each in studies]
-    write_json(target, {"efld_dlib": __version__, "confidence": CONFIDENCE, "data": data})
-
-
-def _study(study: Study) -> dict[str, Any]:
-    first = study.models[0]
-    return {
-        "data": study.data,
-        "boxes": study.boxes,
-        "faces": first.faces,
-        "missed": first.missed,
-        "normaliser": study.by,
-        "models": [_model(model) for model in study.models],
-        "comparisons": [
-            {
-                "first": each.first,
-                "second": each.second,
-                "faces": each.faces,
-                "difference": _figure(each.difference),
-                "second_better": _plain(each.better),
-            }
-            for each in study.comparisons
-        ],
-    }
-
-
-def _model(model: ModelFigures) -> dict[str, Any]:
-    path = model.path
-    return {
-        "name": model.name,
-        "file": None if path is None else str(path),
-        "bytes": path.stat().st_size if path is not None and path.is_file() else None,
-        "remark": model.remark or None,
-        "faces": model.faces,
-        "missed": model.missed,
-        "unmeasured": model.unmeasured,
-        "nme": {by: _figure(figure) for by, figure in model.nme.items()},
-        "median": _figure(model.median),
-        "percentile_90": _figure(model.percentile90),
-        "auc": {f"{limit:.2f}": _figure(figure) for limit, figure in model.auc.items()},
-        "failure_rate": {
-            f"{limit:.2f}": _figure(figure) for limit, figure in model.failures.items()
-        },
-        "regions": {name: _figure(figure) for name, figure in model.regions.items()},
-        "landmarks": [_plain(error) for error in model.landmarks],
-        "poses": [
-            {
-                "name": each.name,
-                "faces": each.faces,
-                "missed": each.missed,
-                "nme": _figure(each.nme),
-                "nme_box": _figure(each.box),
-            }
-            for each in model.poses
-        ],
-    }
-
-
-def _figure(figure: Figure) -> dict[str, float | None]:
-    return {name: _plain(value) for name, value in figure._asdict().items()}
-
-
-def _plain(value: float) -> float | None:
-    return round(float(value), 6) if math.isfinite(value) else None
+    data = [
+        {name: value for name, value in vars(study).items() if name != "evaluations"}
+        for study in studies
+    ]
+    found = {"efld_dlib": __version__, "confidence": CONFIDENCE, "data": data}
+    write_json(target, for_json(found, 6))
 
 
 FACE_COLUMNS = (
@@ -115,14 +58,14 @@ def _face_rows(study: Study, evaluation: Evaluation) -> list[list[str]]:
     columns = [
         pixels,
         *(evaluation.errors_by(by) for by in NORMALISERS),
-        *(evaluation.errors_by(study.by, landmarks) for landmarks in REGIONS.values()),
+        *(evaluation.errors_by(study.normaliser, landmarks) for landmarks in REGIONS.values()),
         *evaluation.poses.T,
     ]
     seen: dict[Path, int] = {}
     rows = []
     for result, values in zip(evaluation.results, np.column_stack(columns), strict=True):
         number = seen[result.path] = seen.get(result.path, -1) + 1
-        name = str(result.path).encode("utf-8", "replace").decode("utf-8")
+        name = readable(str(result.path))
         box = ("",) * 4 if result.box is None else tuple(f"{value:.2f}" for value in result.box)
         found = "0" if result.predicted is None else "1"
         numbers = [f"{value:.6f}" if math.isfinite(value) else "" for value in values]

@@ -1,18 +1,22 @@
-"""Models that everybody has, and what they were trained on."""
+"""Figures of several models on the same faces, and their tables."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from ..boxes import BoolArray, FloatArray
 from ..errors import OptionError
-from .bootstrap import RESAMPLES, Bootstrap, Figure
+from ..tables import DASH, Table, number, share, span
+from .bootstrap import RESAMPLES, Bootstrap, Figure, percent, with_interval
 from .evaluate import Evaluation
 from .metrics import (
+    FAILURE_THRESHOLD,
     NORMALISERS,
     REGIONS,
     THRESHOLDS,
@@ -33,38 +37,8 @@ def trained_on_300w_test(model: Path | None) -> bool:
 
 
 @dataclass(frozen=True)
-class PoseBin:
-    """Faces of which an angle or its size lies in [low, high) degrees; 0 yaw, 1 pitch, 2 roll."""
-
-    name: str
-    angle: int
-    low: float
-    high: float
-    absolute: bool = True
-
-    def members(self, poses: FloatArray) -> BoolArray:
-        """Which faces it holds; `poses` has shape (faces, 3). An unknown pose is in no bin."""
-        angle = np.abs(poses[:, self.angle]) if self.absolute else poses[:, self.angle]
-        return np.asarray((angle >= self.low) & (angle < self.high))
-
-
-POSE_BINS = (
-    PoseBin("|yaw| 0-15", 0, 0, 15),
-    PoseBin("|yaw| 15-30", 0, 15, 30),
-    PoseBin("|yaw| 30-45", 0, 30, 45),
-    PoseBin("|yaw| 45 and more", 0, 45, np.inf),
-    PoseBin("|roll| 0-15", 2, 0, 15),
-    PoseBin("|roll| 15-30", 2, 15, 30),
-    PoseBin("|roll| 30 and more", 2, 30, np.inf),
-    PoseBin("pitch below -15 (down)", 1, -np.inf, -15, absolute=False),
-    PoseBin("pitch -15 to 15", 1, -15, 15, absolute=False),
-    PoseBin("pitch 15 and more (up)", 1, 15, np.inf, absolute=False),
-)
-
-
-@dataclass(frozen=True)
 class PoseFigures:
-    """Error of the faces in a pose bin: by the chosen normaliser, and by the box, which stays
+    """Error of the faces of some pose: by the chosen normaliser, and by the box, which stays
     large where a turned head brings the eyes together.
     """
 
@@ -72,43 +46,7 @@ class PoseFigures:
     faces: int
     missed: int
     nme: Figure
-    box: Figure
-
-
-def pose_figures(
-    errors: dict[str, FloatArray],
-    found: BoolArray,
-    poses: FloatArray,
-    bootstrap: Bootstrap,
-    by: str,
-) -> list[PoseFigures]:
-    """Figures of every bin that holds a face, and of the faces whose pose is unknown.
-
-    Parameters
-    ----------
-    errors : dict of str to array, shape (faces,)
-        Errors of all faces by normaliser.
-    found : array of bool, shape (faces,)
-        Which of them the detector found.
-    poses : array, shape (faces, 3)
-        Yaw, pitch and roll in degrees.
-    bootstrap : Bootstrap
-    by : str
-        The chosen normaliser.
-    """
-    groups = [(each.name, each.members(poses)) for each in POSE_BINS]
-    groups.append(("pose unknown", np.asarray(~np.isfinite(poses).all(axis=1))))
-    return [
-        PoseFigures(
-            name,
-            int(inside.sum()),
-            int((inside & ~found).sum()),
-            bootstrap.mean(np.where(inside, errors[by], np.nan)),
-            bootstrap.mean(np.where(inside, errors["box"], np.nan)),
-        )
-        for name, inside in groups
-        if inside.any()
-    ]
+    nme_box: Figure
 
 
 @dataclass(frozen=True)
@@ -118,40 +56,42 @@ class ModelFigures:
     Parameters
     ----------
     name : str
-    path : Path, optional
-        Its file.
+    file : Path, optional
+    bytes : int, optional
+        Of the file.
+    remark : str, optional
+        What a reader must know before quoting the figures.
     faces, missed, unmeasured : int
         All faces; those the detector did not find; those found of which the truth lacks what
-        `by` needs, or any landmark.
+        the normaliser needs, or any landmark.
     nme : dict of str to Figure
         Mean error of the found faces by each of `metrics.NORMALISERS`.
-    median, percentile90 : Figure
+    median, percentile_90 : Figure
         Of the found faces' errors.
-    auc, failures : dict of float to Figure
+    auc, failure_rate : dict of float to Figure
         By threshold, over all faces that can be measured; a missed one is a failure.
     regions : dict of str to Figure
         Mean error of the found faces in each of `metrics.REGIONS`.
     landmarks : array, shape (68,)
         Mean error of each landmark; NaN for one that no found face has.
-    poses : tuple of PoseFigures
-    remark : str
-        What a reader must know before quoting the figures.
+    poses : list of PoseFigures
     """
 
     name: str
-    path: Path | None
+    file: Path | None
+    bytes: int | None
+    remark: str | None
     faces: int
     missed: int
     unmeasured: int
     nme: dict[str, Figure]
     median: Figure
-    percentile90: Figure
+    percentile_90: Figure
     auc: dict[float, Figure]
-    failures: dict[float, Figure]
+    failure_rate: dict[float, Figure]
     regions: dict[str, Figure]
     landmarks: FloatArray
-    poses: tuple[PoseFigures, ...]
-    remark: str = ""
+    poses: list[PoseFigures]
 
 
 @dataclass(frozen=True)
@@ -165,7 +105,7 @@ class Comparison:
     faces : int
     difference : Figure
         Mean error of the second minus that of the first; below 0 the second is better.
-    better : float
+    second_better : float
         Share of the faces on which the second has the smaller error.
     """
 
@@ -173,33 +113,38 @@ class Comparison:
     second: str
     faces: int
     difference: Figure
-    better: float
+    second_better: float
 
 
 @dataclass(frozen=True)
 class Study:
-    """Models on one set of faces.
+    """Models on one set of faces. All but the evaluations is what `write_figures` writes.
 
     Parameters
     ----------
     data : str
         What the set is called.
     boxes : str
-        Where the predictors started, see `protocol.Boxes`.
-    by : str
-        The normaliser of all figures but `ModelFigures.nme` and `PoseFigures.box`.
-    evaluations : tuple of Evaluation
-    models : tuple of ModelFigures
-    comparisons : tuple of Comparison
+        Where the predictors started, see `evaluate.Boxes`.
+    faces, missed : int
+        All faces, and those the detector did not find.
+    normaliser : str
+        Of all figures but `ModelFigures.nme` and `PoseFigures.nme_box`.
+    models : list of ModelFigures
+    comparisons : list of Comparison
         Of each further model with the first.
+    evaluations : sequence of Evaluation
+        Of the models.
     """
 
     data: str
     boxes: str
-    by: str
-    evaluations: tuple[Evaluation, ...]
-    models: tuple[ModelFigures, ...]
-    comparisons: tuple[Comparison, ...]
+    faces: int
+    missed: int
+    normaliser: str
+    models: list[ModelFigures]
+    comparisons: list[Comparison]
+    evaluations: Sequence[Evaluation]
 
 
 def study(
@@ -217,9 +162,9 @@ def study(
     data, boxes
         As `Study` has them.
     evaluations : sequence of Evaluation
-        From `protocol.evaluate_models`: all with the same faces.
+        From `evaluate.evaluate_models`: all with the same faces.
     by : str
-        A key of `metrics.NORMALISERS`.
+        The normaliser, a key of `metrics.NORMALISERS`.
     resamples, seed
         Of the `Bootstrap`.
 
@@ -230,35 +175,33 @@ def study(
     """
     if by not in NORMALISERS:
         raise OptionError(f"'{by}' is no normaliser; choose {', '.join(NORMALISERS)}")
-    bootstrap = Bootstrap(evaluations[0].faces, resamples, seed)
-    poses = evaluations[0].poses
-    return Study(
-        data,
-        boxes,
-        by,
-        tuple(evaluations),
-        tuple(model_figures(each, bootstrap, by, poses) for each in evaluations),
-        tuple(compare(evaluations[0], each, bootstrap, by) for each in evaluations[1:]),
-    )
+    first = evaluations[0]
+    bootstrap = Bootstrap(first.faces, resamples, seed)
+    poses = _pose_groups(first.poses)
+    models = [_model_figures(each, bootstrap, by, poses) for each in evaluations]
+    comparisons = [_comparison(first, each, bootstrap, by) for each in evaluations[1:]]
+    return Study(data, boxes, first.faces, first.missed, by, models, comparisons, evaluations)
 
 
-def model_figures(
-    evaluation: Evaluation, bootstrap: Bootstrap, by: str, poses: FloatArray
+def _model_figures(
+    evaluation: Evaluation, bootstrap: Bootstrap, by: str, poses: dict[str, BoolArray]
 ) -> ModelFigures:
-    """Figures of one model; `poses` are the faces', shape (faces, 3) in degrees."""
     errors = {each: evaluation.errors_by(each) for each in NORMALISERS}
-    chosen = errors[by]
+    chosen, found, file = errors[by], evaluation.found, evaluation.model
+    apart = point_errors(evaluation.predicted, evaluation.truth)
     return ModelFigures(
         name=evaluation.name,
-        path=evaluation.model,
+        file=file,
+        bytes=file.stat().st_size if file is not None and file.is_file() else None,
+        remark="trained on 300-W's test faces" if trained_on_300w_test(file) else None,
         faces=evaluation.faces,
         missed=evaluation.missed,
         unmeasured=int(np.isnan(chosen).sum()),
         nme={each: bootstrap.mean(values) for each, values in errors.items()},
         median=bootstrap.quantile(chosen, 0.5),
-        percentile90=bootstrap.quantile(chosen, 0.9),
+        percentile_90=bootstrap.quantile(chosen, 0.9),
         auc={limit: bootstrap.mean(area_shares(chosen, limit)) for limit in THRESHOLDS},
-        failures={
+        failure_rate={
             limit: bootstrap.mean(np.where(np.isnan(chosen), np.nan, chosen > limit))
             for limit in THRESHOLDS
         },
@@ -266,23 +209,170 @@ def model_figures(
             name: bootstrap.mean(evaluation.errors_by(by, landmarks))
             for name, landmarks in REGIONS.items()
         },
-        landmarks=_landmark_errors(evaluation, by),
-        poses=tuple(pose_figures(errors, evaluation.found, poses, bootstrap, by)),
-        remark="trained on 300-W's test faces" if trained_on_300w_test(evaluation.model) else "",
+        landmarks=mean_given(apart / normalisers(evaluation.truth, by)[:, None], axis=0),
+        poses=[
+            PoseFigures(
+                name,
+                int(inside.sum()),
+                int((inside & ~found).sum()),
+                bootstrap.mean(np.where(inside, chosen, np.nan)),
+                bootstrap.mean(np.where(inside, errors["box"], np.nan)),
+            )
+            for name, inside in poses.items()
+            if inside.any()
+        ],
     )
 
 
-def compare(first: Evaluation, second: Evaluation, bootstrap: Bootstrap, by: str) -> Comparison:
-    """The paired comparison of two models on the same faces."""
+def _pose_groups(poses: FloatArray) -> dict[str, BoolArray]:
+    """Which faces are in each group, for yaw, pitch and roll in degrees, shape (faces, 3)."""
+    yaw, pitch, roll = poses.T
+    groups = {
+        f"|{name}| {span(low, high)}": (np.abs(angle) >= low) & (np.abs(angle) < high)
+        for name, angle, limits in (
+            ("yaw", yaw, (0, 15, 30, 45, math.inf)),
+            ("roll", roll, (0, 15, 30, math.inf)),
+        )
+        for low, high in pairwise(limits)
+    }
+    return groups | {
+        "pitch below -15 (down)": pitch < -15,
+        "pitch -15 to 15": (pitch >= -15) & (pitch < 15),
+        "pitch 15 and more (up)": pitch >= 15,
+        "pose unknown": np.asarray(~np.isfinite(poses).all(axis=1)),
+    }
+
+
+def _comparison(first: Evaluation, second: Evaluation, bootstrap: Bootstrap, by: str) -> Comparison:
     errors = first.errors_by(by), second.errors_by(by)
     both = np.isfinite(errors[0]) & np.isfinite(errors[1])
     difference = np.full(len(both), np.nan)
     difference[both] = errors[1][both] - errors[0][both]
-    better = float((difference[both] < 0).mean()) if both.any() else float("nan")
+    better = float((difference[both] < 0).mean()) if both.any() else math.nan
     return Comparison(first.name, second.name, int(both.sum()), bootstrap.mean(difference), better)
 
 
-def _landmark_errors(evaluation: Evaluation, by: str) -> FloatArray:
-    distance = normalisers(evaluation.truth, by)
-    errors = point_errors(evaluation.predicted, evaluation.truth) / distance[:, None]
-    return mean_given(errors, axis=0)
+BOXES_SAID = {
+    "detector": "boxes from the detector",
+    "pipeline": "the whole pipeline",
+    "ground-truth": "boxes from the true landmarks",
+    "file": "boxes from the data",
+}
+
+
+def headline(study: Study) -> str:
+    """One line on what was measured: ``helen/testset: 330 faces, boxes from …; 5 missed``."""
+    return f"{study.data}: {summary(study)}"
+
+
+def summary(study: Study) -> str:
+    """The line without the name of the data."""
+    faces = f"{study.faces} face{'s' if study.faces != 1 else ''}"
+    missed = f"{study.missed} missed ({share(study.missed, study.faces)} %)"
+    text = f"{faces}, {BOXES_SAID[study.boxes]}; {missed}"
+    if unmeasured := study.models[0].unmeasured:
+        text += f"; {unmeasured} without the true landmarks that {study.normaliser} needs"
+    return text
+
+
+def study_tables(study: Study) -> list[Table]:
+    """Error, AUC and failures, regions, poses, and the comparison where there is one."""
+    by, models = study.normaliser, study.models
+    remarks = [f"(!) {model.name}: {model.remark}." for model in models if model.remark]
+    failed = "faces count as failures" if study.missed != 1 else "face counts as a failure"
+    tables = [
+        Table(
+            "Error: NME of the found faces in %, with 95 % intervals",
+            ("model", "MB", *NORMALISERS, "median", "90th perc."),
+            [
+                (
+                    _name(model),
+                    DASH if model.bytes is None else number(model.bytes / 1e6, 1),
+                    *map(percent, model.nme.values()),
+                    percent(model.median, interval=False),
+                    percent(model.percentile_90, interval=False),
+                )
+                for model in models
+            ],
+            " ".join([f"Median and 90th percentile are of the {by} error.", *remarks]),
+        ),
+        Table(
+            f"AUC and failure rate of all faces, {by}",
+            (
+                "model",
+                *(f"AUC {limit:.2f}" for limit in THRESHOLDS),
+                *(f"% over {100 * limit:.0f} %" for limit in THRESHOLDS),
+            ),
+            [
+                (
+                    _name(model),
+                    *(with_interval(_shown(model.auc, limit), 3) for limit in THRESHOLDS),
+                    *(percent(_shown(model.failure_rate, limit), digits=1) for limit in THRESHOLDS),
+                )
+                for model in models
+            ],
+            f"{study.missed} missed {failed}.",
+        ),
+        Table(
+            f"NME by region in %, {by}",
+            ("model", *REGIONS),
+            [(_name(model), *map(percent, model.regions.values())) for model in models],
+        ),
+        _pose_table(study),
+    ]
+    return [*tables, _comparison_table(study)] if study.comparisons else tables
+
+
+def _name(model: ModelFigures) -> str:
+    return f"{model.name} (!)" if model.remark else model.name
+
+
+def _shown(figures: dict[float, Figure], limit: float) -> Figure:
+    """A figure, with its interval only at the usual threshold, so that the table stays narrow."""
+    figure = figures[limit]
+    return figure if limit == FAILURE_THRESHOLD else Figure(figure.value)
+
+
+def _pose_table(study: Study) -> Table:
+    several = len(study.models) > 1
+    kinds = {study.normaliser: "nme", "box": "nme_box"}
+    columns = [
+        f"{_name(model)} {kind}" if several else kind for model in study.models for kind in kinds
+    ]
+    rows = []
+    for group, *others in zip(*(model.poses for model in study.models), strict=True):
+        figures = [getattr(each, kind) for each in (group, *others) for kind in kinds.values()]
+        cells = (percent(figure, interval=not several) for figure in figures)
+        rows.append((group.name, str(group.faces), str(group.missed), *cells))
+    note = "The pose is the data set's own, or fitted to the true landmarks."
+    header = ("pose", "faces", "missed", *columns)
+    return Table("NME by head pose (degrees) in %", header, rows, note)
+
+
+def _comparison_table(study: Study) -> Table:
+    rows = [
+        (
+            f"{each.second} minus {each.first}",
+            str(each.faces),
+            percent(each.difference, digits=3),
+            f"{number(100 * each.second_better, 0)} %",
+            verdict(each),
+        )
+        for each in study.comparisons
+    ]
+    return Table(
+        f"Paired comparison, difference of the {study.normaliser} NME in percentage points",
+        ("models", "faces", "difference", "second better on", "verdict"),
+        rows,
+        "On the faces that both were run on; below 0 the one named first is better.",
+    )
+
+
+def verdict(comparison: Comparison) -> str:
+    """Whether the interval of a difference leaves zero out, in words."""
+    value, low, high = comparison.difference
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "too few faces"
+    if low <= 0 <= high:
+        return "no clear difference"
+    return f"{comparison.second if value < 0 else comparison.first} better"

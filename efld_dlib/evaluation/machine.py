@@ -15,9 +15,6 @@ from threadpoolctl import threadpool_limits
 from ..backend import load_dlib
 from ..parallel import available_cores
 
-BUSY_LOAD = 0.5
-"""Load average at the start above which timings are not to be quoted."""
-
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 

@@ -1,27 +1,26 @@
-"""Faces of the report: the picture with the true and the predicted landmarks drawn over it."""
+"""The report: a page of tables, charts, and faces with true and predicted landmarks."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import cast
+from string import Template
 
-import cv2
 import numpy as np
 
 from .. import __version__
 from ..boxes import Box, FloatArray, annotated
-from ..drawing import to_rgb
+from ..drawing import cut_out, escaped, jpeg_address
 from ..errors import DataError
 from ..files import write_text
-from ..images import Image, read_image
+from ..images import read_image
+from ..tables import as_html, number
+from .bootstrap import percent
 from .charts import ced_svg, colour, face_svg, heat
 from .evaluate import Evaluation, FaceResult
-from .figures import ModelFigures, Study
+from .figures import ModelFigures, Study, study_tables, summary
 from .metrics import FAILURE_THRESHOLD
-from .tables import as_html, escaped, number, percent, study_tables, summary
 
 TILE = 240
 """Side of a face's picture in its own pixels."""
@@ -58,18 +57,20 @@ def _ranked(errors: FloatArray) -> list[int]:
     return [int(index) for index in order if np.isfinite(errors[index])]
 
 
-def gallery(results: Sequence[FaceResult], errors: Sequence[float]) -> str:
-    """Faces side by side, each with its error as a fraction."""
-    tiles = "\n".join(_tile(result, error) for result, error in zip(results, errors, strict=True))
-    return f'<div class="gallery">{tiles}</div>'
+def _gallery(title: str, results: Sequence[FaceResult], errors: Sequence[float]) -> str:
+    """Faces side by side, each with its error as a fraction; nothing if there is none."""
+    if not results:
+        return ""
+    tiles = "\n".join(map(_tile, results, errors))
+    return f'<h3>{escaped(title)}</h3><div class="gallery">{tiles}</div>'
 
 
 def _tile(result: FaceResult, error: float) -> str:
-    image = read_image(result.path)
     square = _square(result)
     scale = TILE / square.width
     shift = -scale * np.array([square.left, square.top]) + (scale - 1) / 2
-    parts = [f'<image width="{TILE}" height="{TILE}" href="{_jpeg(image, scale, shift)}"/>']
+    picture = jpeg_address(cut_out(read_image(result.path), scale, shift, TILE))
+    parts = [f'<image width="{TILE}" height="{TILE}" href="{picture}"/>']
     if result.box is not None:
         left, top = scale * np.array(result.box[:2]) + shift
         width, height = scale * np.array(result.box[2:])
@@ -77,27 +78,26 @@ def _tile(result: FaceResult, error: float) -> str:
             f'<rect class="box" x="{left:.1f}" y="{top:.1f}" '
             f'width="{width:.1f}" height="{height:.1f}"/>'
         )
-    truth = scale * result.truth + shift
+    truth, said = scale * result.truth + shift, "missed"
     if result.predicted is not None:
-        parts.append(_points(truth, scale * result.predicted + shift))
+        predicted, said = scale * result.predicted + shift, f"{number(100 * error)} %"
+        parts += [_gaps(truth, predicted), _dots(predicted, "predicted")]
     parts.append(_dots(truth, "truth"))
-    said = "missed" if result.predicted is None else f"{number(100 * error)} %"
-    name = "/".join(result.path.parts[-2:])
+    name = escaped("/".join(result.path.parts[-2:]))
     return (
-        f'<figure><svg viewBox="0 0 {TILE} {TILE}" role="img" aria-label="{escaped(name)}">'
-        f"{''.join(parts)}</svg>"
-        f'<figcaption title="{escaped(str(result.path))}"><b>{said}</b> {escaped(name)}'
-        "</figcaption></figure>"
+        f'<figure><svg viewBox="0 0 {TILE} {TILE}" role="img" aria-label="{name}">'
+        f'{"".join(parts)}</svg><figcaption title="{escaped(str(result.path))}">'
+        f"<b>{said}</b> {name}</figcaption></figure>"
     )
 
 
-def _points(truth: FloatArray, predicted: FloatArray) -> str:
+def _gaps(truth: FloatArray, predicted: FloatArray) -> str:
     both = annotated(truth) & annotated(predicted)
     path = "".join(
         f"M{a:.1f},{b:.1f}L{c:.1f},{d:.1f}"
         for (a, b), (c, d) in zip(truth[both], predicted[both], strict=True)
     )
-    return f'<path class="gap" d="{path}"/>{_dots(predicted, "predicted")}'
+    return f'<path class="gap" d="{path}"/>'
 
 
 def _dots(points: FloatArray, kind: str) -> str:
@@ -109,64 +109,22 @@ def _dots(points: FloatArray, kind: str) -> str:
 
 def _square(result: FaceResult) -> Box:
     """The part of the picture to show."""
-    own = Box.around(result.truth)
-    shown = own
+    shown = own = Box.around(result.truth)
     if result.predicted is not None:
         shown = Box.around(np.vstack([result.truth, result.predicted]))
-    side = max(own.width, own.height)
-    center = np.array(own.center)
-    if max(shown.width, shown.height) <= MAX_SPREAD * side:
-        side, center = max(shown.width, shown.height), np.array(shown.center)
-    else:
-        side *= MAX_SPREAD
+    side, most = max(shown.width, shown.height), MAX_SPREAD * max(own.width, own.height)
+    if side > most:
+        shown, side = own, most
     side *= 1 + 2 * MARGIN
-    return Box(center[0] - side / 2, center[1] - side / 2, side, side)
-
-
-def _jpeg(image: Image, scale: float, shift: FloatArray) -> str:
-    """The shown part of the picture as a data address."""
-    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    # Averaging over a pixel of the tile first keeps large photographs from sparkling.
-    smooth = cv2.blur(image, (round(1 / scale),) * 2) if scale < 0.5 else image
-    tile = to_rgb(cast(Image, cv2.warpAffine(smooth, matrix, (TILE, TILE))))
-    good, data = cv2.imencode(".jpg", cv2.cvtColor(tile, cv2.COLOR_RGB2BGR))
-    assert good
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+    x, y = shown.center
+    return Box(x - side / 2, y - side / 2, side, side)
 
 
 PAGE = "index.html"
 
-_HEAD = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-{style}</style></head><body>
-<header><h1>{title}</h1><p>{models}</p></header>
-"""
-
-_SWITCHES = """<input type="checkbox" id="show-truth" checked>
-<input type="checkbox" id="show-predicted" checked>
-<input type="checkbox" id="show-box">
-<main>
-"""
-
-_SWITCH_BAR = """<p class="switches"><label for="show-truth" class="truth">truth</label>
+_SWITCHES = """<p class="switches"><label for="show-truth" class="truth">truth</label>
 <label for="show-predicted" class="predicted">prediction</label>
 <label for="show-box" class="box">starting box</label></p>
-"""
-
-_NOTES = """<section class="notes"><h2>How to read this</h2><ul>
-<li>The error of a face is the mean distance of its predicted landmarks from the true ones, divided
-by the distance of the true outer eye corners (inter-ocular), of the eyes' centres (inter-pupil), or
-by the square root of width times height of the landmarks' tight box. NME is its mean over the found
-faces. The three are not to be compared with each other.</li>
-<li>AUC is the area under the error curve up to a threshold, divided by the threshold; the failure
-rate is the share of faces above it. Both count every face: a missed one is a failure.</li>
-<li>Intervals are bootstrap percentile intervals of 95 %, with the faces drawn anew. They tell how
-much the choice of test faces matters, and nothing of training anew.</li>
-<li>The pictures are the data set's, under its licence.</li>
-</ul></section>
 """
 
 
@@ -200,29 +158,31 @@ def write_report(folder: str | Path, studies: Sequence[Study]) -> Path:
 
 def report_page(studies: Sequence[Study]) -> str:
     """The page's HTML."""
-    style = files("efld_dlib.data").joinpath("report.css").read_text(encoding="utf-8")
-    names = ", ".join(escaped(model.name) for model in studies[0].models)
-    parts = [_HEAD.format(title="Landmark evaluation", style=style, models=names), _SWITCHES]
-    parts += [_section(study) for study in studies]
-    parts += [_NOTES, f"</main><footer>efld-dlib {__version__}</footer></body></html>\n"]
-    return "".join(parts)
+    page = files("efld_dlib.data").joinpath("report.html").read_text(encoding="utf-8")
+    return Template(page).substitute(
+        models=", ".join(escaped(model.name) for model in studies[0].models),
+        sections="".join(map(_section, studies)),
+        version=__version__,
+    )
 
 
 def _section(study: Study) -> str:
-    cards = "".join(_card(index, model, study.by) for index, model in enumerate(study.models))
+    cards = "".join(
+        _card(index, model, study.normaliser) for index, model in enumerate(study.models)
+    )
     error, *others = map(as_html, study_tables(study))
     return (
         f"<section><h2>{escaped(study.data)}</h2><p>{escaped(summary(study))}</p>"
         f'<div class="cards">{cards}</div>{error}'
         f"<h3>Error distribution</h3>{ced_svg(study)}"
-        f"{_mean_faces(study)}{''.join(others)}{_galleries(study)}</section>\n"
+        f"{_mean_faces(study)}{''.join(others)}{_SWITCHES}{_galleries(study)}</section>\n"
     )
 
 
 def _card(index: int, model: ModelFigures, by: str) -> str:
     nme = model.nme[by]
     interval = f"95 %: {100 * nme.low:.2f} to {100 * nme.high:.2f}" if np.isfinite(nme.low) else ""
-    failures = percent(model.failures[FAILURE_THRESHOLD], interval=False, digits=1)
+    failures = percent(model.failure_rate[FAILURE_THRESHOLD], interval=False, digits=1)
     remark = f'<p class="remark">{escaped(model.remark)}</p>' if model.remark else ""
     return (
         f'<div class="card" style="border-top-color:{colour(index)}"><h3>{escaped(model.name)}</h3>'
@@ -236,13 +196,13 @@ def _mean_faces(study: Study) -> str:
     known = np.concatenate([model.landmarks for model in study.models])
     worst = float(np.nanmax(known)) if np.isfinite(known).any() else 0.0
     drawings = "".join(
-        f"<figure>{face_svg(model, study.by, worst)}"
+        f"<figure>{face_svg(model, study.normaliser, worst)}"
         f"<figcaption>{escaped(model.name)}</figcaption></figure>"
         for model in study.models
     )
     colours = ", ".join(heat(step / 8) for step in range(9))
     scale = "A circle's radius is its landmark's mean error" + (
-        ", to the scale of the face" if study.by == "inter-ocular" else ""
+        ", to the scale of the face" if study.normaliser == "inter-ocular" else ""
     )
     return (
         f'<h3>Error on the mean face</h3><div class="faces">{drawings}</div>'
@@ -252,19 +212,16 @@ def _mean_faces(study: Study) -> str:
 
 
 def _galleries(study: Study) -> str:
-    parts = [_SWITCH_BAR]
+    parts = []
     for evaluation in study.evaluations:
-        errors = evaluation.errors_by(study.by)
+        errors = evaluation.errors_by(study.normaliser)
         groups = {"worst": worst_faces(errors), "median": median_faces(errors)}
-        for title, chosen in groups.items():
-            if chosen:
-                parts.append(
-                    f"<h3>{escaped(evaluation.name)}: {title} faces</h3>"
-                    + gallery([evaluation.results[i] for i in chosen], [errors[i] for i in chosen])
-                )
+        for kind, chosen in groups.items():
+            results = [evaluation.results[index] for index in chosen]
+            title = f"{evaluation.name}: {kind} faces"
+            parts.append(_gallery(title, results, errors[chosen].tolist()))
     first = study.evaluations[0]
-    if missed := missed_faces(first):
-        shown = f", {len(missed)} of {first.missed}" if len(missed) < first.missed else ""
-        faces = gallery([first.results[i] for i in missed], [np.inf] * len(missed))
-        parts.append(f"<h3>Missed faces{shown}</h3>{faces}")
+    missed = [first.results[index] for index in missed_faces(first)]
+    shown = f", {len(missed)} of {first.missed}" if len(missed) < first.missed else ""
+    parts.append(_gallery(f"Missed faces{shown}", missed, [np.inf] * len(missed)))
     return "".join(parts)

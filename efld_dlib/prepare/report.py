@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ from ..files import write_text
 from ..images import Image
 from ..pose import face_poses
 from ..records import FaceAnnotation
+from ..tables import Table, as_markdown, number
 from .rarity import Weighting, class_members, effective_sample_size
 
 REPORT_TEXT = "report.md"
@@ -63,6 +65,25 @@ def write_rarity_report(
     """
     poses = face_poses(faces)
     effective = effective_sample_size(weights)
+    rows = []
+    for angle in ANGLES:
+        before = binned(angle, poses, np.ones(len(faces)))
+        after = binned(angle, poses, counts.astype(np.float64))
+        name = angle if angle == "pitch" else f"|{angle}|"
+        for (low, high), *bars in zip(pairwise(BINS[angle]), before, after, strict=True):
+            rows.append((f"{name} {low:g} to {high:g}", *bars))
+    for name, inside in class_members(faces).items():
+        rows.append((f"class {name}", float(inside.sum()), float(counts[inside].sum())))
+    unknown = int((~np.isfinite(poses).all(axis=1)).sum())
+    table = Table(
+        "Faces and samples",
+        ("degrees", "faces", "samples", "samples a face"),
+        [
+            (name, f"{count:.0f}", f"{samples:.0f}", number(samples / count if count else np.nan))
+            for name, count, samples in rows
+        ],
+        f"{unknown} faces have too few landmarks to tell their pose; they weigh 1.",
+    )
     lines = [
         "# Training samples by rarity",
         "",
@@ -73,27 +94,8 @@ def write_rarity_report(
         "",
         f"![poses before and after]({HISTOGRAM})",
         "",
+        as_markdown(table),
     ]
-    rows = []
-    for angle in ANGLES:
-        before = binned(angle, poses, np.ones(len(faces)))
-        after = binned(angle, poses, counts.astype(np.float64))
-        # A bare stroke would end the table's cell.
-        name = angle if angle == "pitch" else f"\\|{angle}\\|"
-        edges = BINS[angle]
-        for i, (faces_in, samples_in) in enumerate(zip(before, after, strict=True)):
-            rows.append((f"{name} {edges[i]:g} to {edges[i + 1]:g}", faces_in, samples_in))
-    for name, inside in class_members(faces).items():
-        rows.append((f"class {name}", float(inside.sum()), float(counts[inside].sum())))
-    lines += ["| degrees | faces | samples | samples a face |", "|---|---|---|---|"]
-    lines += [
-        f"| {name} | {faces_in:.0f} | {samples:.0f} | {samples / faces_in:.2f} |"
-        if faces_in
-        else f"| {name} | 0 | 0 | - |"
-        for name, faces_in, samples in rows
-    ]
-    unknown = int((~np.isfinite(poses).all(axis=1)).sum())
-    lines += ["", f"{unknown} faces have too few landmarks to tell their pose; they weigh 1.", ""]
     write_text(folder / REPORT_TEXT, "\n".join(lines))
     write_image(folder / HISTOGRAM, _histogram(poses, counts))
     return effective

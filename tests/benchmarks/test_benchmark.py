@@ -16,12 +16,13 @@ from efld_dlib.errors import DataError, EfldError, OptionError, Problems
 from efld_dlib.evaluation.machine import one_thread
 from efld_dlib.images import to_gray
 from efld_dlib.records import FaceAnnotation, ImageRecord
+from efld_dlib.tables import as_markdown, as_text
 from tools.benchmarks.faces import BenchmarkFace, find_faces, one_face_frame
 from tools.benchmarks.load import Load, LoadError, Size, measure_load, measure_size
 from tools.benchmarks.measure import Benchmark, BenchmarkOptions, Entry, benchmark, make_rows
 from tools.benchmarks.peers.base import Method, Runner
 from tools.benchmarks.peers.dlib_file import DlibFile, ToolkitModel
-from tools.benchmarks.table2 import as_dict, as_markdown, as_text
+from tools.benchmarks.table2 import as_dict, table_of
 from tools.benchmarks.timing import Pass, in_turn, median, paired_ratio, run_faces, run_frames
 
 SHORT = BenchmarkOptions(((320, 240),), 1, 1, 1, block=3, frame_repeats=1)
@@ -246,36 +247,37 @@ def result_of(rows, **changes):
 
 
 def test_the_table_sets_the_paper_beside_the_figures(tmp_path):
-    text = as_text(result_of(worked_out_rows(tmp_path)))
-    lines = text.splitlines()
-    assert [part.strip() for part in lines[0].split("|")[1:]] == [
-        "Accuracy", "Efficiency", "Compressibility",
-    ]  # fmt: skip
-    assert "High (state of the art) | Very High (140 fps on Qualcomm ARM 845)" in lines[3]
-    assert "High (2.1 MB)" in lines[3]
-    assert lines[4].split() == [
-        *("A", "68", "|", "4.15", "0", "|", "50.0", "1.00", "15.0", "300", "0", "|"),
-        *("0.00100", lines[4].split()[-1]),
-    ]
-    assert lines[5].startswith("B [1][2][3]")
-    assert "1 of 468 |" in lines[5]
-    assert "3.00 (13.00)" in lines[5]
-    assert "No row: peer: not installed: pip install peer" in lines
-    # The columns stand under each other.
-    assert len({line.index("|") for line in (lines[0], lines[1], *lines[3:6])}) == 1
-    assert "WARNING" not in text
+    table = table_of(result_of(worked_out_rows(tmp_path)))
+    a, b = (dict(zip(table.header, row, strict=True)) for row in table.rows)
+    lzma = a.pop("lzma MB")
+    assert 0 < float(lzma) < 0.001
+    assert a == {
+        **{"method": "A", "points": "68", "NME %": "4.15", "missed": "0", "faces/s": "50.0"},
+        **{"ratio": "1.00", "frames/s 320x240": "15.0", "load ms": "300", "peak MB": "0"},
+        "file MB": "0.00100",
+    }
+    assert (b["method"], b["points"], b["NME %"]) == ("B [1][2][3]", "1 of 468", "3.00 (13.00)")
+    notes = table.note.splitlines()
+    assert "No row: peer: not installed: pip install peer" in notes
+    assert (
+        "The paper says of its own network: accuracy High (state of the art); efficiency Very High "
+        "(140 fps on Qualcomm ARM 845); compressibility High (2.1 MB)."
+    ) in notes
+    assert "WARNING" not in table.note
     machine = {"cpu": "c", "cores": 2, "system": "s", "load_at_start": 4.4}
     busy = result_of(worked_out_rows(tmp_path), machine=machine)
-    assert "WARNING: the machine was busy when this began (load 4.4)" in as_text(busy)
+    assert "WARNING: the machine was busy when this began (load 4.4)" in table_of(busy).note
 
 
-def test_markdown_is_a_table(tmp_path):
-    lines = as_markdown(result_of(worked_out_rows(tmp_path))).splitlines()
-    table = [line for line in lines if line.startswith("|")]
-    assert len(table) == 5
-    assert len({line.count("|") for line in table}) == 1
-    assert "Accuracy: NME %" in table[0]
-    assert "High (2.1 MB)" in table[2]
+def test_the_table_is_written_for_a_terminal_and_in_markdown(tmp_path):
+    table = table_of(result_of(worked_out_rows(tmp_path)))
+    text = as_text(table).splitlines()
+    assert text[0] == "Table 2, measured: faces"
+    # The columns stand under each other.
+    assert len({len(line) for line in text[1:5]}) == 1
+    lines = [line for line in as_markdown(table).splitlines() if line.startswith("|")]
+    assert len(lines) == 4
+    assert len({line.count("|") for line in lines}) == 1
 
 
 def test_json_has_no_nan(tmp_path):
@@ -285,7 +287,7 @@ def test_json_has_no_nan(tmp_path):
     assert written["rows"][1]["nme"] is None
     assert written["rows"][1]["ratios_to_the_first"]["nme"] is None
     assert written["rows"][0]["frames_per_second"] == {"320x240": 15}
-    assert "-" in as_text(result).splitlines()[5]
+    assert table_of(result).rows[1][2] == "- (13.00)"
 
 
 def test_the_whole_benchmark_on_the_sample(tiny_model, sample):
@@ -309,7 +311,7 @@ def test_the_whole_benchmark_on_the_sample(tiny_model, sample):
         assert ours.load.peak > result.base_memory * 0.9 > 10_000_000
     assert {"python", "numpy", "opencv", "dlib", "efld_dlib"} <= set(result.versions)
     assert platform.node() not in json.dumps(as_dict(result))
-    assert str(tiny_model.parent) not in json.dumps(as_dict(result)) + as_text(result)
+    assert str(tiny_model.parent) not in json.dumps(as_dict(result)) + as_text(table_of(result))
 
 
 def test_methods_need_names_of_their_own(tiny_model, sample):

@@ -32,12 +32,12 @@ def test_a_table_and_its_files(tiny_model, sample, tmp_path, monkeypatch):
         *("--peers", "none", "--dat", f"stock={stock}", "--trained-on-test", "tiny.dat"),
         *("--markdown", tmp_path / "out" / "t.md", "--json", tmp_path / "t.json"),
     )
-    assert result.stdout.startswith("  ")
+    assert result.stdout.startswith(f"Table 2, measured: {sample.name}, helen/testset")
     assert "High (state of the art)" in result.stdout
     # Progress is no part of the output.
     assert "landmarks of 3 faces" in result.stderr
     assert "landmarks of 3 faces" not in result.stdout
-    assert (tmp_path / "out" / "t.md").read_text().startswith("|")
+    assert (tmp_path / "out" / "t.md").read_text().startswith("### Table 2, measured")
     written = json.loads((tmp_path / "t.json").read_text())
     first, second = written["rows"]
     assert (first["name"], second["name"]) == ("tiny.dat", "stock")

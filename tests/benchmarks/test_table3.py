@@ -6,7 +6,7 @@ import pytest
 from efld_dlib.datasets.w300 import HELEN_TEST, IBUG, LFPW_TEST
 from efld_dlib.errors import DataError
 from efld_dlib.evaluation import figures
-from efld_dlib.evaluation.evaluate import FaceResult, summarise
+from efld_dlib.evaluation.evaluate import Evaluation, FaceResult
 from efld_dlib.evaluation.metrics import NORMALISERS
 from efld_dlib.records import FaceAnnotation
 from tests.evaluation.made_up import FACE, shifted
@@ -22,7 +22,7 @@ def pretend(monkeypatch, faces):
     def evaluate_models(models, records, boxes, jobs, problems, show_progress, source):
         count = next(n for part, n in faces.items() if source.endswith(part.folder))
         results = [FaceResult(Path("x"), FACE, shifted(2) if i else None) for i in range(count)]
-        return [summarise(results, path, name) for name, path in models.items()]
+        return [Evaluation(results, path, name) for name, path in models.items()]
 
     monkeypatch.setattr(table3, "evaluate_models", evaluate_models)
 
@@ -120,7 +120,7 @@ def test_aflw_stands_beside_published_figures_only_when_whole(monkeypatch):
     def measure(count):
         results = [FaceResult(Path("x"), FACE, shifted(2), None, None)] * count
         monkeypatch.setattr(
-            table3, "evaluate_models", lambda models, *rest: [summarise(results, "m.dat", "mine")]
+            table3, "evaluate_models", lambda models, *rest: [Evaluation(results, "m.dat", "mine")]
         )
         return table3_aflw(MODELS, Path("aflw"), resamples=0)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from efld_dlib.evaluation.evaluate import FaceResult, summarise
+from efld_dlib.evaluation.evaluate import Evaluation, FaceResult
 from efld_dlib.pose import mean_face_3d
 
 FACE = mean_face_3d()[:, :2] * 100 + 150
@@ -24,4 +24,4 @@ def made_up(predictions, name="a", paths=None, truths=None):
         FaceResult(Path(path), truth, predicted)
         for path, truth, predicted in zip(paths, truths, predictions, strict=True)
     ]
-    return summarise(results, name=name)
+    return Evaluation(results, name=name)

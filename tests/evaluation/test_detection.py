@@ -21,29 +21,25 @@ from efld_dlib.evaluation.detection import (
     ImageRun,
     InputImage,
     Traits,
+    alarm_table,
     annotated_images,
     face_classes,
     faceless_images,
-    fitted,
+    figures,
+    recall_table,
     run_detectors,
+    source_table,
     summarise,
+    time_table,
     traits_of,
     turned,
     wilson_interval,
-)
-from efld_dlib.evaluation.detection_tables import (
-    alarm_table,
-    figures,
-    recall_table,
-    source_table,
-    speed_table,
-    time_table,
-    turn_table,
 )
 from efld_dlib.images import to_gray
 from efld_dlib.pose import mean_face_3d, rotation_matrix
 from efld_dlib.records import FaceAnnotation, ImageRecord
 from tools.benchmarks import groups
+from tools.benchmarks.detection import fitted, speed_table, turn_table
 from tools.benchmarks.grounds import bundled_pictures, textures
 from tools.benchmarks.groups import compose_groups
 

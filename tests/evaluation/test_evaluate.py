@@ -7,7 +7,7 @@ from efld_dlib.boxes import Box
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.errors import DataError, ModelFormatError, OptionError, Problems
 from efld_dlib.evaluation import evaluate as protocol
-from efld_dlib.evaluation.evaluate import FaceResult, evaluate, evaluate_models, summarise
+from efld_dlib.evaluation.evaluate import Evaluation, FaceResult, evaluate, evaluate_models
 from efld_dlib.records import FaceAnnotation, ImageRecord
 from efld_dlib.xml.imglab import read_imglab
 
@@ -21,7 +21,7 @@ def test_missed_faces_count_as_failures_and_not_in_the_mean():
         FaceResult(Path("c"), truth, None),
         FaceResult(Path("d"), truth, truth),
     ]
-    outcome = summarise(results)
+    outcome = Evaluation(results)
     assert (outcome.faces, outcome.missed) == (4, 1)
     assert outcome.nme == pytest.approx((0.04 + 0.10 + 0) / 3)
     assert outcome.failures == pytest.approx(2 / 4)
@@ -36,7 +36,7 @@ def test_a_face_without_eye_corners_has_no_error_but_is_counted():
     truth[45] = [100, 0]
     blind = truth.copy()
     blind[36] = np.nan
-    outcome = summarise([FaceResult(Path("a"), truth, truth), FaceResult(Path("b"), blind, truth)])
+    outcome = Evaluation([FaceResult(Path("a"), truth, truth), FaceResult(Path("b"), blind, truth)])
     assert (outcome.faces, outcome.missed, outcome.nme, outcome.auc) == (2, 0, 0, 1)
 
 
@@ -150,7 +150,7 @@ def test_there_are_no_other_boxes(tiny_model):
 def test_regions_and_normalisers_leave_missed_faces_infinite():
     truth = np.zeros((68, 2))
     truth[45] = [100, 0]
-    outcome = summarise(
+    outcome = Evaluation(
         [FaceResult(Path("a"), truth, truth + 3), FaceResult(Path("b"), truth, None)]
     )
     assert outcome.errors_by("inter-ocular", [1, 2]).tolist() == pytest.approx(

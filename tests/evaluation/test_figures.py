@@ -4,10 +4,10 @@ from made_up import FACE, made_up, shifted
 
 from efld_dlib.boxes import Pose
 from efld_dlib.errors import OptionError
-from efld_dlib.evaluation.evaluate import FaceResult, summarise
-from efld_dlib.evaluation.figures import study
-from efld_dlib.evaluation.tables import as_text, headline, study_tables, verdict
+from efld_dlib.evaluation.evaluate import Evaluation, FaceResult
+from efld_dlib.evaluation.figures import headline, study, study_tables, verdict
 from efld_dlib.records import FaceAnnotation
+from efld_dlib.tables import as_text
 
 
 def three_faces(name="a"):
@@ -25,10 +25,10 @@ def test_three_faces_worked_out_by_hand():
     size = np.sqrt(np.prod(FACE.max(axis=0) - FACE.min(axis=0)))
     assert model.nme["box"].value == pytest.approx((2 + 4.25) / 2 / size)
     assert model.median.value == pytest.approx(0.03125)
-    assert model.percentile90.value == pytest.approx(0.02 + 0.9 * 0.0225)
+    assert model.percentile_90.value == pytest.approx(0.02 + 0.9 * 0.0225)
     assert model.auc[0.08].value == pytest.approx((0.75 + 0.46875 + 0) / 3)
     assert model.auc[0.10].value == pytest.approx((0.8 + 0.575 + 0) / 3)
-    assert {limit: each.value for limit, each in model.failures.items()} == pytest.approx(
+    assert {limit: each.value for limit, each in model.failure_rate.items()} == pytest.approx(
         {0.07: 1 / 3, 0.08: 1 / 3, 0.10: 1 / 3}
     )
     regions = {name: figure.value for name, figure in model.regions.items()}
@@ -39,7 +39,7 @@ def test_three_faces_worked_out_by_hand():
 
 def test_a_failure_is_above_the_threshold():
     (model,) = study("x", "file", [made_up([shifted(7.5), shifted(9), shifted(11)])]).models
-    assert [model.failures[limit].value for limit in (0.07, 0.08, 0.10)] == pytest.approx(
+    assert [model.failure_rate[limit].value for limit in (0.07, 0.08, 0.10)] == pytest.approx(
         [1, 2 / 3, 1 / 3]
     )
 
@@ -65,7 +65,7 @@ def test_pose_bins_count_every_face():
     lost = np.full((68, 2), np.nan)
     lost[36] = 1
     results.append(FaceResult("lost", lost, lost))
-    (model,) = study("x", "detector", [summarise(results)]).models
+    (model,) = study("x", "detector", [Evaluation(results)]).models
     bins = {each.name: (each.faces, each.missed, each.nme.value) for each in model.poses}
     assert bins["|yaw| 0-15"] == (1, 0, 0)
     assert bins["|yaw| 15-30"] == (2, 0, pytest.approx(0.025))
@@ -81,7 +81,7 @@ def test_models_are_compared_on_the_faces_that_both_found():
     first = made_up([shifted(2), shifted(4), None, shifted(50)], "first")
     second = made_up([shifted(1), shifted(2), shifted(3), None], "second")
     (pair,) = study("x", "detector", [first, second]).comparisons
-    assert (pair.faces, pair.better) == (2, 1)
+    assert (pair.faces, pair.second_better) == (2, 1)
     assert pair.difference.value == pytest.approx(-0.015)
     assert verdict(pair) == "second better"
 

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from efld_dlib.evaluation.bootstrap import Figure
-from efld_dlib.evaluation.tables import Table, as_html, as_markdown, as_text, number, percent
+from efld_dlib.evaluation.bootstrap import Figure, percent
+from efld_dlib.tables import Table, as_html, as_markdown, as_text, number
 
 TABLE = Table("Title", ("model", "NME"), (("a|b_<i>", "4.03"), ("long name", "-")), "one\ntwo")
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+import cv2
+import numpy as np
 
 from efld_dlib.cli.network import (
     choose_detectors,
@@ -35,17 +37,19 @@ from efld_dlib.detection.detectors import Detector, FrontalDetector
 from efld_dlib.detection.network_detector import DEFAULT_SCORE
 from efld_dlib.errors import DataError, Problems
 from efld_dlib.evaluation.detection import (
+    OTHERS,
+    TIMES,
     ImageRun,
     InputImage,
     annotated_images,
+    by_source,
     faceless_images,
-    fitted,
+    figures,
     summarise,
 )
-from efld_dlib.evaluation.detection_tables import OTHERS, TIMES, by_source, figures, per_cent
-from efld_dlib.evaluation.tables import Table, number
-from efld_dlib.images import read_image, to_gray
+from efld_dlib.images import Image, read_image, to_gray
 from efld_dlib.landmarker import FaceLandmarker
+from efld_dlib.tables import Table, number, share
 
 from .poses import pose_errors, pose_table
 
@@ -130,6 +134,20 @@ def _frames(
     if faceless is not None:
         for image in faceless_images(faceless, None, 0, problems):
             yield replace(image, source="without a face", gray=fitted(image.gray, FRAME))
+
+
+def fitted(gray: Image, size: tuple[int, int]) -> Image:
+    """An image scaled to fit into a frame of (width, height) pixels, black around it."""
+    height, width = gray.shape
+    scale = min(size[0] / width, size[1] / height)
+    inside = max(1, round(width * scale)), max(1, round(height * scale))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    left, top = (size[0] - inside[0]) // 2, (size[1] - inside[1]) // 2
+    frame = np.zeros((size[1], size[0]), np.uint8)
+    frame[top : top + inside[1], left : left + inside[0]] = cv2.resize(
+        gray, inside, interpolation=how
+    )
+    return frame
 
 
 @click.command()
@@ -244,7 +262,7 @@ def turn_table(runs: Sequence[ImageRun], names: Sequence[str]) -> Table:
         rows.append(
             (
                 f"{turn:g}",
-                *(per_cent(one.faces - one.missed, one.faces) for one in each),
+                *(share(one.faces - one.missed, one.faces) for one in each),
                 *(str(one.others) for one in each),
                 *(number(one.ms_median, 1) for one in each),
             )

@@ -10,9 +10,9 @@ from efld_dlib.boxes import FloatArray
 from efld_dlib.detection.framing import match_detections
 from efld_dlib.detection.network_detector import NetworkDetector, as_detections
 from efld_dlib.evaluation.detection import InputImage
-from efld_dlib.evaluation.tables import Table, number
 from efld_dlib.landmarker import FaceLandmarker
 from efld_dlib.pose import face_poses
+from efld_dlib.tables import Table, number
 
 ANGLES = ("yaw", "pitch", "roll")
 

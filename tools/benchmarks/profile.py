@@ -20,7 +20,7 @@ from efld_dlib.cli.options import counted, min_face_option, model_option
 from efld_dlib.detection import network as landmark_network
 from efld_dlib.detection import network_detector
 from efld_dlib.detection import prediction as landmark_stage
-from efld_dlib.evaluation.tables import DASH, Table, number
+from efld_dlib.tables import DASH, Table, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,8 +194,8 @@ def profile_command(
       python -m tools.benchmarks profile photos/ --repeats 3
     """
     from efld_dlib.evaluation.machine import one_thread
-    from efld_dlib.evaluation.tables import as_markdown
     from efld_dlib.landmarker import FaceLandmarker
+    from efld_dlib.tables import as_markdown
 
     contents = _contents(images)
     columns = {"default": FaceLandmarker(model)}

@@ -19,11 +19,11 @@ from efld_dlib.cli.options import finish, jobs_option, strict_option, warn
 from efld_dlib.datasets import aflw19
 from efld_dlib.datasets.w300 import HELEN_TEST, IBUG, LFPW_TEST, Part, read_w300
 from efld_dlib.errors import DataError, OptionError, Problems
-from efld_dlib.evaluation.bootstrap import RESAMPLES, Bootstrap
-from efld_dlib.evaluation.evaluate import Boxes, Evaluation, FaceResult, evaluate_models, summarise
+from efld_dlib.evaluation.bootstrap import RESAMPLES, Bootstrap, with_interval
+from efld_dlib.evaluation.evaluate import Boxes, Evaluation, FaceResult, evaluate_models
 from efld_dlib.evaluation.figures import trained_on_300w_test
 from efld_dlib.evaluation.metrics import box_size, mean_given, point_errors
-from efld_dlib.evaluation.tables import DASH, Table, with_interval
+from efld_dlib.tables import DASH, Table
 
 if TYPE_CHECKING:
     from efld_dlib.evaluation.evaluate import Boxes
@@ -192,7 +192,7 @@ def table3_300w(
     Parameters
     ----------
     models, boxes, jobs, problems, show_progress
-        As in `protocol.evaluate_models`.
+        As in `evaluate.evaluate_models`.
     root : Path
         A 300-W tree; a subset is reported under its official name if all of it is there.
     resamples : int
@@ -276,7 +276,7 @@ def table3_aflw(
 
 
 def _errors_by(results: Sequence[FaceResult], by: str) -> FloatArray:
-    return summarise(results).errors_by(by)
+    return Evaluation(results).errors_by(by)
 
 
 def visible_box_errors(results: Sequence[FaceResult]) -> FloatArray:
@@ -376,8 +376,8 @@ def table3(
       python -m tools.benchmarks table3 new=n.dat old=o.dat --data 300w/ --aflw aflw19/ -o t3.md
     """
     from efld_dlib.evaluation.evaluate import check_models
-    from efld_dlib.evaluation.tables import as_markdown
     from efld_dlib.files import write_text
+    from efld_dlib.tables import as_markdown
 
     models, others = split_arguments(arguments)
     if others:

@@ -31,11 +31,11 @@ from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.evaluation.detection import in_turn
 from efld_dlib.evaluation.machine import describe_machine, one_thread, versions
 from efld_dlib.evaluation.metrics import mean_given, normalised_mean_errors
-from efld_dlib.evaluation.tables import Table, number
 from efld_dlib.landmarker import FaceLandmarker
 from efld_dlib.models.loading import load_predictor
 from efld_dlib.parallel import progress
 from efld_dlib.records import ImageRecord
+from efld_dlib.tables import Table, number
 from efld_dlib.video.reader import Frame, VideoReader, frame_of
 from efld_dlib.video.smoothing import FaceSmoother
 from efld_dlib.video.tracker import FaceTracker, TrackOptions
@@ -493,9 +493,9 @@ def video(
       python -m tools.benchmarks video 300w/
       python -m tools.benchmarks video 300w/ --subset helen/trainset --clips 3 --frames 120
     """
-    from efld_dlib.evaluation.tables import as_markdown, as_text
     from efld_dlib.files import write_text
     from efld_dlib.landmarker import FaceLandmarker
+    from efld_dlib.tables import as_markdown, as_text
     from efld_dlib.video.tracker import TrackOptions
 
     problems = Problems(strict, warn)
