@@ -75,8 +75,8 @@ if TYPE_CHECKING:
     from .training.trainer import train
     from .video.smoothing import FaceSmoother, Smoothing
     from .video.tracker import FaceTracker, TrackOptions
-    from .xml.imglab import read_imglab as read_xml
-    from .xml.imglab import write_imglab as write_xml
+    from .xml.read import read_imglab as read_xml
+    from .xml.write import write_imglab as write_xml
 
 # The module of each public name, which it is imported from when first asked for: importing the
 # package, and the command line's --help, does not wait for OpenCV and dlib.
@@ -101,7 +101,8 @@ _MODULES = {
     "training.trainer": ("train",),
     "video.smoothing": ("FaceSmoother", "Smoothing"),
     "video.tracker": ("FaceTracker", "TrackOptions"),
-    "xml.imglab": ("read_xml", "write_xml"),
+    "xml.read": ("read_xml",),
+    "xml.write": ("write_xml",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 _NAMES_THERE = {"read_xml": "read_imglab", "write_xml": "write_imglab"}

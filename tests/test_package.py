@@ -12,7 +12,8 @@ import efld_dlib
 from efld_dlib.datasets.pts import write_pts
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.images import read_image
-from efld_dlib.xml.imglab import read_imglab, write_imglab
+from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.write import write_imglab
 
 
 def test_importing_the_package_waits_for_nothing():

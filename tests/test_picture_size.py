@@ -14,7 +14,7 @@ from PIL import Image, features
 from efld_dlib.errors import DataError
 from efld_dlib.images import read_image
 from efld_dlib.picture_size import MAX_PIXELS, stated_size, too_large
-from efld_dlib.xml.faces import picture_state
+from efld_dlib.xml.image_state import picture_state
 
 WIDTH, HEIGHT = 37, 23
 PIXELS = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)

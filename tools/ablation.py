@@ -36,7 +36,7 @@ from efld_dlib.records import ImageRecord
 from efld_dlib.tables import Table, as_markdown
 from efld_dlib.training.options import TrainingOptions
 from efld_dlib.training.trainer import train
-from efld_dlib.xml.imglab import read_imglab
+from efld_dlib.xml.read import read_imglab
 
 SAMPLES = 6000
 SEEDS = (1, 2, 3)

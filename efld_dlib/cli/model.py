@@ -174,7 +174,7 @@ def compress(
     from ..models.compress import Search, leaf_usage
     from ..models.efld import efld_bytes, is_efld, read_efld
     from ..models.loading import load_arrays, resolve_model
-    from ..xml.imglab import read_imglab
+    from ..xml.read import read_imglab
 
     file = resolve_model(file)
     kept = None if beside is None else read_efld(beside)

@@ -67,9 +67,8 @@ def info(
       efld-dlib xml info train.xml --no-pictures --json train-info.json
     """
     from ..files import write_json
-    from ..xml.imglab import read_imglab
     from ..xml.info import describe, info_text
-    from ..xml.stream import stated_scheme
+    from ..xml.read import read_imglab, stated_scheme
 
     problems = Problems(report=warn)
     scheme = _known_scheme(scheme or stated_scheme(file))
@@ -281,8 +280,7 @@ def view(
     """
     from ..drawing import HTML_SUFFIXES, require_sheet_suffix, write_sheet
     from ..parallel import progress
-    from ..xml.imglab import read_imglab
-    from ..xml.stream import stated_scheme
+    from ..xml.read import read_imglab, stated_scheme
 
     require_sheet_suffix(output)
     scheme = stated_scheme(file)
@@ -440,7 +438,7 @@ def convert(
       efld-dlib xml convert old.xml -o checked.xml
     """
     from ..datasets.registry import find_dataset
-    from ..xml.imglab import scheme_comment, write_imglab
+    from ..xml.write import scheme_comment, write_imglab
 
     dataset, root = find_dataset(source)
     given = dict(split_setting(text) for text in settings)

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import DataError, OptionError, Problems
 from ..landmarks import SCHEMES
 from ..records import ImageRecord
-from ..xml.imglab import read_imglab_checked
+from ..xml.read import read_imglab_checked
 from .aflw import read_aflw
 from .aflw19 import read_aflw19
 from .aflw2000 import read_aflw2000

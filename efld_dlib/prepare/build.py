@@ -27,7 +27,7 @@ from ..files import exclusive, write_json
 from ..images import Image, read_image, to_gray
 from ..parallel import resolve_jobs
 from ..records import FaceAnnotation, ImageRecord
-from ..xml.imglab import write_imglab
+from ..xml.write import write_imglab
 from .augment import AUGMENTATIONS, DEFAULT_AUGMENTATION, PRESETS, Step
 from .boxes import BoxModel, BoxReport
 from .journal import resumable_samples

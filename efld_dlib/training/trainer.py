@@ -29,7 +29,7 @@ from ..models.subset import slim
 from ..parallel import available_cores
 from ..prepare.build import TRAIN_XML, VALIDATION_XML
 from ..records import ImageRecord
-from ..xml.imglab import read_imglab
+from ..xml.read import read_imglab
 from .options import (
     DEFAULT_PRESET,
     Preset,

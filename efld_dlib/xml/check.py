@@ -1,20 +1,35 @@
-"""What a check of dlib's XML can find, and its report."""
+"""Checking dlib's XML to its end: what dlib would stop at, or silently learn wrong."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count, groupby
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from ..backend import load_dlib
-from ..boxes import Box
+from ..boxes import Box, FloatArray, annotated
 from ..errors import DataError
 from ..landmarks import SCHEMES, part_name
 from ..parallel import parallel_map, progress, resolve_jobs
-from .faces import FaceEntry, check_face, index_ranges, part_number, picture_state
-from .stream import Element, XmlStream, require_scheme, stated_scheme
+from .image_state import picture_state
+from .read import (
+    BOX_SIDES,
+    Element,
+    Report,
+    XmlStream,
+    part_names,
+    parts,
+    points_of,
+    require_scheme,
+    stated_scheme,
+)
 
 KINDS = {
     "encoding": "a byte order mark, or UTF-16",
@@ -42,6 +57,33 @@ KINDS = {
     "picture-damaged": "an empty, damaged or cut picture",
     "picture-turned": "a picture that an EXIF tag turns, which dlib ignores",
 }
+
+PART_FAR = 1.0
+"""How far outside its box a landmark may lie, in sides of the box. (dlib warns from 100.)"""
+
+SIZE_RATIO = 3.0
+"""How much larger or smaller than the spread of its landmarks a box may be, side by side."""
+
+ONE_PLACE = 0.05
+"""Landmarks that reach no further than this fraction of the box's side are in one place."""
+
+SWAPPED = 0.25
+"""How far, in heights of the face from eyes to mouth, a pair must stand the wrong way round to
+count as swapped; in a profile a pair stands at one place, and may be a little off it either way."""
+
+# What dlib takes for the attributes of a box that it can do without, and what anything else is.
+_OPTIONAL = {
+    **dict.fromkeys(
+        ("angle", "age", "pose", "detection_score"),
+        (re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"), "not a number"),
+    ),
+    **dict.fromkeys(
+        ("difficult", "truncated", "occluded", "ignore"),
+        (re.compile("0|1|true|false", re.ASCII | re.IGNORECASE), "not 0 or 1"),
+    ),
+    "gender": (re.compile("male|female|unknown"), "which stops dlib"),
+}
+_DIGITS = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -92,33 +134,26 @@ class CheckReport:
 
 def by_kind(findings: Sequence[Finding], most: int) -> list[Finding]:
     """The first `most` findings of each kind, in their order."""
-    seen: Counter[str] = Counter()
-    kept = []
-    for finding in findings:
-        seen[finding.kind] += 1
-        if seen[finding.kind] <= most:
-            kept.append(finding)
-    return kept
+    numbers: dict[str, count[int]] = defaultdict(count)
+    return [finding for finding in findings if next(numbers[finding.kind]) < most]
 
 
 def differing_parts(report: CheckReport) -> str:
     """In words, how many faces lack landmarks; empty where none does."""
-    full = frozenset(part_name(i) for i in range(SCHEMES[report.scheme].size))
-    lacking = sum(count for names, count in report.part_sets.items() if not full <= names)
+    full = frozenset(part_names(report.scheme))
+    lacking = sum(report.part_sets[names] for names in report.part_sets if not full <= names)
     if not lacking:
         return ""
-    total = report.faces
-    return f"{lacking} of {total} faces lack some landmarks, which dlib allows"
+    return f"{lacking} of {report.faces} faces lack some landmarks, which dlib allows"
 
 
-@dataclass(frozen=True)
-class _Picture:
+class _Picture(NamedTuple):
     """A picture to look at, and the boxes that must lie in it."""
 
     name: str
     path: Path
     line: int
-    boxes: tuple[tuple[int, int, Box], ...]
+    boxes: list[tuple[int, int, Box]]
     """Of each: its line, its number in the picture, itself."""
 
 
@@ -196,39 +231,49 @@ class _Check:
         shown = name or "a picture without a name"
         for key in ("width", "height"):
             value = image.attributes.get(key, "0")
-            if not (value.isascii() and value.isdigit()):
+            if not _DIGITS.fullmatch(value):
                 problem = f"{key} of {shown} is {value[:40]!r}, not a whole number"
                 self._complain("attribute", image.line, problem)
         boxes = list(image.each("box"))
         if not boxes:
             self._complain("no-box", image.line, f"{shown} has no box, so it is loaded for nothing")
         usable: list[tuple[int, int, Box]] = []
-        for number, box in enumerate(boxes, start=1):
-            entry = self._check_box(box, number, shown)
-            if entry.box is not None and not entry.ignored:
-                usable.append((box.line, number, entry.box))
-        if self._check_name(name, image.line):
-            path = self.report.source.parent / str(name)
-            self._pictures.append(_Picture(str(name), path, image.line, tuple(usable)))
+        for number, element in enumerate(boxes, start=1):
+            box = self._check_face(element, f"face {number} of {shown}")
+            if box is not None:
+                usable.append((element.line, number, box))
+        if name and self._check_name(name, image.line):
+            path = self.report.source.parent / name
+            self._pictures.append(_Picture(name, path, image.line, usable))
+        elif not name:
+            self._complain("path", image.line, "<image> has no file")
 
-    def _check_box(self, box: Element, number: int, picture: str) -> FaceEntry:
+    def _check_face(self, element: Element, face: str) -> Box | None:
+        """The face's box, if it is right and not ignored."""
+
         def complain(kind: str, line: int, problem: str) -> None:
-            self._complain(kind, line, f"face {number} of {picture}: {problem}")
+            self._complain(kind, line, f"{face}: {problem}")
 
-        entry = check_face(box, self._scheme, complain)
-        if entry.ignored:
+        box = _checked_box(element, complain)
+        places = {name: place for _, name, place in parts(element, complain)}
+        names = frozenset(places)
+        if element.ignored:
             self.report.ignored += 1
-            self._ignored_names |= entry.names
-        else:
-            self.report.faces += 1
-            self.report.part_sets[entry.names] += 1
-        return entry
+            self._ignored_names |= names
+            return None
+        self.report.faces += 1
+        self.report.part_sets[names] += 1
+        _check_names(list(places), self._scheme, element.line, complain)
+        if not places:
+            complain("no-parts", element.line, "has no landmark: dlib learns nothing from it")
+        elif box is not None:
+            points = points_of(places, self._scheme)
+            for kind, problem in geometry_problems(points, box, self._scheme):
+                complain(kind, element.line, problem)
+        return box
 
-    def _check_name(self, name: str | None, line: int) -> bool:
+    def _check_name(self, name: str, line: int) -> bool:
         """Whether `name` names a picture that has not been looked for yet."""
-        if not name:
-            self._complain("path", line, "<image> has no file")
-            return False
         problem = self._path_problem(name)
         if problem:
             self._complain("path", line, f"{name}: {problem}")
@@ -292,3 +337,158 @@ class _Check:
             if box.left >= width or box.top >= height or box.right < 0 or box.bottom < 0:
                 problem = f"its box is wholly outside the picture of {width} x {height} pixels"
                 self._complain("box-outside", line, f"face {number} of {picture.name}: {problem}")
+
+
+def _checked_box(element: Element, complain: Report) -> Box | None:
+    box = Box(*element.pixels(BOX_SIDES, complain))
+    if box.width < 2 or box.height < 2:
+        # dlib maps the corners' distances, one less than the sides, to 1.
+        sides = f"{box.width} x {box.height}"
+        complain("box-size", element.line, f"box of {sides} pixels has no area for dlib")
+    for name, (taken, problem) in _OPTIONAL.items():
+        value = element.attributes.get(name)
+        if value is not None and not taken.fullmatch(value):
+            complain("attribute", element.line, f"{name} is {value[:40]!r}, {problem}")
+    return box if min(box[2:]) >= 2 and np.isfinite(box).all() else None
+
+
+def _check_names(names: list[str], scheme: str, line: int, complain: Report) -> None:
+    known = part_names(scheme)
+    odd = [name for name in names if name not in known]
+    padded = [name for name in odd if part_number(name) in range(len(known))]
+    if padded:
+        first = padded[0]
+        complain(
+            "part-name",
+            line,
+            f"dlib sorts part names as strings: {listing(padded)} must have two digits "
+            f"({part_name(part_number(first) or 0)!r} for {first[:40]!r})",
+        )
+    unknown = [name for name in odd if name not in padded]
+    if unknown:
+        complain(
+            "part-name",
+            line,
+            f"unknown part {listing(unknown)}; {scheme} points are 00 to {known[-1]}",
+        )
+
+
+def part_number(name: str) -> int | None:
+    """The number that a part's name is, with or without leading zeros, or None."""
+    digits = name.lstrip("0")
+    # Python makes no number of thousands of digits.
+    return int(digits or "0") if _DIGITS.fullmatch(name) and len(digits) < 10 else None
+
+
+def listing(names: Sequence[str], most: int = 5) -> str:
+    """A few names, and how many more there are."""
+    shown = ", ".join(repr(name[:40]) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def index_ranges(indices: Sequence[int]) -> str:
+    """Sorted part numbers in short.
+
+    Examples
+    --------
+    >>> index_ranges([0, 1, 2, 30])
+    '00-02, 30'
+    """
+    runs = [list(run) for _, run in groupby(enumerate(indices), lambda pair: pair[1] - pair[0])]
+    ends = [(run[0][1], run[-1][1]) for run in runs]
+    return ", ".join(part_name(a) if a == b else f"{part_name(a)}-{part_name(b)}" for a, b in ends)
+
+
+def geometry_problems(points: FloatArray, box: Box, scheme: str = "68") -> list[tuple[str, str]]:
+    """What is implausible in a face's landmarks and box.
+
+    Parameters
+    ----------
+    points : array, shape (n, 2)
+        Pixels of the picture; NaN = not annotated.
+    box : Box
+    scheme : str
+
+    Returns
+    -------
+    list of (kind, problem)
+        The kinds are those of `xml.check.KINDS`.
+    """
+    given = points[annotated(points)]
+    side = max(box.width, box.height)
+    if len(given) >= 3 and float(np.ptp(given, axis=0).max()) < ONE_PLACE * side:
+        return [("one-place", f"all {len(given)} parts are in one place")]
+    found: list[tuple[str, str]] = []
+    if 2 * len(given) >= len(points):
+        found += _box_problems(given, box)
+    if not found:
+        found += _far_parts(points, box)
+    swapped = swapped_groups(points, scheme)
+    if swapped:
+        found.append(("swapped", f"left and right are swapped: {', '.join(swapped)}"))
+    return found
+
+
+def _box_problems(given: FloatArray, box: Box) -> list[tuple[str, str]]:
+    # Medians and percentiles, so that one part far away is not taken for the box's fault.
+    x, y = np.median(given, axis=0)
+    if not (box.left <= x <= box.right and box.top <= y <= box.bottom):
+        return [("box-far", f"the middle of its parts, ({x:.0f}, {y:.0f}), is outside its box")]
+    extent = np.percentile(given, 95, axis=0) - np.percentile(given, 5, axis=0) + 1
+    ratio = float(np.sqrt(box.width * box.height / extent.prod()))
+    if not 1 / SIZE_RATIO <= ratio <= SIZE_RATIO:
+        return [("box-far", f"its box is {ratio:.2g} times the size of the face in it")]
+    return []
+
+
+def _far_parts(points: FloatArray, box: Box) -> list[tuple[str, str]]:
+    low = np.array([box.left, box.top])
+    high = np.array([box.right, box.bottom])
+    outside = np.maximum(low - points, points - high).max(axis=1)
+    far = np.flatnonzero(outside > PART_FAR * max(box.width, box.height))
+    if not len(far):
+        return []
+    distance = float(np.nanmax(outside))
+    names = index_ranges([int(i) for i in far])
+    return [("part-far", f"{names} up to {distance:.0f} pixels outside the box")]
+
+
+def swapped_groups(points: FloatArray, scheme: str = "68") -> list[str]:
+    """Pairs of the face whose left and right are the wrong way round for its up direction.
+
+    In a picture, eyes, brows and mouth of an upright face run from its left to its right, and so
+    they do, turned along, in a face lying on its side or its head.
+
+    Parameters
+    ----------
+    points : array, shape (n, 2)
+        Pixels of the picture; NaN = not annotated.
+    scheme : str
+
+    Returns
+    -------
+    list of str
+        Of "eyes", "brows" and "mouth".
+    """
+    groups = SCHEMES[scheme].groups
+    middle = {name: _middle(points, group) for name, group in groups.items()}
+    down = middle["mouth"] - (middle["left_eye"] + middle["right_eye"]) / 2
+    height = float(down @ down)
+    corner = groups["mouth"][0]
+    pairs = {
+        "eyes": middle["right_eye"] - middle["left_eye"],
+        "brows": middle["right_brow"] - middle["left_brow"],
+        "mouth": points[SCHEMES[scheme].mirror[corner]] - points[corner],
+    }
+    return [
+        name
+        for name, along in pairs.items()
+        if height > 0 and along[0] * down[1] - along[1] * down[0] < -SWAPPED * height
+    ]
+
+
+def _middle(points: FloatArray, group: Sequence[int]) -> FloatArray:
+    given = points[list(group)]
+    given = given[annotated(given)]
+    middle: FloatArray = given.mean(axis=0) if len(given) else np.full(2, np.nan)
+    return middle

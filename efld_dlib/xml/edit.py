@@ -10,19 +10,17 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
 import numpy as np
 
 from ..datasets.split import choose_photographs, photograph_of
 from ..errors import DataError, OptionError
-from ..files import atomic_path, write_text
-from .imglab import NOT_IN_XML, STYLESHEET, STYLESHEET_NAME, head
-from .stream import Element, XmlStream, stated_scheme
+from .read import Element, XmlStream, stated_scheme
+from .write import XmlFile, attributes, relative_name, writing
 
 
 @dataclass(frozen=True)
@@ -55,54 +53,9 @@ class MergeReport:
     equal_boxes: int
 
 
-class _Writer:
-    """An XML file under way."""
-
-    def __init__(self, file: TextIO, target: Path, name: str, comment: str) -> None:
-        self._file = file
-        self._folder = target.parent.resolve()
-        self._target = target
-        self.pictures = self.boxes = 0
-        file.write(head(name, comment))
-
-    def image(self, path: Path, attributes: dict[str, str], boxes: Sequence[str]) -> None:
-        others = {key: value for key, value in attributes.items() if key != "file"}
-        named = {"file": self._relative(path), **others}
-        self._file.write(f"  <image{_attributes(named)}>\n{''.join(boxes)}  </image>\n")
-        self.pictures += 1
-        self.boxes += len(boxes)
-
-    def _relative(self, path: Path) -> str:
-        try:
-            name = Path(os.path.relpath(path, self._folder)).as_posix()
-        except ValueError:  # another drive on Windows
-            name = path.as_posix()
-        if any(sign in name for sign in "&<>") or NOT_IN_XML.search(name):
-            raise DataError(ascii(name), "has a name that dlib cannot read from XML; rename it")
-        return name
-
-    def close(self) -> EditCount:
-        self._file.write("</images>\n</dataset>\n")
-        return EditCount(self._target, self.pictures, self.boxes)
-
-
-@contextmanager
-def _writing(target: Path, name: str, comment: str) -> Iterator[_Writer]:
-    with (
-        atomic_path(target) as temporary,
-        temporary.open("w", encoding="utf-8", newline="\n") as file,
-    ):
-        yield _Writer(file, target, name, comment)
-    write_text(target.parent / STYLESHEET_NAME, STYLESHEET)
-
-
-def _attributes(attributes: dict[str, str]) -> str:
-    return "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
-
-
 def _serialised(element: Element, indent: str) -> str:
     """An element below ``<image>`` as text, in one form whatever its white space was."""
-    head = f"{indent}<{element.tag}{_attributes(element.attributes)}"
+    head = f"{indent}<{element.tag}{attributes(element.attributes)}"
     if not element.children:
         return f"{head}>{escape(element.text)}</{element.tag}>\n" if element.text else f"{head}/>\n"
     inner = "".join(_serialised(child, indent + "  ") for child in element.children)
@@ -120,8 +73,15 @@ def _located(stream: XmlStream) -> Iterator[tuple[str, Path, Element]]:
     for image in stream.images():
         name = stream.file_name(image)
         if not name:
-            raise DataError(stream.source, "<image> has no file", image.line)
+            stream.refuse("path", image.line, "<image> has no file")
         yield name, Path(os.path.normpath(folder / name)), image
+
+
+def _write(xml: XmlFile, path: Path, named: dict[str, str], boxes: Sequence[str]) -> None:
+    name = relative_name(path, xml.folder)
+    if any(sign in name for sign in "&<>"):
+        raise DataError(ascii(name), "has a name that dlib cannot read from XML; rename it")
+    xml.image({"file": ""} | named | {"file": name}, boxes)
 
 
 def merge_imglab(sources: Iterable[str | Path], target: str | Path) -> MergeReport:
@@ -155,8 +115,10 @@ def merge_imglab(sources: Iterable[str | Path], target: str | Path) -> MergeRepo
     comments: list[str] = []
     paths = [Path(source) for source in sources]
     for source in paths:
-        _require_scheme(source, stated_scheme(paths[0]))
-        stream = XmlStream(source)
+        own, first = stated_scheme(source), stated_scheme(paths[0])
+        if own != first:
+            raise DataError(source, f"has landmarks of scheme {own}, the first file of {first}")
+        stream = XmlStream(source, tolerated=["encoding"])
         for _, path, image in _located(stream):
             boxes = _boxes(image)
             if path not in pictures:
@@ -174,16 +136,10 @@ def merge_imglab(sources: Iterable[str | Path], target: str | Path) -> MergeRepo
         names.append(stream.name or source.name)
         comments += [stream.comment] if stream.comment else []
     name, comment = ", ".join(dict.fromkeys(names)), "; ".join(dict.fromkeys(comments))
-    with _writing(target, name, comment) as writer:
-        for path, (attributes, kept) in pictures.items():
-            writer.image(path, attributes, kept)
-        written = writer.close()
-    return MergeReport(written, shared, equal)
-
-
-def _require_scheme(source: Path, scheme: str) -> None:
-    if (own := stated_scheme(source)) != scheme:
-        raise DataError(source, f"has landmarks of scheme {own}, the first file of {scheme}")
+    with writing(target, name, comment) as xml:
+        for path, (named, kept) in pictures.items():
+            _write(xml, path, named, kept)
+    return MergeReport(EditCount(target, xml.images, xml.boxes), shared, equal)
 
 
 def split_imglab(
@@ -231,7 +187,7 @@ def split_imglab(
         name = Path(os.path.normpath(name)).as_posix()
         return photograph_of(name) if by == "photograph" else name
 
-    stream = XmlStream(source)
+    stream = XmlStream(source, tolerated=["encoding"])
     groups = {group(name) for name, _, _ in _located(stream)}
     chosen = choose_photographs(groups, fraction, np.random.default_rng(seed))
     if not chosen or len(chosen) == len(groups):
@@ -239,7 +195,8 @@ def split_imglab(
             source, f"{fraction:g} of {len(groups)} {by}s leaves one part empty (see --by)"
         )
     with ExitStack() as stack:
-        writers = [stack.enter_context(_writing(t, stream.name, stream.comment)) for t in targets]
-        for name, path, image in _located(XmlStream(source)):
-            writers[group(name) in chosen].image(path, image.attributes, _boxes(image))
-        return writers[0].close(), writers[1].close()
+        parts = [stack.enter_context(writing(t, stream.name, stream.comment)) for t in targets]
+        for name, path, image in _located(XmlStream(source, tolerated=["encoding"])):
+            _write(parts[group(name) in chosen], path, image.attributes, _boxes(image))
+    counts = [EditCount(t, xml.images, xml.boxes) for t, xml in zip(targets, parts, strict=True)]
+    return counts[0], counts[1]

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..boxes import Box, FloatArray, annotated
-from ..landmarks import SCHEMES
+from ..landmarks import SCHEMES, part_name
 from ..parallel import parallel_map, progress, resolve_jobs
 from ..pose import estimate_poses, mean_face_3d, rotation_matrix
 from ..records import ImageRecord
-from .faces import PictureState, index_ranges, picture_state
+from .image_state import PictureState, picture_state
 
 # Edges of the bins in degrees; one more bin at each end takes the rest.
 POSE_BINS = {
@@ -154,7 +154,7 @@ def describe(
     given = annotated(points)
     info.full_faces = int(given.all(axis=1).sum())
     absent = (~given).sum(axis=0)
-    info.lacking = {index_ranges([int(i)]): int(absent[i]) for i in np.flatnonzero(absent)}
+    info.lacking = {part_name(int(i)): int(absent[i]) for i in np.flatnonzero(absent)}
     sides = np.array([face.box[2:] for face in faces if face.box is not None]).reshape(-1, 2)
     info.box_width, info.box_height = (Statistics.of(side) for side in sides.T)
     info.box_aspect = Statistics.of(sides[:, 0] / sides[:, 1])

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from efld_dlib.boxes import Box
 from efld_dlib.cli import network
 from efld_dlib.detection.detectors import Detection, FrontalDetector
-from efld_dlib.xml.imglab import read_imglab
+from efld_dlib.xml.read import read_imglab
 from tools.benchmarks import detection, groups
 from tools.benchmarks.__main__ import benchmarks
 

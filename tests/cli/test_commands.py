@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from efld_dlib import FaceLandmarker, __version__
 from efld_dlib.cli.main import cli
-from efld_dlib.xml.imglab import read_imglab
+from efld_dlib.xml.read import read_imglab
 
 
 def run(*arguments, code=0, stdin=None):

@@ -14,7 +14,7 @@ from efld_dlib.cli.model import split_arguments
 from efld_dlib.cli.options import measured_subsets
 from efld_dlib.errors import OptionError
 from efld_dlib.models.loading import DEFAULT_MODEL
-from efld_dlib.xml.imglab import read_imglab
+from efld_dlib.xml.read import read_imglab
 
 
 def run(*arguments, code=0):

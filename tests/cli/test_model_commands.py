@@ -12,7 +12,7 @@ from efld_dlib.cli.main import cli
 from efld_dlib.evaluation.evaluate import evaluate
 from efld_dlib.models.dat import read_dat
 from efld_dlib.models.loading import load_arrays
-from efld_dlib.xml.imglab import read_imglab
+from efld_dlib.xml.read import read_imglab
 
 
 def run(*arguments, code=0):

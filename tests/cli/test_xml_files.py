@@ -16,7 +16,8 @@ from efld_dlib.cli.main import cli
 from efld_dlib.drawing import POINT_COLOUR, contact_sheet, face_tile
 from efld_dlib.pose import mean_face_3d, rotation_matrix
 from efld_dlib.records import FaceAnnotation, ImageRecord
-from efld_dlib.xml.imglab import read_imglab, write_imglab
+from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.write import write_imglab
 
 COMMANDS = ("info", "check", "view", "merge", "split")
 

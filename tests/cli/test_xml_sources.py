@@ -16,7 +16,7 @@ from efld_dlib.datasets.pts import write_pts
 from efld_dlib.datasets.registry import DATASETS
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.landmarks import SCHEMES
-from efld_dlib.xml.imglab import read_imglab
+from efld_dlib.xml.read import read_imglab
 
 
 def run(*arguments, code=0):

@@ -9,7 +9,7 @@ from efld_dlib.errors import DataError, ModelFormatError, OptionError, Problems
 from efld_dlib.evaluation import evaluate as protocol
 from efld_dlib.evaluation.evaluate import Evaluation, FaceResult, evaluate, evaluate_models
 from efld_dlib.records import FaceAnnotation, ImageRecord
-from efld_dlib.xml.imglab import read_imglab
+from efld_dlib.xml.read import read_imglab
 
 
 def test_missed_faces_count_as_failures_and_not_in_the_mean():

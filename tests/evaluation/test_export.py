@@ -9,7 +9,7 @@ from made_up import FACE, made_up, shifted
 from efld_dlib.evaluation.evaluate import evaluate
 from efld_dlib.evaluation.export import write_faces, write_figures
 from efld_dlib.evaluation.figures import study
-from efld_dlib.xml.imglab import read_imglab
+from efld_dlib.xml.read import read_imglab
 
 
 def test_json_has_plain_numbers_and_no_nan(tmp_path):

@@ -25,7 +25,7 @@ from efld_dlib.models.efld import (
 from efld_dlib.models.loading import direct_bytes, load_arrays, load_predictor
 from efld_dlib.models.quantised import quantise
 from efld_dlib.records import ImageRecord
-from efld_dlib.xml.imglab import read_imglab
+from efld_dlib.xml.read import read_imglab
 from tests.models.small_models import one_split, random_predictor
 
 BOX = dlib.rectangle(80, 80, 279, 279)

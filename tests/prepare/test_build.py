@@ -18,7 +18,7 @@ from efld_dlib.prepare.build import PrepareOptions, build_training_xml, write_pr
 from efld_dlib.prepare.rarity import Weighting
 from efld_dlib.prepare.samples import make_samples
 from efld_dlib.records import FaceAnnotation, ImageRecord
-from efld_dlib.xml.imglab import read_imglab
+from efld_dlib.xml.read import read_imglab
 
 EVERYTHING = PrepareOptions(
     augmentation=parse_augmentation("all"), weighting=Weighting("pose-density", 1.0), variants=3

@@ -23,7 +23,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from efld_dlib.xml.imglab import read_imglab
+from efld_dlib.xml.read import read_imglab
 from tools.make_sample import make_sample
 from tools.processes import in_session
 from tools.sample.folder import Plan

@@ -25,7 +25,7 @@ from efld_dlib import FaceLandmarker
 from efld_dlib.boxes import Box
 from efld_dlib.pose import mean_face_3d
 from efld_dlib.records import FaceAnnotation, ImageRecord
-from efld_dlib.xml.imglab import write_imglab
+from efld_dlib.xml.write import write_imglab
 from tools.processes import in_session, resident
 
 from .samples import encoded, small_picture

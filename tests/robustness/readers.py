@@ -22,8 +22,8 @@ from efld_dlib.models.subset import parse_points
 from efld_dlib.prepare.augment import parse_augmentation
 from efld_dlib.training.options import TrainingOptions, override_options, parse_assignments
 from efld_dlib.xml.check import check_imglab
-from efld_dlib.xml.faces import picture_state
-from efld_dlib.xml.imglab import read_imglab
+from efld_dlib.xml.image_state import picture_state
+from efld_dlib.xml.read import read_imglab
 
 from .judge import Failure, judged
 from .samples import small_picture

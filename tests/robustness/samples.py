@@ -25,7 +25,7 @@ from efld_dlib.models.efld import write_efld
 from efld_dlib.models.quantised import quantise
 from efld_dlib.prepare.build import PrepareOptions, build_training_xml
 from efld_dlib.prepare.rarity import Weighting
-from efld_dlib.xml.imglab import write_imglab
+from efld_dlib.xml.write import write_imglab
 from tests.datasets.test_aflw import Aflw
 from tests.datasets.test_cfp import PROFILE
 from tests.models.small_models import random_predictor

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from efld_dlib import FaceLandmarker
-from efld_dlib.xml.imglab import read_imglab
+from efld_dlib.xml.read import read_imglab
 
 from .load import large_xml, memory_over, peak_of, pictures
 

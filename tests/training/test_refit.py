@@ -9,7 +9,7 @@ from efld_dlib.models.dat import read_dat, write_dat
 from efld_dlib.training import refit, trainer
 from efld_dlib.training.options import TrainingOptions
 from efld_dlib.training.refit import RefitOptions, refit_leaves
-from efld_dlib.xml.imglab import read_imglab
+from efld_dlib.xml.read import read_imglab
 
 
 @pytest.fixture(scope="module")

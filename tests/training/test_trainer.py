@@ -23,7 +23,8 @@ from efld_dlib.training.options import (
     preset_options,
     training_memory,
 )
-from efld_dlib.xml.imglab import read_imglab, write_imglab
+from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.write import write_imglab
 
 QUICK = TrainingOptions(
     cascade_depth=3, num_trees_per_cascade_level=10, oversampling_amount=3, num_threads=1

@@ -10,7 +10,7 @@ import pytest
 from efld_dlib.datasets.split import choose_photographs, photograph_of
 from efld_dlib.errors import DataError, OptionError
 from efld_dlib.xml.edit import merge_imglab, split_imglab
-from efld_dlib.xml.imglab import read_imglab
+from efld_dlib.xml.read import read_imglab
 
 FULL_BOX = (
     "<box top='1' left='-2' width='30' height='40' angle='0.5' pose='3' ignore='1' gender='male'>"

@@ -16,8 +16,16 @@ from efld_dlib.boxes import Box
 from efld_dlib.errors import OptionError
 from efld_dlib.landmarks import mirror_points, part_name
 from efld_dlib.pose import mean_face_3d, rotation_matrix
-from efld_dlib.xml.check import KINDS, by_kind, check_imglab, differing_parts
-from efld_dlib.xml.faces import exif_orientation, geometry_problems, index_ranges, swapped_groups
+from efld_dlib.xml.check import (
+    KINDS,
+    by_kind,
+    check_imglab,
+    differing_parts,
+    geometry_problems,
+    index_ranges,
+    swapped_groups,
+)
+from efld_dlib.xml.image_state import exif_orientation
 
 HEAD = "<?xml version='1.0' encoding='UTF-8'?>\n<dataset>\n<name>n</name>\n<images>\n"
 TAIL = "</images>\n</dataset>\n"

@@ -1,0 +1,1 @@
+"""dlib's XML of annotated images: read, written, checked, described and edited."""
