@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import stat
@@ -10,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from .errors import DataError, OutputError
 
@@ -74,6 +75,11 @@ def read_input(path: str | Path, error: type[DataError] = DataError, pipes: bool
         raise error(path, f"cannot be read ({problem.strerror})") from problem
 
 
+def sha256(path: str | Path) -> str:
+    """Hexadecimal digest of a file's bytes; errors as of `read_input`."""
+    return hashlib.sha256(read_input(path)).hexdigest()
+
+
 def is_file(path: str | Path) -> bool:
     """Whether `path` is a file; no name, however long or odd, is an error."""
     try:
@@ -123,24 +129,6 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 def _is_of(error: OSError, name: str) -> bool:
     """Whether `error` is one of the output: others go wrong meanwhile, such as of the inputs."""
     return error.filename == name or (error.filename is None and error.errno in _NO_ROOM)
-
-
-@contextmanager
-def appending(target: str | Path) -> Iterator[TextIO]:
-    """A text file to add lines to; the lines that are whole outlast an interruption.
-
-    Raises
-    ------
-    OutputError
-        It cannot be written, or there is no room left.
-    """
-    try:
-        with Path(target).open("a", encoding="utf-8") as file:
-            yield file
-    except OSError as error:
-        if not _is_of(error, str(target)):
-            raise
-        raise OutputError(target, f"cannot be written ({error.strerror})") from error
 
 
 # The only way to read the mask is to set it, which is done once, before any thread is there.

@@ -160,7 +160,7 @@ def run_one(
 
 def _cache(aflw: bool) -> str:
     # One for each set of pictures, since a build keeps only what it asked for.
-    return f"detections-{'both' if aflw else '300w'}.jsonl"
+    return f"detections-{'both' if aflw else '300w'}.sqlite"
 
 
 def _errors(outcome: Evaluation) -> dict[str, list[float]]:

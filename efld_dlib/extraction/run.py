@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from ..errors import DataError, EfldError, OptionError
 from ..files import atomic_path
+from ..journal import Journal, open_journal
 from ..parallel import progress, resolve_jobs
 from ..writers import Row, table_columns, table_rows
-from .journal import (
-    Journal,
-    open_journal,
-    require_same_files,
-    require_same_run,
-    run_head,
-)
-from .settings import ExtractSettings
+from .settings import ExtractSettings, differences
 from .tables import table_kind, write_table
-from .workers import Outcome, Task, Workers, shown
+from .workers import Outcome, Task, Workers, file_state, shown
+
+# Where the journal says what the run is of, beside the outcomes under the images' numbers.
+_RUN_KEY = "run"
 
 Earlier = Literal["refuse", "resume", "restart"]
 """What to do about the journal of an interrupted run: refuse to touch it, go on from it, or throw
@@ -111,11 +109,12 @@ def extract(
     kind = table_kind(target)
     if target.is_dir():
         raise DataError(target, "is a folder, not a file to write")
-    with open_journal(target) as journal:
-        done = _begin(journal, run_head(settings.identity(), names), names, earlier)
+    with open_journal(journal_path(target), discard=earlier == "restart") as journal:
+        run = _described(settings.identity(), names)
+        done = _begin(journal, run, names, earlier)
         if strict:
-            for name, outcome in zip(names, journal.outcomes(), strict=False):
-                _require_usable(name, outcome)
+            for outcome in _done(journal, done):
+                _require_usable(names[outcome.number], outcome)
         tasks = (Task(n, os.path.abspath(names[n])) for n in range(done, len(names)))
         outcomes = _outcomes(tasks, len(names) - done, settings, jobs, cluster)
         for outcome in progress(outcomes, len(names), "extracting", show_progress, done):
@@ -124,21 +123,25 @@ def extract(
                     _require_usable(names[outcome.number], outcome)
                 if report is not None:
                     report(DataError(shown(names[outcome.number]), outcome.error))
-            journal.append(outcome)
+            if outcome.number == 0:
+                # Not before, so that a journal without an outcome is empty.
+                journal.add(_RUN_KEY, run)
+            journal.add(outcome.number, outcome)
         summary = ExtractSummary(continued=done)
         columns = table_columns(settings.chosen, settings.point_confidence)
-        finished = progress(journal.outcomes(), len(names), "writing", show_progress)
+        finished = progress(_done(journal, len(names)), len(names), "writing", show_progress)
         with atomic_path(target) as temporary:
             try:
                 rows = _rows(names, finished, len(columns), summary)
                 write_table(kind, temporary, columns, rows)
             except OSError as error:
                 raise DataError(target, f"cannot be written ({error.strerror})") from error
-            if summary.pictures != len(names):
-                raise DataError(journal.path, "was changed or damaged during the run")
-        # Somebody may have removed it already, which does the table no harm.
-        journal.path.unlink(missing_ok=True)
     return summary
+
+
+def journal_path(target: Path) -> Path:
+    """Where the journal of a target lies."""
+    return target.with_name(f"{target.name}.journal")
 
 
 def _outcomes(
@@ -158,36 +161,61 @@ def _outcomes(
     return cluster_outcomes(cluster, settings.absolute(), tasks)
 
 
-def _begin(
-    journal: Journal, head: dict[str, object], names: Sequence[str], earlier: Earlier
-) -> int:
-    """Make the journal ready for the next outcome; the number of those that it has."""
-    then = journal.begun()
-    if then is None and earlier != "restart" and next(journal.outcomes(), None) is not None:
-        raise EfldError(
-            f"{journal.path}: its first line is damaged or of another version, so that it cannot "
-            "be continued; --restart begins anew"
-        )
-    done = journal.cut() if then is not None and earlier != "restart" else 0
-    # A run that ended before its first picture was done leaves nothing to lose.
-    if then is None or not done:
-        journal.begin(head)
+def _described(identity: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """What the run is of: the settings, and which pictures in which order."""
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(shown(name).encode() + b"\0")
+    return {"settings": identity, "pictures": len(names), "names": digest.hexdigest()}
+
+
+def _begin(journal: Journal, run: dict[str, Any], names: Sequence[str], earlier: Earlier) -> int:
+    """The number of outcomes that the journal of the same run has; else an `EfldError`."""
+    if earlier == "restart":
+        journal.clear()
+    then = journal.get(_RUN_KEY)
+    if then is None:
         return 0
+    done = len(journal) - 1
     if earlier == "refuse":
         raise EfldError(
             f"{journal.path}: an interrupted run has done {done} of {then['pictures']} pictures; "
             "--resume continues it, --restart begins anew"
         )
-    require_same_run(journal.path, then, head)
-    require_same_files(journal.path, names, journal.outcomes())
+    _require_same_run(journal.path, then, run)
+    for outcome in _done(journal, done):
+        name = names[outcome.number]
+        if file_state(name) != (outcome.size, outcome.time):
+            raise EfldError(
+                f"{journal.path}: {shown(name)} has changed since the interrupted run looked at "
+                "it; --restart begins anew"
+            )
     return done
+
+
+def _require_same_run(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
+    found = differences(then["settings"], now["settings"])
+    if found:
+        problem = f"had another {' and another '.join(found)}"
+    elif then["pictures"] != now["pictures"]:
+        problem = f"was of {then['pictures']} pictures, and this one is of {now['pictures']}"
+    elif then["names"] != now["names"]:
+        problem = "was of other pictures, or in another order"
+    else:
+        return
+    raise EfldError(f"{path}: the interrupted run {problem}; give the same, or --restart")
+
+
+def _done(journal: Journal, count: int) -> Iterator[Outcome]:
+    """The first `count` outcomes."""
+    return (Outcome(*journal.get(number)) for number in range(count))
 
 
 def _rows(
     names: Sequence[str], outcomes: Iterable[Outcome], columns: int, summary: ExtractSummary
 ) -> Iterator[Row]:
     """Rows of the table; `summary` is filled in on the way."""
-    for name, outcome in zip(names, outcomes, strict=False):
+    for name, outcome in zip(names, outcomes, strict=True):
         summary.pictures += 1
         summary.faces += len(outcome.faces)
         summary.errors += outcome.error is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 from .. import __version__
 from ..detection.prediction import Quality, require_quality
 from ..detection.registry import make_detector
-from ..errors import DataError, EfldError
+from ..errors import EfldError
+from ..files import sha256
 from ..geometry import Feature, parse_features
 from ..landmarker import FaceLandmarker
 from ..models.loading import resolve_model
@@ -75,9 +75,9 @@ class ExtractSettings:
         another one.
         """
         stated = asdict(self)
-        stated["model"] = _digest(resolve_model(self.model))
+        stated["model"] = sha256(resolve_model(self.model))
         name, file = _detector_file(self.detector)
-        stated["detector"] = name if file is None else f"{name}={_digest(file)}"
+        stated["detector"] = name if file is None else f"{name}={sha256(file)}"
         stated["program"] = __version__
         return stated
 
@@ -114,10 +114,3 @@ def _detector_file(detector: str) -> tuple[str, Path | None]:
     if not Path(file).is_file():
         raise EfldError(f"{file}: there is no such file for the detector {name}")
     return name, Path(file)
-
-
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise DataError(path, f"cannot be read ({error.strerror})") from error

@@ -30,7 +30,6 @@ from ..records import FaceAnnotation, ImageRecord
 from ..xml.write import write_imglab
 from .augment import AUGMENTATIONS, DEFAULT_AUGMENTATION, PRESETS, Step
 from .boxes import BoxModel, BoxReport
-from .journal import resumable_samples
 from .rarity import Weighting, copies_for_weights, weigh
 from .report import write_rarity_report
 from .samples import (
@@ -41,6 +40,7 @@ from .samples import (
     TrainingFace,
     boxed_faces,
     crop_jobs,
+    resumable_samples,
     sample_crop,
 )
 

@@ -6,7 +6,6 @@ images, whatever their folder is called.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import lzma
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ import numpy as np
 
 from ..boxes import FloatArray
 from ..errors import DataError
-from ..files import atomic_path, read_input
+from ..files import atomic_path, read_input, sha256
 from ..records import FaceAnnotation, ImageRecord
 
 UNIT = 1 / 8
@@ -49,7 +48,7 @@ class Labels:
 
 def digest(path: Path) -> bytes:
     """What tells an image file from others: the first bytes of its SHA-256."""
-    return hashlib.sha256(read_input(path)).digest()[:_DIGEST]
+    return bytes.fromhex(sha256(path))[:_DIGEST]
 
 
 def write_labels(labels: Labels, path: Path) -> int:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -19,8 +17,9 @@ from ..datasets.split import group_of
 from ..detection.detectors import Detection, FrontalDetector
 from ..detection.framing import default_box_map, framed, match_detections
 from ..errors import DataError, EfldError, OptionError, OutputError, Problems
-from ..files import appending, atomic_path, write_text
+from ..files import atomic_path, sha256
 from ..images import Image, read_image, to_gray
+from ..journal import Journal, open_journal
 from ..landmarks import SCHEMES, mirror_points
 from ..parallel import parallel_map, progress
 from ..pose import estimate_pose
@@ -28,9 +27,12 @@ from ..records import FaceAnnotation, ImageRecord
 from .augment import Step, augment, require_box
 from .boxes import BoxModel, BoxReport, apply_deviation, assign_boxes, fit_box_model
 
-CACHE = "detections.jsonl"
+CACHE = "detections.sqlite"
 """File in the output folder that keeps what the detector found, by the pictures' content: finding
 faces takes longer than all the rest, and its result hangs on nothing else."""
+
+JOURNAL = "journal.sqlite"
+"""File among the crops that says which of them are done, while they are made."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,6 @@ class TrainingFace:
     path: Path
     photograph: str
     annotation: FaceAnnotation
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What the detector found in a picture with this content."""
-
-    digest: str
-    detections: list[Detection]
 
 
 def boxed_faces(
@@ -91,7 +85,7 @@ def boxed_faces(
             continue
         group = group_of(record)
         faces.extend(TrainingFace(record.path, group, face) for face in record.faces)
-        found.extend(match_detections(record.faces, outcome.detections))
+        found.extend(match_detections(record.faces, outcome))
     boxes, report, frame = assign_boxes([face.annotation for face in faces], found)
     matched = [
         (face.annotation.points, box)
@@ -109,39 +103,34 @@ def boxed_faces(
 
 def _detect_all(
     records: Sequence[ImageRecord], cache: Path, jobs: int, show_progress: bool
-) -> list[_Found | EfldError]:
+) -> list[list[Detection] | EfldError]:
     contents = [_content(record.path) for record in records]
-    known: dict[str, _Found | EfldError] = dict(_read_cache(cache))
-    unknown = {
-        digest: record.path
-        for digest, record in zip(contents, records, strict=True)
-        if isinstance(digest, str) and digest not in known
-    }
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    with appending(cache) as journal:
+    known: dict[str, list[Detection] | EfldError] = {}
+    unknown: dict[str, Path] = {}
+    with open_journal(cache, discard=True) as journal:
+        for content, record in zip(contents, records, strict=True):
+            if isinstance(content, str):
+                rows = journal.get(content)
+                if rows is None:
+                    unknown[content] = record.path
+                else:
+                    known[content] = [Detection(Box(*box), score) for *box, score in rows]
         results = parallel_map(_detect, list(unknown.values()), jobs)
         shown = progress(results, len(unknown), "detecting", show_progress)
-        for digest, detections in zip(unknown, shown, strict=True):
-            if isinstance(detections, EfldError):
-                known[digest] = detections
-            else:
-                found = known[digest] = _Found(digest, detections)
-                journal.write(_line(found))
-                journal.flush()
-    outcomes = [known[content] if isinstance(content, str) else content for content in contents]
-    # In the order of the digests and without what is no longer asked for: the same pictures give
-    # the same file.
-    kept = {outcome.digest: outcome for outcome in outcomes if isinstance(outcome, _Found)}
-    write_text(cache, "".join(_line(kept[digest]) for digest in sorted(kept)))
-    return outcomes
+        for content, found in zip(unknown, shown, strict=True):
+            known[content] = found
+            if not isinstance(found, EfldError):
+                journal.add(content, [[*each.box, each.score] for each in found])
+        # Without what is no longer asked for.
+        journal.keep(key for key, found in known.items() if not isinstance(found, EfldError))
+    return [known[content] if isinstance(content, str) else content for content in contents]
 
 
 def _content(path: Path) -> str | EfldError:
-    """Digest of a file's bytes."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        return DataError(path, f"cannot be read ({error.strerror})")
+        return sha256(path)
+    except DataError as error:
+        return error
 
 
 def _detect(path: Path) -> list[Detection] | EfldError:
@@ -149,26 +138,6 @@ def _detect(path: Path) -> list[Detection] | EfldError:
         return FrontalDetector()(to_gray(read_image(path)))
     except DataError as error:
         return error
-
-
-def _line(found: _Found) -> str:
-    boxes = [[*detection.box, detection.score] for detection in found.detections]
-    return json.dumps({"sha256": found.digest, "boxes": boxes}) + "\n"
-
-
-def _read_cache(cache: Path) -> dict[str, _Found]:
-    """What the cache holds; a line cut short by an interruption is passed over."""
-    if not cache.is_file():
-        return {}
-    known = {}
-    for line in cache.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            entry: dict[str, Any] = json.loads(line)
-            found = [Detection(Box(*row[:4]), row[4]) for row in entry["boxes"]]
-            known[entry["sha256"]] = _Found(entry["sha256"], found)
-        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-            continue
-    return known
 
 
 WIDE_CONTEXT = 0.9
@@ -331,3 +300,56 @@ def crop_jobs(
         samples = plan_samples(count, mirror, bool(template.steps))
         if samples:
             yield replace(template, face=face, index=index, samples=samples)
+
+
+def resumable_samples(
+    jobs: Sequence[CropJob], folder: Path, processes: int, show_progress: bool
+) -> Iterator[list[ImageRecord]]:
+    """Samples of each job, in order; those that an earlier run made are not made again.
+
+    Parameters
+    ----------
+    jobs : sequence of CropJob
+        The same ones as in the run that is continued; the folder's name vouches for that.
+    folder : Path
+        Where the crops go.
+    processes : int
+    show_progress : bool
+
+    Yields
+    ------
+    list of ImageRecord
+    """
+    with open_journal(folder / JOURNAL, discard=True) as journal:
+        kept = {job.index for job in jobs if _kept_samples(journal, job)}
+        rest = [job for job in jobs if job.index not in kept]
+        made = iter(
+            progress(parallel_map(make_samples, rest, processes), len(rest), "crops", show_progress)
+        )
+        for job in jobs:
+            if job.index in kept:
+                yield _kept_samples(journal, job)
+            else:
+                records = next(made)
+                journal.add(job.index, [_entry(record) for record in records])
+                yield records
+
+
+def _entry(record: ImageRecord) -> list[object]:
+    """What cannot be told from the job: name, box and landmarks."""
+    (face,) = record.faces
+    points = [None if np.isnan(value) else value for value in face.points.ravel()]
+    return [record.path.name, face.box, points]
+
+
+def _kept_samples(journal: Journal, job: CropJob) -> list[ImageRecord]:
+    """The samples that an earlier run made; none if a crop is missing."""
+    records = [
+        ImageRecord(
+            job.folder / name,
+            (FaceAnnotation(np.array(points, dtype=np.float64).reshape(-1, 2), Box(*box)),),
+            job.face.photograph,
+        )
+        for name, box, points in journal.get(job.index) or ()
+    ]
+    return records if all(record.path.is_file() for record in records) else []

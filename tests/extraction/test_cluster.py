@@ -16,8 +16,7 @@ import pytest
 
 from efld_dlib.errors import EfldError, MissingDependencyError
 from efld_dlib.extraction import cluster
-from efld_dlib.extraction.journal import journal_path
-from efld_dlib.extraction.run import extract
+from efld_dlib.extraction.run import extract, journal_path
 from efld_dlib.extraction.settings import ExtractSettings
 from efld_dlib.extraction.workers import Task, look_at, look_at_here
 

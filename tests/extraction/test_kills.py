@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import pytest
 
-from efld_dlib.extraction.journal import journal_path
+from efld_dlib.extraction.run import journal_path
+from tools.benchmarks.extract import pictures_done
 
 KILLS = 20
 
@@ -46,11 +47,7 @@ def start(words):
 
 
 def done(target: Path) -> int:
-    """Lines of the journal behind its first one."""
-    try:
-        return max(0, journal_path(target).read_bytes().count(b"\n") - 1)
-    except FileNotFoundError:
-        return 0
+    return pictures_done(journal_path(target))
 
 
 def wait_until(condition, seconds=60):

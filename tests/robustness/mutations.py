@@ -230,7 +230,9 @@ def damaged_sqlite(data: bytes, rng: Random) -> bytes:
         with closing(sqlite3.connect(path)) as connection:
             tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master")]
             for _ in range(rng.integers(1, 3)):
-                with suppress(sqlite3.OperationalError):  # two changes may not go together
+                with suppress(
+                    sqlite3.Error
+                ):  # two changes may not go together, or values not be unique
                     _change_table(connection, str(rng.choice(tables)), rng)
             connection.commit()
         return path.read_bytes()

@@ -102,7 +102,7 @@ COMMANDS = (
     Target("extract-odd", "pictures/odd/*", _odd_picture, commands.extract_one, 1.5),
     Target("video", "videos/*", damaged_bytes, commands.video, 1),
     Target("prepare", "w300/*.*", damaged_text, commands.prepare, 1),
-    Target("prepare-resume", "training/*.jsonl", damaged_text, commands.prepare_again, 0.5),
+    Target("prepare-resume", "training/*.sqlite", damaged_sqlite, commands.prepare_again, 0.5),
     Target("train", "training/train.xml", damaged_xml, commands.train, 0.25),
     Target("evaluate", "faces.xml", damaged_xml, commands.evaluate, 0.7),
     Target("evaluate-model", "models/full.*", _model, commands.evaluate, 0.7),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-from pathlib import Path
 
 import pytest
 
 from efld_dlib.errors import DataError, OutputError, Problems, TrainingError
-from efld_dlib.files import appending, exclusive
+from efld_dlib.files import exclusive
 from efld_dlib.training import trainer
 from efld_dlib.training.options import TrainingOptions
 
@@ -67,15 +66,8 @@ def test_of_two_trainings_the_later_keeps_its_own_report(training_data, tmp_path
     assert json.loads(other["report"])["bytes"] == output.stat().st_size
 
 
-def test_what_cannot_be_written_ends_a_bulk_run(tmp_path):
+def test_what_cannot_be_written_ends_a_bulk_run():
     problems = Problems()
     problems.add(DataError("a.jpg", "is empty"))
     with pytest.raises(OutputError):
         problems.add(OutputError("out", "cannot be written"))
-    with pytest.raises(OutputError, match="cannot be written"), appending(tmp_path):
-        pass
-    with appending(tmp_path / "lines") as file:
-        file.write("one\n")
-    with appending(tmp_path / "lines") as file:
-        file.write("two\n")
-    assert Path(tmp_path / "lines").read_text() == "one\ntwo\n"

@@ -10,16 +10,18 @@ and of its workers is read at intervals.
 from __future__ import annotations
 
 import itertools
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import click
 
-from efld_dlib.extraction.journal import journal_path
+from efld_dlib.extraction.run import journal_path
 from tools.processes import children, resident
 
 _SAMPLES = 10
@@ -115,7 +117,7 @@ def watch(folder: Path, work: Path, jobs: int, quality: str) -> None:
     try:
         for sample in range(1, _SAMPLES + 1):
             wanted = count * sample // (_SAMPLES + 1)
-            while (done := lines(journal_path(target))) < wanted and process.poll() is None:
+            while (done := pictures_done(journal_path(target))) < wanted and process.poll() is None:
                 time.sleep(0.2)
             sizes = [resident(pid) / _MEGABYTE for pid in children(process.pid)]
             # Python's own helpers, which load nothing of ours, are small.
@@ -135,9 +137,13 @@ def watch(folder: Path, work: Path, jobs: int, quality: str) -> None:
         )
 
 
-def lines(journal: Path) -> int:
-    """Pictures that a journal has so far."""
+def pictures_done(journal: Path) -> int:
+    """Pictures that a journal has so far; it may be read while a run is writing it."""
     try:
-        return max(0, journal.read_bytes().count(b"\n") - 1)
-    except FileNotFoundError:
+        # Regardless of the run's lock.
+        address = f"{journal.absolute().as_uri()}?immutable=1"
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            (count,) = connection.execute("SELECT count(*) FROM done").fetchone()
+    except sqlite3.Error:  # there is none yet, or it is just being written
         return 0
+    return max(0, int(count) - 1)
