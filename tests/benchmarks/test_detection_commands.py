@@ -58,7 +58,7 @@ def empty(tmp_path):
 def test_turns_says_what_is_found_at_each_angle(sample, made_up, tmp_path):
     target = tmp_path / "figures.json"
     options = ("--subset", "helen/testset", "--every", 9, "--detectors", "fast")
-    output = run("turns", sample, *options, "--by", 90, "--json", target).stdout
+    output = run("turns", sample, *options, "--by", 90, "-o", target).stdout
     assert list(rows(output, "Images turned"))[2:] == ["-90", "0", "90", "180"]
     turns = json.loads(target.read_text())["turns"]
     assert [each["turn"] for each in turns] == [-90, 0, 90, 180]
@@ -90,7 +90,7 @@ def test_groups_writes_a_data_set_of_composed_images(sample, tmp_path, monkeypat
 
 def test_speed_compares_the_smallest_faces(astronaut_file, empty, made_up, tmp_path):
     target = tmp_path / "speed.json"
-    output = run("speed", astronaut_file, "--faceless", empty, "--json", target).stdout
+    output = run("speed", astronaut_file, "--faceless", empty, "-o", target).stdout
     table = rows(output, "Detection alone at 640x480")
     assert list(table)[2:] == [
         "dlib",

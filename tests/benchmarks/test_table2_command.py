@@ -30,15 +30,14 @@ def test_a_table_and_its_files(tiny_model, sample, tmp_path, monkeypatch):
     result = run(
         *(tiny_model, sample, "--subset", "helen/testset", "--limit", 3, "--quick", "-j", 1),
         *("--peers", "none", "--dat", f"stock={stock}", "--trained-on-test", "tiny.dat"),
-        *("--markdown", tmp_path / "out" / "t.md", "--json", tmp_path / "t.json"),
+        *("-o", tmp_path / "out" / "t.json"),
     )
-    assert result.stdout.startswith(f"Table 2, measured: {sample.name}, helen/testset")
+    assert result.stdout.startswith(f"### Table 2, measured: {sample.name}, helen/testset")
     assert "High (state of the art)" in result.stdout
     # Progress is no part of the output.
     assert "landmarks of 3 faces" in result.stderr
     assert "landmarks of 3 faces" not in result.stdout
-    assert (tmp_path / "out" / "t.md").read_text().startswith("### Table 2, measured")
-    written = json.loads((tmp_path / "t.json").read_text())
+    written = json.loads((tmp_path / "out" / "t.json").read_text())
     first, second = written["rows"]
     assert (first["name"], second["name"]) == ("tiny.dat", "stock")
     assert first["marks"] == ["trained on this test set"]
@@ -71,7 +70,7 @@ def test_two_models_of_one_file_name_need_names(tiny_model, sample, tmp_path):
 
 def test_without_a_model_it_is_the_one_of_the_package(sample):
     lines = run(sample, "--peers", "none", "--limit", "2").stdout.splitlines()
-    assert any(line.startswith("package ") for line in lines)
+    assert any(line.startswith("| package ") for line in lines)
 
 
 def test_a_model_may_have_a_name(tmp_path):

@@ -2,6 +2,7 @@ import pytest
 from click.testing import CliRunner
 
 from tools.benchmarks.__main__ import benchmarks
+from tools.benchmarks.results import filled
 
 
 def run(*arguments, code=0):
@@ -17,16 +18,17 @@ def test_markdown_on_stdout_or_in_a_file(tiny_model, sample, tmp_path):
     cells = [cell.strip() for cell in row.split("|")[2:-1]]
     header = next(line for line in printed.splitlines() if line.startswith("| method"))
     titles = [cell.strip() for cell in header.split("|")[2:-1]]
-    filled = [title for title, cell in zip(titles, cells, strict=True) if cell != "-"]
+    measured = [title for title, cell in zip(titles, cells, strict=True) if cell != "-"]
     # The sample has test folders, with far fewer faces than the official ones.
-    assert filled
-    assert all(" of " in title for title in filled)
-    assert "HELEN test (10 of 330)" in filled
+    assert measured
+    assert all(" of " in title for title in measured)
+    assert "HELEN test (10 of 330)" in measured
     run(
         *(f"mine={tiny_model}", "--data", sample, "-j", 1, "--resamples", 50),
-        *("-o", tmp_path / "t.md"),
+        *("-o", tmp_path / "t3.json"),
     )
-    assert (tmp_path / "t.md").read_text() == printed
+    place = "<!-- table: t3 1 -->\nold\n<!-- end of table -->"
+    assert row in filled(f"before\n{place}\nafter", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -143,10 +145,11 @@ def test_the_command_prints_its_table(record, tmp_path):
     write_pts(folder / "a.pts", record.faces[0].points)
     assert len(list(read_w300(folder))) == 1
     arguments = [str(folder), "--subset", "train", "--clips", "1", "--frames", "75"]
-    target = tmp_path / "t.md"
-    result = CliRunner().invoke(benchmarks, ["video", *arguments, "--markdown", str(target)])
+    target = tmp_path / "t.json"
+    result = CliRunner().invoke(benchmarks, ["video", *arguments, "-o", str(target)])
     assert result.exit_code == 0, result.output
-    rows = [line.split("  ")[0] for line in result.stdout.splitlines()[3:7]]
+    (table,) = json.loads(target.read_text())["tables"]
+    rows = [row[0] for row in table["rows"]]
     assert rows == [
         "tracking",
         "tracking, smoothed",
@@ -155,7 +158,7 @@ def test_the_command_prints_its_table(record, tmp_path):
     ]
     assert "1 clips of 75 frames, 640 x 480" in result.stdout
     assert str(tmp_path) not in result.stdout
-    assert target.read_text().startswith("### Landmarks in video")
+    assert result.stdout.startswith(f"### {table['title']}")
 
 
 def test_a_seed_that_numpy_does_not_take_is_refused(record):

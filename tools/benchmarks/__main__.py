@@ -6,7 +6,7 @@ import click
 
 from efld_dlib.cli.main import Commands
 
-from . import detection, extract, groups, profile, start, table2, table3, video
+from . import detection, extract, groups, profile, results, start, table2, table3, video
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,6 +24,7 @@ for command in (
     detection.poses,
     detection.speed,
     detection.turns,
+    results.documents,
     extract.extract,
     groups.groups_command,
     profile.profile_command,

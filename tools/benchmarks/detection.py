@@ -12,8 +12,6 @@ import numpy as np
 
 from efld_dlib.cli.network import (
     choose_detectors,
-    echo_tables,
-    json_option,
     measured_sources,
     min_score_option,
     networks_option,
@@ -21,7 +19,6 @@ from efld_dlib.cli.network import (
     own_detector,
     run_by_turns,
     upright_images,
-    write_figures,
 )
 from efld_dlib.cli.options import (
     FRACTION,
@@ -52,6 +49,7 @@ from efld_dlib.landmarker import FaceLandmarker
 from efld_dlib.tables import Table, number, share
 
 from .poses import pose_errors, pose_table
+from .results import output_option, tell
 
 FRAME = (640, 480)
 """Width and height in pixels of the frames of ``speed``."""
@@ -80,7 +78,7 @@ seed_option = click.option("--seed", type=SEED, default=1, show_default=True, he
 @min_score_option
 @networks_option
 @every_option
-@json_option
+@output_option
 @strict_option
 @click.pass_context
 def speed(
@@ -90,7 +88,7 @@ def speed(
     min_score: float | None,
     networks: Path | None,
     every: int,
-    json_file: Path | None,
+    output: Path | None,
     strict: bool,
 ) -> None:
     """Time of detection in IMAGES, each fitted into 640x480 pixels, on one core.
@@ -101,7 +99,7 @@ def speed(
     \b
     Examples:
       python -m tools.benchmarks speed 300w/helen/testset/ --faceless faceless/
-      python -m tools.benchmarks speed photos/ --every 5 --json speed.json
+      python -m tools.benchmarks speed photos/ --every 5 -o speed.json
     """
     detectors: dict[str, Detector] = {"dlib": FrontalDetector(0)}
     for label, mode, min_face in SPEED_VARIANTS:
@@ -112,11 +110,9 @@ def speed(
     if not runs:
         raise DataError(" ".join(images), "has no image that can be read")
     width, height = FRAME
-    echo_tables(speed_table(runs, names, f"Detection alone at {width}x{height}"))
-    if json_file is not None:
-        found = {source: figures(some, names, ()) for source, some in by_source(runs).items()}
-        options = {"min_score": min_score or DEFAULT_SCORE, "every": every}
-        write_figures(json_file, options, found)
+    table = speed_table(runs, names, f"Detection alone at {width}x{height}")
+    found = {source: figures(some, names, ()) for source, some in by_source(runs).items()}
+    tell([table], output, {"min_score": min_score or DEFAULT_SCORE, "every": every, **found})
     finish(ctx, problems)
 
 
@@ -167,7 +163,7 @@ def fitted(gray: Image, size: tuple[int, int]) -> Image:
 @click.option("--detectors", default="fast,thorough", show_default=True, help="Comma separated.")
 @networks_option
 @every_option
-@json_option
+@output_option
 @strict_option
 @click.pass_context
 def turns(
@@ -180,7 +176,7 @@ def turns(
     detectors: str,
     networks: Path | None,
     every: int,
-    json_file: Path | None,
+    output: Path | None,
     strict: bool,
 ) -> None:
     """Faces of SOURCES found when each image is turned in its plane.
@@ -198,10 +194,8 @@ def turns(
     )
     runs = run_by_turns(chosen, images, "turned faces")
     names = list(chosen)
-    echo_tables(turn_table(runs, names))
-    if json_file is not None:
-        found = [{"turn": turn, **figures(some, names, ())} for turn, some in by_turn(runs).items()]
-        write_figures(json_file, {"every": every}, {"turns": found})
+    found = [{"turn": turn, **figures(some, names, ())} for turn, some in by_turn(runs).items()]
+    tell([turn_table(runs, names)], output, {"every": every, "turns": found})
     finish(ctx, problems)
 
 
@@ -212,6 +206,7 @@ def turns(
 @seed_option
 @networks_option
 @every_option
+@output_option
 @strict_option
 @click.pass_context
 def poses(
@@ -222,6 +217,7 @@ def poses(
     seed: int,
     networks: Path | None,
     every: int,
+    output: Path | None,
     strict: bool,
 ) -> None:
     """Error of the head pose on SOURCES: of the face network, and of the landmarks.
@@ -235,7 +231,8 @@ def poses(
     records = measured_sources(sources, subset, held_out, seed, every, problems)
     detector = own_detector("fast", None, None, networks)
     landmarker = FaceLandmarker(detector=detector)
-    echo_tables(pose_table(pose_errors(detector, landmarker, upright_images(records, problems))))
+    errors = pose_errors(detector, landmarker, upright_images(records, problems))
+    tell([pose_table(errors)], output)
     finish(ctx, problems)
 
 

@@ -22,6 +22,8 @@ from efld_dlib.detection import network_detector
 from efld_dlib.detection import prediction as landmark_stage
 from efld_dlib.tables import DASH, Table, number
 
+from .results import output_option, tell
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -178,8 +180,13 @@ _FRAMES = 60
     type=click.IntRange(min=1),
     help="Rounds, of which the first is not counted.",
 )
+@output_option
 def profile_command(
-    images: tuple[str, ...], model: Path | None, min_face: str | None, repeats: int
+    images: tuple[str, ...],
+    model: Path | None,
+    min_face: str | None,
+    repeats: int,
+    output: Path | None,
 ) -> None:
     """Where the time goes from a picture's file to its faces, features and drawing.
 
@@ -195,7 +202,6 @@ def profile_command(
     """
     from efld_dlib.evaluation.machine import one_thread
     from efld_dlib.landmarker import FaceLandmarker
-    from efld_dlib.tables import as_markdown
 
     contents = _contents(images)
     columns = {"default": FaceLandmarker(model)}
@@ -211,7 +217,7 @@ def profile_command(
     what = counted(len(contents), "picture") if images else f"a frame of {_FRAME[0]}x{_FRAME[1]}"
     with one_thread():
         table = profile(runs, repeats, title=f"Where the time goes, {what}")
-    click.echo(as_markdown(table))
+    tell([table], output)
 
 
 def _contents(images: tuple[str, ...]) -> list[bytes]:

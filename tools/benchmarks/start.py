@@ -24,6 +24,9 @@ import numpy as np
 
 from efld_dlib.models.dat import dat_bytes
 from efld_dlib.models.loading import load_arrays
+from efld_dlib.tables import Table
+
+from .results import output_option, tell
 
 STOCK_CASCADES = 15
 """Of dlib's file, each of 500 trees of depth 4."""
@@ -123,16 +126,23 @@ def write_stock(path: Path) -> None:
 @click.option("--dat", type=click.Path(exists=True, path_type=Path), help="Of the dlib program.")
 @click.option("--task", type=click.Path(exists=True, path_type=Path), help="MediaPipe's model.")
 @click.option("--python", default=sys.executable, help="Interpreter that has MediaPipe.")
-@click.option("--turns", default=7, show_default=True)
-def start(photo: Path, dat: Path | None, task: Path | None, python: str, turns: int) -> None:
+@click.option("--turns", default=7, show_default=True, help="Runs of each program.")
+@output_option
+def start(
+    photo: Path, dat: Path | None, task: Path | None, python: str, turns: int, output: Path | None
+) -> None:
     """Measure on PHOTO, which dlib's detector must find a face in."""
     with tempfile.TemporaryDirectory(prefix="efld-benchmark-") as folder:
         stock = dat
         if stock is None:
             stock = Path(folder) / "stock.dat"
             write_stock(stock)
-        print(f"predictor of the dlib program: {stock.stat().st_size / 1e6:.1f} MB")
+        size = stock.stat().st_size / 1e6
         found = measured(programs(stock, task, python), photo, turns)
-    print(f"{'':34s} {'first face':>11s} {'peak memory':>12s} {'further':>9s}")
-    for name, (first, peak, further) in found.items():
-        print(f"{name:34s} {first:8.0f} ms {peak:9.0f} MB {further:6.2f} ms")
+    rows = [
+        (name, f"{first:.0f}", f"{peak:.0f}", f"{further:.2f}")
+        for name, (first, peak, further) in found.items()
+    ]
+    header = ("program", "first face, ms", "peak memory, MB", "further faces, ms")
+    note = f"Medians of {turns} processes, one core. Predictor of the dlib program: {size:.1f} MB."
+    tell([Table("Start-up, memory and time", header, rows, note)], output)

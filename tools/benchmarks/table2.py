@@ -13,10 +13,11 @@ import click
 from efld_dlib.cli.model import named_file, split_name
 from efld_dlib.cli.options import finish, jobs_option, open_records, strict_option, warn
 from efld_dlib.errors import OptionError, Problems
-from efld_dlib.tables import DASH, Table, as_markdown, as_text, for_json, number
+from efld_dlib.tables import DASH, Table, for_json, number
 
 from .load import LZMA_PRESET
 from .measure import Benchmark, Row, size_name
+from .results import output_option, tell
 
 if TYPE_CHECKING:
     from .peers.base import Method
@@ -202,16 +203,7 @@ def _row_dict(row: Row) -> dict[str, Any]:
     "the peers are known.",
 )
 @click.option("--quick", is_flag=True, help="Fewer turns: a first look, not for quoting.")
-@click.option(
-    "--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the table."
-)
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write all figures.",
-)
+@output_option
 @jobs_option
 @strict_option
 @click.pass_context
@@ -226,8 +218,7 @@ def table2(
     peers: str,
     seen: tuple[str, ...],
     quick: bool,
-    markdown: Path | None,
-    json_file: Path | None,
+    output: Path | None,
     jobs: int | None,
     strict: bool,
 ) -> None:
@@ -249,10 +240,8 @@ def table2(
     Examples:
       python -m tools.benchmarks table2 build/efld.dat 300w/ --subset helen/testset
       python -m tools.benchmarks table2 build/*.dat 300w/ --dat stock=68_face_landmarks.dat
-      python -m tools.benchmarks table2 300w/ --onnx pfld=pfld.onnx,channels=bgr --markdown t2.md
+      python -m tools.benchmarks table2 300w/ --onnx pfld=pfld.onnx,channels=bgr -o t2.json
     """
-    from efld_dlib.files import write_json, write_text
-
     from .measure import FULL, QUICK
     from .measure import benchmark as run
 
@@ -272,12 +261,7 @@ def table2(
         say=lambda message: click.echo(message, err=True),
         show_progress=True,
     )
-    table = table_of(result)
-    click.echo(as_text(table))
-    if markdown is not None:
-        write_text(markdown, as_markdown(table))
-    if json_file is not None:
-        write_json(json_file, as_dict(result))
+    tell([table_of(result)], output, as_dict(result))
     finish(ctx, problems)
 
 

@@ -25,6 +25,8 @@ from efld_dlib.evaluation.figures import trained_on_300w_test
 from efld_dlib.evaluation.metrics import box_size, mean_given, point_errors
 from efld_dlib.tables import DASH, Table
 
+from .results import output_option, tell
+
 if TYPE_CHECKING:
     from efld_dlib.evaluation.evaluate import Boxes
 
@@ -343,12 +345,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--aflw", type=_FOLDER, help="Folder with AFLWinfo_release.mat and AFLW's pictures.")
 @boxes_option("detector")
 @resamples_option
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write [default: the standard output].",
-)
+@output_option
 @jobs_option
 @strict_option
 @click.pass_context
@@ -373,11 +370,9 @@ def table3(
     \b
     Examples:
       python -m tools.benchmarks table3 build/efld.dat --data 300w/
-      python -m tools.benchmarks table3 new=n.dat old=o.dat --data 300w/ --aflw aflw19/ -o t3.md
+      python -m tools.benchmarks table3 new=n.dat old=o.dat --data 300w/ --aflw aflw19/ -o t3.json
     """
     from efld_dlib.evaluation.evaluate import check_models
-    from efld_dlib.files import write_text
-    from efld_dlib.tables import as_markdown
 
     models, others = split_arguments(arguments)
     if others:
@@ -392,9 +387,5 @@ def table3(
         tables += table3_300w(models, data, boxes, jobs, problems, True, resamples)
     if aflw is not None:
         tables.append(table3_aflw(models, aflw, boxes, jobs, problems, True, resamples))
-    text = "\n".join(map(as_markdown, tables))
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        write_text(output, text)
+    tell(tables, output)
     finish(ctx, problems)

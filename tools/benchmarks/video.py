@@ -43,6 +43,7 @@ from efld_dlib.video.writer import open_video
 
 from .clips import FACE_WIDTHS, FPS, HEIGHT, NOISE, REST, WIDTH, Clip, make_clip, usable_records
 from .peers.dlib_file import plain_points
+from .results import output_option, tell
 from .timing import median, paired_ratio
 
 if TYPE_CHECKING:
@@ -463,9 +464,7 @@ def nme_ratio(errors: Sequence[FloatArray], against: Sequence[FloatArray]) -> fl
     help="Frames of each clip.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of the clips.")
-@click.option(
-    "--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the table."
-)
+@output_option
 @strict_option
 @click.pass_context
 def video(
@@ -478,7 +477,7 @@ def video(
     clips: int,
     frames: int,
     seed: int,
-    markdown: Path | None,
+    output: Path | None,
     strict: bool,
 ) -> None:
     """Measure how fast, exact and steady landmarks of videos are.
@@ -493,9 +492,7 @@ def video(
       python -m tools.benchmarks video 300w/
       python -m tools.benchmarks video 300w/ --subset helen/trainset --clips 3 --frames 120
     """
-    from efld_dlib.files import write_text
     from efld_dlib.landmarker import FaceLandmarker
-    from efld_dlib.tables import as_markdown, as_text
     from efld_dlib.video.tracker import TrackOptions
 
     problems = Problems(strict, warn)
@@ -517,7 +514,5 @@ def video(
     # No path: it is nobody else's business.
     label = describe_source(data, subset).removeprefix(f"{data.parent}/")
     table = video_table(result, detecting.name, label)
-    click.echo(as_text(table))
-    if markdown is not None:
-        write_text(markdown, as_markdown(table))
+    tell([table], output)
     finish(ctx, problems)
