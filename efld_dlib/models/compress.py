@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from ..crops import Crop
 from ..errors import DataError, OptionError
-from ..images import Image
 from ..records import ImageRecord
 from .efld import efld_bytes
 from .predictor import LeafIndices, Predictor, add_leaves, cascade_leaves, face_crops, start_shapes
@@ -51,22 +51,15 @@ def leaf_usage(
     if not faces:
         raise DataError("<faces>", "there is no face to find out the use of the leaves with")
     variants = max(1, round(samples / faces))
-    reached: list[LeafIndices] = []
-    batch: list[Crop] = []
-    for number, (crop, _) in enumerate(face_crops(records, variants, rng)):
-        batch.append(_mirrored(crop) if number % variants % 2 else crop)
-        if len(batch) == _BATCH:
-            reached.append(reached_leaves(predictor, batch))
-            batch = []
-    if batch:
+    # The face box lies in the middle of a crop, so it is its own mirror image.
+    crops = (
+        replace(crop, image=crop.image[:, ::-1]) if number % variants % 2 else crop
+        for number, (crop, _) in enumerate(face_crops(records, variants, rng))
+    )
+    reached = []
+    while batch := list(islice(crops, _BATCH)):
         reached.append(reached_leaves(predictor, batch))
     return np.concatenate(reached)
-
-
-def _mirrored(crop: Crop) -> Crop:
-    # The face box lies in the middle of the crop, so it is its own mirror image.
-    image: Image = crop.image[:, ::-1]
-    return Crop(image, crop.matrix, crop.box)
 
 
 def reached_leaves(predictor: Predictor, crops: Sequence[Crop]) -> LeafIndices:

@@ -10,6 +10,7 @@ into rows, all rows are scanned side by side from each of the four states in whi
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import ModelFormatError
 from ..files import atomic_path, read_input
-from .predictor import Float32Array, Predictor, check_predictor
+from .predictor import Float32Array, IndexArray, Predictor, check_predictor
 
 Bytes = NDArray[np.uint8]
 Integers = NDArray[np.int32]
@@ -32,16 +33,12 @@ _BITS = np.array([0, 0xFF, 0xFFFF, 0xFFFFFF], dtype=np.uint32)
 _KEPT = np.array([[i <= length for i in range(4)] for length in range(4)]).view(np.uint32)[:, 0]
 
 
-class VarintError(ValueError):
-    """Bytes that are no sequence of such numbers; the message says where."""
-
-
 def decode_numbers(data: bytes) -> Integers:
     """All numbers in `data`, which must end with the last byte of one.
 
     Raises
     ------
-    VarintError
+    ValueError
         A control byte is impossible, or the last number is not complete.
     """
     # A number may reach over a block's end, and is picked up there as a word of four bytes.
@@ -59,13 +56,13 @@ def decode_numbers(data: bytes) -> Integers:
         length = control & 0x7F
         wrong = np.flatnonzero((length == 0) | (length > LONGEST))
         if len(wrong):
-            raise VarintError(f"byte {position + int(begins[wrong[0]])} begins no number")
+            raise ValueError(f"byte {position + int(begins[wrong[0]])} begins no number")
         values = (words[begins + (position + 1)] & _BITS[length]).astype(np.int32)
         np.negative(values, out=values, where=control > 0x7F)
         parts.append(values)
         position += len(block)
     if state:
-        raise VarintError("ends within a number")
+        raise ValueError("ends within a number")
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
 
 
@@ -142,7 +139,7 @@ def parse_dat(data: bytes, source: str | Path = "<bytes>") -> Predictor:
         raise ModelFormatError(source, "is not a dlib shape predictor (it begins otherwise)")
     try:
         numbers = decode_numbers(data)
-    except VarintError as error:
+    except ValueError as error:
         raise ModelFormatError(source, f"is damaged: {error}") from error
     predictor = _Reader(numbers, source).predictor()
     check_predictor(predictor, source)
@@ -162,7 +159,9 @@ class _Reader:
         if rows < 2 or rows % 2 or self.numbers[2] != -1:
             self.fail(f"the mean shape is announced as {rows} by {-int(self.numbers[2])} numbers")
         mean = self.floats(self.take(2 * rows, "the mean shape"))
-        cascades = self.count("cascades")
+        cascades = int(self.take(1, "the number of cascades")[0])
+        if cascades < 1:
+            self.fail(f"announces {cascades} cascades")
         trees, splits = (int(n) for n in self.take(2, "the trees")[:2])
         self.position -= 2
         if trees < 1 or splits < 1:
@@ -204,12 +203,6 @@ class _Reader:
             self.fail(f"ends within {part}, of which {count} numbers are announced and {left} left")
         self.position += count
         return self.numbers[self.position - count : self.position]
-
-    def count(self, part: str) -> int:
-        value = int(self.take(1, f"the number of {part}")[0])
-        if value < 1:
-            self.fail(f"announces {value} {part}")
-        return value
 
     def lists(self, cascades: int, width: int, part: str) -> tuple[int, Integers]:
         """One list for each cascade, of equal length, with `width` numbers to an entry."""
@@ -268,16 +261,30 @@ def dat_bytes(predictor: Predictor) -> bytes:
         A number is not finite, or an index out of range.
     """
     check_predictor(predictor, "<predictor>")
-    rows = 2 * predictor.points
-    parts = [list_bytes([1, -rows, -1]), float_bytes(predictor.mean_shape)]
-    parts.append(list_bytes([predictor.cascades]))
-    for cascade in range(predictor.cascades):
-        parts += [list_bytes([predictor.trees]), encode_numbers(_forest(predictor, cascade))]
-    parts.append(list_bytes([predictor.cascades]))
-    parts += [list_bytes([len(anchors), *anchors]) for anchors in predictor.anchors]
-    parts.append(list_bytes([predictor.cascades]))
-    for deltas in predictor.deltas:
-        parts += [list_bytes([len(deltas)]), float_bytes(deltas)]
+    forests = (encode_numbers(_forest(predictor, each)) for each in range(predictor.cascades))
+    return assembled(
+        predictor.mean_shape, predictor.trees, forests, predictor.anchors, predictor.deltas
+    )
+
+
+def assembled(
+    mean_shape: Float32Array,
+    trees: int,
+    forests: Iterable[bytes | memoryview],
+    anchors: IndexArray,
+    deltas: Float32Array,
+) -> bytes:
+    """The bytes of a `.dat` from its arrays and the bytes of each cascade's `trees` trees."""
+    cascades = list_bytes([len(anchors)])
+    parts: list[bytes | memoryview] = [list_bytes([1, -mean_shape.size, -1])]
+    parts += [float_bytes(mean_shape), cascades]
+    for forest in forests:
+        parts += [list_bytes([trees]), forest]
+    parts.append(cascades)
+    parts += [list_bytes([len(each), *each]) for each in anchors]
+    parts.append(cascades)
+    for each in deltas:
+        parts += [list_bytes([len(each)]), float_bytes(each)]
     return b"".join(parts)
 
 
@@ -294,20 +301,13 @@ def float_bytes(values: Float32Array) -> bytes:
 def _forest(predictor: Predictor, cascade: int) -> Integers:
     """The numbers of a cascade's trees, shape (trees, numbers of a tree)."""
     trees, splits, rows = predictor.trees, predictor.splits, 2 * predictor.points
-    numbers = np.empty((trees, 2 + 4 * splits + (splits + 1) * (2 + 2 * rows)), dtype=np.int32)
-    numbers[:, 0] = splits
-    split = numbers[:, 1 : 1 + 4 * splits].reshape(trees, splits, 4)
-    split[..., 0] = predictor.first[cascade]
-    split[..., 1] = predictor.second[cascade]
-    split[..., 2:] = _pairs(predictor.thresholds[cascade]).reshape(trees, splits, 2)
-    numbers[:, 1 : 1 + 4 * splits] = split.reshape(trees, 4 * splits)
-    numbers[:, 1 + 4 * splits] = splits + 1
-    leaf = np.empty((trees, splits + 1, 2 + 2 * rows), dtype=np.int32)
-    leaf[..., 0] = -rows
-    leaf[..., 1] = -1
-    leaf[..., 2:] = _pairs(predictor.leaves[cascade])
-    numbers[:, 2 + 4 * splits :] = leaf.reshape(trees, -1)
-    return numbers
+    pixels = np.stack([predictor.first[cascade], predictor.second[cascade]], axis=-1)
+    split = np.concatenate([pixels, _pairs(predictor.thresholds[cascade][..., None])], axis=-1)
+    size = np.broadcast_to(np.array([-rows, -1], dtype=np.int32), (trees, splits + 1, 2))
+    leaf = np.concatenate([size, _pairs(predictor.leaves[cascade])], axis=-1)
+    splits_of, leaves_of = (np.full(trees, n, dtype=np.int32) for n in (splits, splits + 1))
+    parts = (splits_of, split, leaves_of, leaf)
+    return np.concatenate([part.reshape(trees, -1) for part in parts], axis=1)
 
 
 def _pairs(values: Float32Array) -> Integers:

@@ -10,7 +10,7 @@ import json
 import lzma
 import math
 import struct
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelFormatError, OptionError
-from ..files import atomic_path, read_input
+from ..files import read_input
 from .predictor import IndexArray, Predictor
 from .quantised import MANTISSA, Quantised
 
@@ -35,25 +35,6 @@ _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "lc": 0, "lp": 0, "pb": 0}]
 _MEMORY = 64 << 20
 _PART = 1 << 16
 _SIGNED = {np.uint16: np.int16, np.uint32: np.int32}
-
-
-@dataclass(frozen=True)
-class Content:
-    """What a file says of itself, and its packed arrays.
-
-    Parameters
-    ----------
-    header : dict
-        The JSON object at its head.
-    arrays : memoryview
-        The packed arrays, back to back.
-    source : str
-        The file, for error messages.
-    """
-
-    header: dict[str, Any]
-    arrays: memoryview
-    source: str
 
 
 def pack_integers(values: NDArray[np.integer]) -> bytes:
@@ -122,8 +103,15 @@ def join(header: Mapping[str, Any], arrays: bytes) -> bytes:
     return body + hashlib.sha256(body).digest()
 
 
-def split(data: bytes, source: str | Path) -> Content:
+def split(data: bytes, source: str | Path) -> tuple[dict[str, Any], memoryview]:
     """Take the bytes of a file apart, after making sure that they are whole.
+
+    Returns
+    -------
+    header : dict
+        The JSON object at its head.
+    arrays : memoryview
+        The packed arrays, back to back.
 
     Raises
     ------
@@ -150,7 +138,7 @@ def split(data: bytes, source: str | Path) -> Content:
         raise ModelFormatError(source, "has a header that is not JSON") from error
     if not isinstance(header, dict):
         raise ModelFormatError(source, "has a header that is no JSON object")
-    return Content(header, memoryview(data)[end:-_CHECKSUM], str(source))
+    return header, memoryview(data)[end:-_CHECKSUM]
 
 
 MOST_EXPANSION = 400
@@ -167,16 +155,10 @@ _EXPONENTS = ("delta_exponent", "leaf_exponent")
 def pack_arrays(quantised: Quantised) -> tuple[dict[str, int], dict[str, bytes]]:
     """The sizes and exponents that a header states of a predictor, and its arrays, packed."""
     cascades, trees, splits = quantised.first.shape
-    numbers = {
-        "points": len(quantised.mean_shape),
-        "cascades": cascades,
-        "trees": trees,
-        "splits": splits,
-        "pool": quantised.anchors.shape[1],
-        "components": len(quantised.basis),
-        "delta_exponent": quantised.delta_exponent,
-        "leaf_exponent": quantised.exponent,
-    }
+    pool, components = quantised.anchors.shape[1], len(quantised.basis)
+    sizes = (len(quantised.mean_shape), cascades, trees, splits, pool, components)
+    exponents = (quantised.delta_exponent, quantised.exponent)
+    numbers = dict(zip((*_SIZES, *_EXPONENTS), (*sizes, *exponents), strict=True))
     ranks = np.empty_like(quantised.second)
     for cascade, near in enumerate(_neighbours(quantised)):
         place = np.argsort(near, axis=1)
@@ -298,10 +280,13 @@ def _sizes(entry: Mapping[str, Any], file_bytes: int) -> tuple[int, ...]:
     return sizes
 
 
-def require_role(role: str, roles: Collection[str]) -> None:
-    """Refuse a role that is none of `roles` with an `OptionError` that lists them."""
+def choose_role(role: str | None, roles: Collection[str]) -> str:
+    """`role`, or the first one; an `OptionError` lists the roles if it is none of them."""
+    if role is None:
+        return next(iter(roles))
     if role not in roles:
         raise OptionError(f"there is no predictor '{role}', but {', '.join(roles)}")
+    return role
 
 
 @dataclass(frozen=True, eq=False)
@@ -324,10 +309,7 @@ class CompactModel:
 
     def quantised(self, role: str | None = None) -> Quantised:
         """The predictor of `role`, or the first one; an `OptionError` lists the roles."""
-        if role is None:
-            return next(iter(self.predictors.values()))
-        require_role(role, self.predictors)
-        return self.predictors[role]
+        return self.predictors[choose_role(role, self.predictors)]
 
     def predictor(self, role: str | None = None) -> Predictor:
         """The same as arrays of floats."""
@@ -337,15 +319,6 @@ class CompactModel:
 def is_efld(data: bytes) -> bool:
     """Whether `data` begins as an `.efld` file does."""
     return data[: len(MAGIC)] == MAGIC
-
-
-def efld_roles(data: bytes, source: str | Path = "<bytes>") -> list[str]:
-    """The roles of the predictors in an `.efld` file's bytes; errors as of `parse_efld`."""
-    entries = split(data, source).header.get("predictors")
-    listed = isinstance(entries, list) and all(isinstance(each, dict) for each in entries)
-    if not listed or not entries:
-        raise ModelFormatError(source, "has a header without predictors")
-    return [str(entry.get("role")) for entry in entries]
 
 
 def efld_bytes(predictors: Mapping[str, Quantised], metadata: Mapping[str, Any]) -> bytes:
@@ -378,14 +351,6 @@ def efld_bytes(predictors: Mapping[str, Quantised], metadata: Mapping[str, Any])
         raise OptionError(f"the metadata cannot be written as JSON ({error})") from error
 
 
-def write_efld(
-    predictors: Mapping[str, Quantised], metadata: Mapping[str, Any], path: str | Path
-) -> None:
-    """Write an `.efld` file, whole or not at all."""
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(efld_bytes(predictors, metadata))
-
-
 def read_efld(path: str | Path) -> CompactModel:
     """The content of an `.efld` file.
 
@@ -398,7 +363,9 @@ def read_efld(path: str | Path) -> CompactModel:
 
 
 def parse_efld(
-    data: bytes, source: str | Path = "<bytes>", roles: Collection[str] | None = None
+    data: bytes,
+    source: str | Path = "<bytes>",
+    choose: Callable[[Collection[str]], str] | None = None,
 ) -> CompactModel:
     """The content of the bytes of an `.efld` file; `source` names it in errors.
 
@@ -406,49 +373,49 @@ def parse_efld(
     ----------
     data : bytes
     source : path
-    roles : collection of str, optional
-        Predictors to unpack, which takes time; all of them without it.
+    choose : callable, optional
+        Given the roles in the file, the one predictor to unpack, which takes time; all of them
+        without it.
 
     Raises
     ------
     ModelFormatError
         As `read_efld`.
     """
-    content = split(data, source)
-    metadata, entries = content.header.get("metadata"), content.header.get("predictors")
+    header, arrays = split(data, source)
+    metadata, entries = header.get("metadata"), header.get("predictors")
     if not isinstance(metadata, dict) or not isinstance(entries, list) or not entries:
         raise ModelFormatError(source, "has a header without metadata or predictors")
-    predictors: dict[str, Quantised] = {}
+    found: dict[str, tuple[dict[str, Any], dict[str, memoryview]]] = {}
     part_bytes: dict[str, int] = {}
-    seen: set[str] = set()
     position = 0
-    for entry in entries:
-        try:
+    try:
+        for entry in entries:
             role = entry["role"]
-            if not isinstance(role, str) or role in seen:
+            if not isinstance(role, str) or role in found:
                 raise ValueError(f"the role {role!r} is no name, or there twice")
-            seen.add(role)
-            parts, position = _parts(entry, content, position)
-            if roles is None or role in roles:
-                predictors[role] = unpack_arrays(entry, parts, len(data))
-        except (KeyError, TypeError, ValueError) as error:
-            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            raise ModelFormatError(source, f"has a damaged predictor ({reason})") from error
-        for name, part in parts.items():
-            part_bytes[name] = part_bytes.get(name, 0) + len(part)
-    if position != len(content.arrays):
+            parts, position = _parts(entry, arrays, position)
+            found[role] = entry, parts
+            for name, part in parts.items():
+                part_bytes[name] = part_bytes.get(name, 0) + len(part)
+        chosen = found if choose is None else [choose(found)]
+        predictors = {role: unpack_arrays(*found[role], len(data)) for role in chosen}
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise ModelFormatError(source, f"has a damaged predictor ({reason})") from error
+    if position != len(arrays):
         raise ModelFormatError(source, "has data that belongs to no predictor")
     return CompactModel(predictors, metadata, part_bytes)
 
 
 def _parts(
-    entry: Mapping[str, Any], content: Content, position: int
+    entry: Mapping[str, Any], arrays: memoryview, position: int
 ) -> tuple[dict[str, memoryview], int]:
     """The packed arrays of a predictor, which begin at `position`, and where they end."""
     parts: dict[str, memoryview] = {}
     for name, length in entry["arrays"]:
-        if type(length) is not int or not 0 <= length <= len(content.arrays) - position:
+        if type(length) is not int or not 0 <= length <= len(arrays) - position:
             raise ValueError(f"{name} of {length!r} bytes is announced")
-        parts[str(name)] = content.arrays[position : position + length]
+        parts[str(name)] = arrays[position : position + length]
         position += length
     return parts, position

@@ -116,7 +116,7 @@ class Forest:
         self._scales = np.ldexp(
             np.float32(1), quantised.classes.reshape(cascades, -1).astype(np.int32)
         )
-        self._coefficients = [_in_order(quantised, cascade) for cascade in range(cascades)]
+        self._coefficients = [quantised.leaf_coefficients(each) for each in range(cascades)]
 
     @staticmethod
     def can_run(quantised: Quantised) -> bool:
@@ -143,7 +143,9 @@ class Forest:
         for cascade, anchors in enumerate(self._anchors):
             if rough is not None and cascade == ROUGH_AFTER:
                 shapes += ROUGH_SHARE * (_complex(rough + 1.5) - shapes)
-            turn = self._turns(shapes, side)
+            # By how much each shape is turned and larger than the mean shape of the unit square;
+            # where it lies makes no difference, as the sum of `_fit` is 0.
+            turn = np.full(count, side) if self._fit is None else shapes @ self._fit
             places = shapes.take(anchors, axis=1)
             places += turn[:, None] * self._deltas[cascade]
             here = places.view(np.float64).reshape(count, -1, 2)
@@ -157,14 +159,6 @@ class Forest:
             shift = (np.matmul(weights, numbers)[:, 0] @ self._basis).astype(np.float64)
             shapes += side * shift.view(np.complex128)
         return shapes.view(np.float64).reshape(count, -1, 2) - 1.5
-
-    def _turns(self, shapes: NDArray[np.complex128], side: float) -> NDArray[np.complex128]:
-        """By how much each shape is turned and larger than the mean shape of the unit square."""
-        if self._fit is None:
-            return np.full(len(shapes), side, np.complex128)
-        # Where the shapes lie makes no difference: the sum of `_fit` is 0.
-        turns: NDArray[np.complex128] = shapes @ self._fit
-        return turns
 
     def _reached(self, cascade: int, levels: NDArray[np.int16]) -> NDArray[np.intp]:
         """Numbers of the leaves that each crop reaches, shape (crops, trees)."""
@@ -197,11 +191,3 @@ def _leaf_table(splits: int) -> NDArray[np.intp]:
     for _ in range(splits.bit_length()):
         node = 2 * node + 2 - ((answers >> node) & 1)
     return cast(NDArray[np.intp], (node - splits).astype(np.intp))
-
-
-def _in_order(quantised: Quantised, cascade: int) -> NDArray[np.int16]:
-    """A cascade's coefficients, shape (leaves, components), in the order of its trees."""
-    ordered = quantised.coefficients[cascade].T
-    out = np.empty(ordered.shape, np.int16)
-    out[quantised.leaf_order(cascade)] = ordered
-    return out

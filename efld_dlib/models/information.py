@@ -12,7 +12,6 @@ from ..files import is_file, read_input
 from .dat import dat_bytes, encode_numbers, float_bytes, parse_dat
 from .efld import is_efld, parse_efld
 from .predictor import Predictor
-from .quantised import Quantised
 
 
 def describe(path: str | Path) -> dict[str, Any]:
@@ -33,13 +32,16 @@ def describe(path: str | Path) -> dict[str, Any]:
     """
     data = read_input(path, ModelFormatError)
     metadata: dict[str, Any] = {}
+    predictors: dict[str, dict[str, int]] = {}
     if is_efld(data):
         model = parse_efld(data, path)
         metadata, parts = model.metadata, dict(model.part_bytes)
-        predictors = {role: _sizes(own) for role, own in model.predictors.items()}
+        for role, quantised in model.predictors.items():
+            predictor = quantised.predictor()
+            predictors[role] = {**_sizes(predictor), "dat_bytes": len(dat_bytes(predictor))}
     else:
         predictor = parse_dat(data, path)
-        predictors = {"predictor": {**_arrays(predictor), "dat_bytes": len(data)}}
+        predictors["predictor"] = {**_sizes(predictor), "dat_bytes": len(data)}
         parts = _dat_parts(predictor)
         # A file beside it must not keep anyone from looking at this one.
         with suppress(DataError):
@@ -96,12 +98,7 @@ def _training_report(path: str | Path) -> dict[str, Any]:
 _REPORTED = ("preset", "options", "data", "nme", "versions", "licence")
 
 
-def _sizes(quantised: Quantised) -> dict[str, int]:
-    predictor = quantised.predictor()
-    return {**_arrays(predictor), "dat_bytes": len(dat_bytes(predictor))}
-
-
-def _arrays(predictor: Predictor) -> dict[str, int]:
+def _sizes(predictor: Predictor) -> dict[str, int]:
     return {
         "points": predictor.points,
         "cascades": predictor.cascades,

@@ -18,8 +18,8 @@ from ..backend import load_dlib
 from ..errors import ModelFormatError
 from ..files import is_file, read_input
 from ..landmarks import SCHEMES
-from .dat import float_bytes, list_bytes, parse_dat
-from .efld import efld_roles, is_efld, parse_efld, require_role
+from .dat import assembled, parse_dat
+from .efld import choose_role, is_efld, parse_efld
 from .forest import CropPredictor, DlibPredictor, Forest
 from .predictor import Predictor
 from .quantised import Quantised
@@ -32,23 +32,11 @@ _THREADS = 2
 def direct_bytes(quantised: Quantised) -> bytes:
     """Bytes for `dlib.shape_predictor.__setstate__`."""
     cascades, trees, _ = quantised.first.shape
-    rows = 2 * len(quantised.mean_shape)
-    parts: list[bytes | memoryview] = [
-        list_bytes([1, -rows, -1]),
-        float_bytes(quantised.mean_shape),
-        list_bytes([cascades]),
-    ]
+    deltas = np.ldexp(quantised.deltas.astype(np.float32), quantised.delta_exponent)
     with ThreadPoolExecutor(_THREADS) as threads:
         # numpy lets other threads run while it works on a large array.
-        for forest in threads.map(partial(_forest, quantised), range(cascades)):
-            parts += [list_bytes([trees]), forest]
-    parts.append(list_bytes([cascades]))
-    parts += [list_bytes([len(anchors), *anchors]) for anchors in quantised.anchors]
-    parts.append(list_bytes([cascades]))
-    for deltas in quantised.deltas:
-        places = np.ldexp(deltas.astype(np.float32), quantised.delta_exponent)
-        parts += [list_bytes([len(deltas)]), float_bytes(places)]
-    return b"".join(parts)
+        forests = threads.map(partial(_forest, quantised), range(cascades))
+        return assembled(quantised.mean_shape, trees, forests, quantised.anchors, deltas)
 
 
 def _forest(quantised: Quantised, cascade: int) -> memoryview:
@@ -145,7 +133,7 @@ def load_predictor(path: str | Path | None = None, role: str | None = None) -> A
 def predictor_from_bytes(data: bytes, source: str | Path, role: str | None = None) -> Any:
     """The shape predictor in the bytes of a `.dat` or `.efld` file; else as `load_predictor`."""
     if is_efld(data):
-        data = direct_bytes(_quantised(data, source, role))
+        data = direct_bytes(parse_efld(data, source, partial(choose_role, role)).quantised())
     else:
         # dlib believes what it reads: it may crash on a damaged file, or later in predicting.
         parse_dat(data, source)
@@ -179,22 +167,13 @@ def load_refined(path: str | Path | None = None, cascades: int | None = None) ->
     data = read_input(model, ModelFormatError)
     if not is_efld(data):
         return DlibPredictor(predictor_from_bytes(data, model))
-    roles = efld_roles(data, model)
-    role = REFINED if REFINED in roles else roles[0]
-    quantised = _quantised(data, model, role)
+    compact = parse_efld(data, model, lambda own: REFINED if REFINED in own else next(iter(own)))
+    ((role, quantised),) = compact.predictors.items()
     if role == REFINED:
         quantised = quantised.first_cascades(cascades)
     if Forest.can_run(quantised):
         return Forest(quantised)
     return DlibPredictor(_from_dat(direct_bytes(quantised), model))
-
-
-def _quantised(data: bytes, source: str | Path, role: str | None) -> Quantised:
-    roles = efld_roles(data, source)
-    role = role if role is not None else roles[0]
-    # Before the others are left out, of which the message tells.
-    require_role(role, roles)
-    return parse_efld(data, source, {role}).quantised(role)
 
 
 def load_arrays(path: str | Path | None = None, role: str | None = None) -> Predictor:
@@ -206,9 +185,7 @@ def load_arrays(path: str | Path | None = None, role: str | None = None) -> Pred
 
 def predictor_size(predictor: Any) -> int:
     """Number of landmarks that a shape predictor gives."""
-    dlib = load_dlib()
-    blank = np.zeros((8, 8), np.uint8)
-    return int(predictor(blank, dlib.rectangle(0, 0, 7, 7)).num_parts)
+    return DlibPredictor(predictor).points
 
 
 def require_68_points(size: int, path: str | Path) -> None:

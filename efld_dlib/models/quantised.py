@@ -32,6 +32,7 @@ MANTISSA = 1 << 24
 # Of the basis; fewer where the leaves are large.
 _BASIS_BITS = (11, 9, 7)
 _CLASSES = 8
+_BY_CASCADE = ("first", "second", "thresholds", "anchors", "deltas", "classes", "coefficients")
 # A leaf's rounding error, as its neighbours in later trees are to make it good, is an average over
 # the faces that reach them; below this many faces it is trusted by less than half.
 _TRUST = 10
@@ -54,7 +55,8 @@ class Quantised:
     basis : array of int32, shape (components, 2 * points)
         Directions in which the leaves vary, the same in all cascades.
     coefficients : array of int16, shape (cascades, components, trees * (splits + 1))
-        Each leaf in those directions, the leaves of a cascade in the order of `leaf_order`.
+        Each leaf in those directions, the leaves of a cascade by class: those of one class have
+        coefficients of one size.
     delta_exponent, exponent : int
         Powers of two of the pixel places, and of the leaves of class 0.
     """
@@ -73,38 +75,29 @@ class Quantised:
 
     def first_cascades(self, count: int | None) -> Quantised:
         """The predictor that stops after `count` cascades; None = all."""
-        cut = slice(count)
-        return replace(
-            self,
-            first=self.first[cut],
-            second=self.second[cut],
-            thresholds=self.thresholds[cut],
-            anchors=self.anchors[cut],
-            deltas=self.deltas[cut],
-            classes=self.classes[cut],
-            coefficients=self.coefficients[cut],
-        )
-
-    def leaf_order(self, cascade: int) -> NDArray[np.intp]:
-        """A cascade's leaves, numbered through its trees, by class: those of one class have
-        coefficients of one size. Shape (trees * (splits + 1),).
-        """
-        return np.argsort(self.classes[cascade], axis=None, kind="stable")
+        return replace(self, **{name: getattr(self, name)[:count] for name in _BY_CASCADE})
 
     def fits(self) -> bool:
         """Whether no sum of a leaf can reach 2**24, in whatever order it is made."""
         # Whole numbers are exact in float32 up to there, and rounding cannot lead back below.
         largest = np.abs(self.basis).max(axis=1).astype(np.float32)
-        return all(self._sums_fit(largest, each) for each in self.coefficients)
+        for coefficients in self.coefficients:
+            low, high = coefficients.min(axis=1), coefficients.max(axis=1)
+            bound = np.maximum(-low.astype(np.float32), high.astype(np.float32))
+            # No leaf need have the largest number in every direction.
+            if (
+                largest @ bound >= MANTISSA
+                and (largest @ np.abs(coefficients.astype(np.float32))).max() >= MANTISSA
+            ):
+                return False
+        return True
 
-    @staticmethod
-    def _sums_fit(largest: Float32Array, coefficients: NDArray[np.int16]) -> bool:
-        low, high = coefficients.min(axis=1), coefficients.max(axis=1)
-        bound = np.maximum(-low.astype(np.float32), high.astype(np.float32))
-        if largest @ bound < MANTISSA:
-            return True
-        # No leaf need have the largest number in every direction.
-        return bool((largest @ np.abs(coefficients.astype(np.float32))).max() < MANTISSA)
+    def leaf_coefficients(self, cascade: int) -> NDArray[np.int16]:
+        """A cascade's coefficients, shape (leaves, components), in the order of its trees."""
+        ordered = self.coefficients[cascade].T
+        numbers = np.empty(ordered.shape, np.int16)
+        numbers[_leaf_order(self.classes[cascade])] = ordered
+        return numbers
 
     def leaf_integers(self, cascade: int) -> Float32Array:
         """Whole numbers of a cascade's leaves, to be multiplied by ``2**(exponent + class)``.
@@ -114,11 +107,8 @@ class Quantised:
         array of float32, shape (trees * (splits + 1), 2 * points)
             Exact where the numbers fit, as `quantise` and the reader of files see to.
         """
-        coefficients = self.coefficients[cascade].astype(np.float32)
-        ordered = coefficients.T @ self.basis.astype(np.float32)
-        numbers = np.empty_like(ordered)
-        numbers[self.leaf_order(cascade)] = ordered
-        return cast(Float32Array, numbers)
+        numbers = self.leaf_coefficients(cascade).astype(np.float32)
+        return numbers @ self.basis.astype(np.float32)
 
     def predictor(self) -> Predictor:
         """The predictor that these numbers stand for."""
@@ -137,6 +127,11 @@ class Quantised:
             anchors=self.anchors,
             deltas=np.ldexp(self.deltas.astype(np.float32), self.delta_exponent),
         )
+
+
+def _leaf_order(classes: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """A cascade's leaves, numbered through its trees, by class, shape (trees * (splits + 1),)."""
+    return np.argsort(classes, axis=None, kind="stable")
 
 
 def quantise(
@@ -185,36 +180,29 @@ def quantise(
     counts = np.cumsum(np.count_nonzero(coefficients, axis=(0, 1, 2)))
     kept = int(np.searchsorted(counts, (1 - RARE) * counts[-1])) + 1
     flat = coefficients[..., :kept].reshape(predictor.cascades, -1, kept)
-    quantised = Quantised(
-        mean_shape=predictor.mean_shape,
-        first=predictor.first,
-        second=predictor.second,
-        thresholds=predictor.whole_thresholds().astype(np.int32),
-        anchors=predictor.anchors,
-        deltas=_whole_deltas(predictor.deltas),
-        classes=classes,
-        basis=np.empty(0, dtype=np.int32),
-        coefficients=np.empty((0, 0, 0), dtype=np.int16),
-        delta_exponent=DELTA_EXPONENT,
-        exponent=0,
-    )
     if np.abs(flat).max() >= 1 << 15:
         raise OptionError(f"the leaves are too large for the rounding step {step:g}")
-    ordered = [leaves[quantised.leaf_order(cascade)].T for cascade, leaves in enumerate(flat)]
-    quantised = replace(quantised, coefficients=np.array(ordered, dtype=np.int16))
+    ordered = [leaves[_leaf_order(own)].T for leaves, own in zip(flat, classes, strict=True)]
+    # A pixel a thousand boxes away is black wherever it is.
+    deltas = np.rint(np.ldexp(predictor.deltas, -DELTA_EXPONENT))
     for bits in _BASIS_BITS:
         exponent = int(np.floor(np.log2(step))) - bits
-        basis = np.rint(directions[:kept] * (step * 2.0**-exponent)).astype(np.int32)
-        whole = replace(quantised, basis=basis, exponent=exponent)
-        if whole.fits():
-            return whole
+        quantised = Quantised(
+            mean_shape=predictor.mean_shape,
+            first=predictor.first,
+            second=predictor.second,
+            thresholds=predictor.whole_thresholds().astype(np.int32),
+            anchors=predictor.anchors,
+            deltas=np.clip(deltas, 1 - MANTISSA, MANTISSA - 1).astype(np.int32),
+            classes=classes,
+            basis=np.rint(directions[:kept] * (step * 2.0**-exponent)).astype(np.int32),
+            coefficients=np.array(ordered, dtype=np.int16),
+            delta_exponent=DELTA_EXPONENT,
+            exponent=exponent,
+        )
+        if quantised.fits():
+            return quantised
     raise OptionError(f"the leaves are too large for the rounding step {step:g}")
-
-
-def _whole_deltas(deltas: Float32Array) -> IndexArray:
-    # A pixel a thousand boxes away is black wherever it is.
-    units = np.rint(np.ldexp(deltas, -DELTA_EXPONENT))
-    return cast(IndexArray, np.clip(units, 1 - MANTISSA, MANTISSA - 1).astype(np.int32))
 
 
 def _classes(predictor: Predictor, reached: LeafIndices | None) -> NDArray[np.uint8]:

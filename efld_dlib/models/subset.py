@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import OptionError
 from ..landmarks import SCHEMES
-from .predictor import Float32Array, Predictor
+from .predictor import Predictor
 
 _LEAF_BITS = 8
 
@@ -21,19 +21,9 @@ def slim(predictor: Predictor) -> Predictor:
     A leaf keeps 8 bits (an error of at most 0.4 %), so that it takes 4 bytes instead of 6.
     Thresholds are rounded down, which decides alike.
     """
-    return replace(
-        predictor,
-        thresholds=predictor.whole_thresholds(),
-        leaves=_shortened(predictor.leaves, _LEAF_BITS),
-    )
-
-
-def _shortened(values: Float32Array, bits: int) -> Float32Array:
-    """`values` rounded to mantissas of `bits` bits."""
-    fraction, exponent = np.frexp(values)
-    fraction = np.rint(np.ldexp(fraction, bits))
-    shortened: Float32Array = np.ldexp(fraction, exponent - bits)
-    return shortened
+    fraction, exponent = np.frexp(predictor.leaves)
+    leaves = np.ldexp(np.rint(np.ldexp(fraction, _LEAF_BITS)), exponent - _LEAF_BITS)
+    return replace(predictor, thresholds=predictor.whole_thresholds(), leaves=leaves)
 
 
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")

@@ -20,7 +20,6 @@ from efld_dlib.models.efld import (
     parse_efld,
     read_efld,
     unpack_integers,
-    write_efld,
 )
 from efld_dlib.models.loading import direct_bytes, load_arrays, load_predictor
 from efld_dlib.models.quantised import quantise
@@ -111,10 +110,11 @@ def test_a_leaf_without_faces_to_go_by_is_rounded_to_the_step():
 def test_a_file_comes_back_and_is_much_smaller(whole, reached, tiny_model, tmp_path):
     quantised = quantise(whole, 3e-4, reached)
     path = tmp_path / "tiny.efld"
-    write_efld({"main": quantised}, {"licence": "none", "nme": {"test": 0.04}}, path)
+    metadata = {"licence": "none", "nme": {"test": 0.04}}
+    path.write_bytes(efld_bytes({"main": quantised}, metadata))
     assert path.stat().st_size < tiny_model.stat().st_size / 12
     model = read_efld(path)
-    assert model.metadata == {"licence": "none", "nme": {"test": 0.04}}
+    assert model.metadata == metadata
     assert model.predictor() == quantised.predictor() == load_arrays(path)
     assert sum(model.part_bytes.values()) < path.stat().st_size
     assert efld_bytes({"main": quantised}, model.metadata) == path.read_bytes()
@@ -123,7 +123,8 @@ def test_a_file_comes_back_and_is_much_smaller(whole, reached, tiny_model, tmp_p
 def test_expanded_it_predicts_in_plain_dlib_exactly_what_it_predicts_here(
     whole, reached, faces, tmp_path
 ):
-    write_efld({"main": quantise(whole, 5e-4, reached)}, {}, tmp_path / "m.efld")
+    data = efld_bytes({"main": quantise(whole, 5e-4, reached)}, {})
+    (tmp_path / "m.efld").write_bytes(data)
     here = load_predictor(tmp_path / "m.efld")
     assert type(here) is dlib.shape_predictor
     write_dat(load_arrays(tmp_path / "m.efld"), tmp_path / "m.dat")
@@ -150,7 +151,7 @@ def test_the_error_hardly_changes_where_little_is_rounded(whole, reached, faces,
 def test_several_predictors_have_roles(tmp_path):
     one, two = (quantise(random_predictor(seed), 1e-3) for seed in (1, 2))
     path = tmp_path / "two.efld"
-    write_efld({"stage 1": one, "stage 2": two}, {}, path)
+    path.write_bytes(efld_bytes({"stage 1": one, "stage 2": two}, {}))
     model = read_efld(path)
     assert list(model.predictors) == ["stage 1", "stage 2"]
     assert model.predictor() == one.predictor()

@@ -9,7 +9,7 @@ import pytest
 from small_models import one_split, random_predictor
 
 from efld_dlib.boxes import Box
-from efld_dlib.models.efld import write_efld
+from efld_dlib.models.efld import efld_bytes
 from efld_dlib.models.forest import ROUGH_AFTER, ROUGH_SHARE, DlibPredictor, Forest
 from efld_dlib.models.loading import load_predictor, load_refined
 from efld_dlib.models.quantised import quantise
@@ -36,7 +36,7 @@ def test_a_split_leads_left_where_its_first_pixel_is_brighter():
 def test_it_predicts_what_dlib_predicts_from_the_same_file(tmp_path, splits):
     path = tmp_path / "m.efld"
     model = random_predictor(splits, cascades=4, trees=12, splits=splits, points=6, pool=20)
-    write_efld({"predictor": quantise(model, 1e-5)}, {}, path)
+    path.write_bytes(efld_bytes({"predictor": quantise(model, 1e-5)}, {}))
     ours, theirs = load_refined(path), DlibPredictor(load_predictor(path))
     assert isinstance(ours, Forest)
     assert ours.points == theirs.points == 6
@@ -74,7 +74,7 @@ def test_trees_too_deep_for_it_are_left_to_dlib(tmp_path):
     path = tmp_path / "deep.efld"
     deep = quantise(random_predictor(splits=31), 1e-4)
     assert not Forest.can_run(deep)
-    write_efld({"predictor": deep}, {}, path)
+    path.write_bytes(efld_bytes({"predictor": deep}, {}))
     assert isinstance(load_refined(path), DlibPredictor)
 
 

@@ -21,7 +21,7 @@ from scipy.io import savemat
 from efld_dlib.datasets.pts import write_pts
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.models.dat import write_dat
-from efld_dlib.models.efld import write_efld
+from efld_dlib.models.efld import efld_bytes
 from efld_dlib.models.quantised import quantise
 from efld_dlib.prepare.build import PrepareOptions, build_training_xml
 from efld_dlib.prepare.rarity import Weighting
@@ -81,10 +81,14 @@ def make_samples(folder: Path) -> Path:
     _texts(folder)
     (folder / "models").mkdir()
     write_dat(random_predictor(), folder / "models" / "small.dat")
-    write_efld({"a": quantise(random_predictor(), 1e-3)}, {}, folder / "models" / "small.efld")
     full = random_predictor(points=68)
+    for name, predictor, metadata in (
+        ("small", random_predictor(), {}),
+        ("full", full, {"licence": "x"}),
+    ):
+        data = efld_bytes({"a": quantise(predictor, 1e-3)}, metadata)
+        (folder / "models" / f"{name}.efld").write_bytes(data)
     write_dat(full, folder / "models" / "full.dat")
-    write_efld({"a": quantise(full, 1e-3)}, {"licence": "x"}, folder / "models" / "full.efld")
     size = (folder / "models" / "full.dat").stat().st_size
     report = {"bytes": size, "preset": "x", "nme": {"train": 0.1}, "licence": "y"}
     (folder / "models" / "full.json").write_text(json.dumps(report))
