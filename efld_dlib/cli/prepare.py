@@ -86,13 +86,6 @@ if TYPE_CHECKING:
     help="Of the crops: by the detector's box, for any dlib program; or upright about the box that "
     "the landmarks ask for, for the predictor that runs after the landmark network.",
 )
-@click.option(
-    "--conform",
-    type=click.Path(path_type=Path),
-    metavar="MODEL",
-    help="A predictor trained on the first source: landmarks of the others are brought to the way "
-    "in which that one is labelled.",
-)
 @labels_option
 @click.option(
     "--emphasis",
@@ -118,7 +111,6 @@ def prepare(
     budget: int | None,
     preview: Path | None,
     framing: Framing,
-    conform: Path | None,
     labels: Path | None,
     emphasis: int,
     jobs: int | None,
@@ -136,13 +128,10 @@ def prepare(
       efld-dlib prepare 300w/
       efld-dlib prepare 300w/ merl-rav:aflw/
       efld-dlib prepare 300w/ --augment all --preview sheet.png
-      efld-dlib prepare 300w/ merl-rav:aflw/ --conform build/300w.dat --emphasis 2
+      efld-dlib prepare 300w/ merl-rav:aflw/ --labels tools/labels/consensus.xz --emphasis 5
       efld-dlib prepare 300w/ merl-rav:aflw/ --weights pose-density,cap=4 --budget 20000
     """
-    from ..models.loading import resolve_model
-    from ..parallel import resolve_jobs
     from ..prepare.build import PrepareOptions, build_training_xml, write_preview
-    from ..prepare.convention import conform_records
     from ..prepare.labels import read_labels, relabelled
 
     options = PrepareOptions(
@@ -163,10 +152,6 @@ def prepare(
     if labels is not None:
         known = read_labels(labels)
         parts = [relabelled(part, known) for part in parts]
-    if conform is not None:
-        workers = resolve_jobs(jobs)
-        model = resolve_model(conform)
-        parts[1:] = [conform_records(part, model, workers, problems, True) for part in parts[1:]]
     parts[0] = [repeated(record, emphasis) for record in parts[0]]
     records = list(chain.from_iterable(parts))
     if preview is not None:
