@@ -1,6 +1,7 @@
 """The import directions of the design, held by reading the code."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,42 @@ def test_modules_can_be_read_at_one_sitting():
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 600
     }
     assert not long
+
+
+def imports():
+    """The modules of the package by name, each with those that it imports anywhere in it."""
+    files = {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
+        for path in PACKAGE.rglob("*.py")
+    }
+    found = {}
+    for name, path in files.items():
+        found[name] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                base = [*name.split(".")[: -node.level], *filter(None, [node.module])]
+                for alias in node.names:
+                    found[name] |= {".".join(base), ".".join([*base, alias.name])} & set(files)
+    return found
+
+
+def test_no_module_imports_itself_by_others():
+    ahead = imports()
+    while ready := {name for name, needed in ahead.items() if not needed & set(ahead)}:
+        for name in ready:
+            del ahead[name]
+    assert not ahead
+
+
+def test_a_small_module_has_several_importers():
+    counts = Counter(needed for all_needed in imports().values() for needed in all_needed)
+    started = {"__main__", "training.worker"}  # as programs
+    small = {
+        name
+        for name in counts.keys() - started
+        if counts[name] == 1
+        and not name.endswith("__init__")
+        and not name.startswith("datasets.")  # one file a data set
+        and len((PACKAGE / f"{name.replace('.', '/')}.py").read_text().splitlines()) < 60
+    }
+    assert not small
