@@ -14,6 +14,8 @@ from efld_dlib.training.options import TrainingOptions
 
 from .faults import JOBS, make_work, run_job
 
+pytestmark = pytest.mark.robustness
+
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):

@@ -13,6 +13,8 @@ from efld_dlib.xml.read import read_imglab
 
 from .load import large_xml, memory_over, peak_of, pictures
 
+pytestmark = pytest.mark.robustness
+
 
 def found(landmarker, data):
     return [(face.box, face.score, face.points.tobytes()) for face in landmarker.detect(data)]

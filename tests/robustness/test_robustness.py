@@ -13,6 +13,8 @@ from .runner import Tally, draw_cases, run_cases
 from .targets import COMMANDS, TARGETS
 from .writers import WRITERS
 
+pytestmark = pytest.mark.robustness
+
 FAILED_ONCE = Path(__file__).with_name("failed_once.txt")
 CASES = 900
 
