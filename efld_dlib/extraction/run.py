@@ -14,7 +14,7 @@ from ..files import atomic_path
 from ..journal import Journal, open_journal
 from ..parallel import progress, resolve_jobs
 from ..writers import Row, table_columns, table_rows
-from .settings import ExtractSettings, differences
+from .settings import ExtractSettings
 from .tables import table_kind, write_table
 from .workers import Outcome, Task, Workers, file_state, shown
 
@@ -194,7 +194,8 @@ def _begin(journal: Journal, run: dict[str, Any], names: Sequence[str], earlier:
 
 
 def _require_same_run(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
-    found = differences(then["settings"], now["settings"])
+    settings = now["settings"]
+    found = [name for name in settings if then["settings"].get(name) != settings[name]]
     if found:
         problem = f"had another {' and another '.join(found)}"
     elif then["pictures"] != now["pictures"]:

@@ -96,17 +96,6 @@ class ExtractSettings:
         )
 
 
-def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """The names of the settings in which two identities differ.
-
-    Examples
-    --------
-    >>> differences({"model": None, "quality": "fast"}, {"model": None, "quality": "best"})
-    ['quality']
-    """
-    return [name for name in now if then.get(name) != now[name]]
-
-
 def _detector_file(detector: str) -> tuple[str, Path | None]:
     name, _, file = detector.partition("=")
     if not file or name == "dlib":

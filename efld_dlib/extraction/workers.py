@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import signal
@@ -13,15 +12,14 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import islice
 from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import cv2
 
 from ..errors import DataError, EfldError
 from ..parallel import interrupts_blocked
 from ..writers import face_cells
 from .settings import ExtractSettings
-
-if TYPE_CHECKING:
-    from .settings import ExtractSettings
 
 
 class Task(NamedTuple):
@@ -120,19 +118,13 @@ def look_at_here(settings: ExtractSettings, identity: dict[str, Any], task: Task
 
 @lru_cache(maxsize=1)
 def _landmarker(settings: ExtractSettings, identity: tuple[tuple[str, Any], ...]) -> Any:
-    use_one_thread()
+    # OpenCV's threads would compete with the other processes.
+    cv2.setNumThreads(1)
     here = settings.identity()
     for name, value in identity:
         if here[name] != value:
             raise EfldError(f"a worker of the cluster has another {name} than this machine")
     return settings.landmarker()
-
-
-def use_one_thread() -> None:
-    """Keep OpenCV from starting threads, which would compete with the other processes."""
-    import cv2
-
-    cv2.setNumThreads(1)
 
 
 READY = "ready"
@@ -148,9 +140,10 @@ def work(connection: Connection, settings: ExtractSettings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-    use_one_thread()
+    # OpenCV's threads would compete with the other processes.
+    cv2.setNumThreads(1)
     # The parent may be gone, and then so is the work.
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             landmarker = settings.landmarker()
         except EfldError as error:
@@ -190,15 +183,13 @@ class _Worker:
         self.tasks: deque[Task] = deque()
         self.ready = False
 
-    def give(self, task: Task) -> None:
-        self.tasks.append(task)
+    def give(self, task: Task | None) -> None:
+        """Send a task, or None as the sign to end."""
+        if task is not None:
+            self.tasks.append(task)
         # If it has died, reading from the pipe will tell.
         with suppress(OSError):
             self.connection.send(task)
-
-    def dismiss(self) -> None:
-        with suppress(OSError):
-            self.connection.send(None)
 
     def end(self) -> str:
         """Make sure that it is gone, and say how it went."""
@@ -276,17 +267,14 @@ class Workers:
             except (EOFError, OSError):
                 self._replace(worker)
                 continue
-            self._understand(worker, message)
-
-    def _understand(self, worker: _Worker, message: Any) -> None:
-        if isinstance(message, Outcome):
-            worker.tasks.popleft()
-            self.deaths_in_a_row = 0
-            self.done[message.number] = message
-        elif message == READY:
-            worker.ready = True
-        else:
-            raise message
+            if isinstance(message, Outcome):
+                worker.tasks.popleft()
+                self.deaths_in_a_row = 0
+                self.done[message.number] = message
+            elif message == READY:
+                worker.ready = True
+            else:
+                raise message
 
     def _replace(self, worker: _Worker) -> None:
         how = worker.end()
@@ -314,7 +302,7 @@ class Workers:
     def _stop(self) -> None:
         for worker in self.workers:
             if worker.ready and not worker.tasks:
-                worker.dismiss()
+                worker.give(None)
             else:
                 # Nobody waits for what it is doing.
                 worker.process.kill()

@@ -15,6 +15,7 @@ from typing import cast
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 
 from ..boxes import Box, FloatArray
 from ..errors import OptionError
@@ -24,6 +25,20 @@ from ..records import FaceAnnotation
 from .boxes import BoxModel
 from .turn import turn_face
 
+ROTATION = 15.0
+"""Standard deviation of `rotate`, in degrees."""
+
+TURN_YAW, TURN_PITCH = 20.0, 10.0
+"""Largest changes of `turn`, in degrees."""
+
+TURN_LIMIT = 45.0
+"""Yaw in degrees beyond which `turn` leaves a face alone."""
+
+LARGEST_PATCH = 0.45
+"""Largest side of the patch of `occlude`, as a fraction of the box's width."""
+
+Augmented = tuple[Image, FaceAnnotation]
+
 
 def require_box(face: FaceAnnotation) -> Box:
     """The face's box, which every face on its way to a crop has; else a `ValueError`."""
@@ -32,17 +47,10 @@ def require_box(face: FaceAnnotation) -> Box:
     return face.box
 
 
-def rotate(
-    image: Image,
-    face: FaceAnnotation,
-    rng: np.random.Generator,
-    *,
-    boxes: BoxModel,
-    degrees: float = 15.0,
-) -> tuple[Image, FaceAnnotation]:
-    """Turn in the picture's plane about the face's centre, by a normal with that deviation."""
+def rotate(image: Image, face: FaceAnnotation, rng: Generator, boxes: BoxModel) -> Augmented:
+    """Turn in the picture's plane about the face's centre, by a normal of deviation `ROTATION`."""
     box = require_box(face)
-    angle = float(np.clip(rng.normal(0, degrees), -2.5 * degrees, 2.5 * degrees))
+    angle = float(np.clip(rng.normal(0, ROTATION), -2.5 * ROTATION, 2.5 * ROTATION))
     # OpenCV counts counterclockwise, the toolkit's roll clockwise.
     matrix = cast(FloatArray, cv2.getRotationMatrix2D(box.center, -angle, 1.0))
     turned = cv2.warpAffine(image, matrix, image.shape[::-1], flags=cv2.INTER_LINEAR)
@@ -51,61 +59,38 @@ def rotate(
     return cast(Image, turned), replace(face, points=points, box=moved)
 
 
-def scatter_box(
-    image: Image,
-    face: FaceAnnotation,
-    rng: np.random.Generator,
-    *,
-    boxes: BoxModel,
-    strength: float = 1.0,
-) -> tuple[Image, FaceAnnotation]:
+def scatter_box(image: Image, face: FaceAnnotation, rng: Generator, boxes: BoxModel) -> Augmented:
     """Give the face another box out of those that the detector might have given it."""
-    return image, replace(face, box=boxes.draw(face.points, rng, strength))
+    return image, replace(face, box=boxes.draw(face.points, rng))
 
 
-def turn(
-    image: Image,
-    face: FaceAnnotation,
-    rng: np.random.Generator,
-    *,
-    boxes: BoxModel,
-    yaw: float = 20.0,
-    pitch: float = 10.0,
-    limit: float = 45.0,
-) -> tuple[Image, FaceAnnotation]:
+def turn(image: Image, face: FaceAnnotation, rng: Generator, boxes: BoxModel) -> Augmented:
     """Turn out of the picture's plane, further the way that the head is turned already.
 
     Turning back would have to show the side that the picture hides. The change is uniform up to
-    `yaw` and `pitch` degrees; faces whose pose is unknown or beyond `limit` stay as they are.
+    `TURN_YAW` and `TURN_PITCH`; faces of unknown pose or beyond `TURN_LIMIT` stay as they are.
     """
     pose = estimate_pose(face.points)
-    if not np.isfinite(pose).all() or abs(pose.yaw) >= limit:
+    if not np.isfinite(pose).all() or abs(pose.yaw) >= TURN_LIMIT:
         return image, face
     # Of a face that looks about ahead both sides are to be seen.
     outward = np.sign(pose.yaw) if abs(pose.yaw) > 5 else rng.choice([-1.0, 1.0])
-    room = min(yaw, limit - abs(pose.yaw))
-    change_yaw, change_pitch = outward * rng.uniform(0, room), rng.uniform(-pitch, pitch)
+    room = min(TURN_YAW, TURN_LIMIT - abs(pose.yaw))
+    change_yaw, change_pitch = outward * rng.uniform(0, room), rng.uniform(-TURN_PITCH, TURN_PITCH)
     turned, points = turn_face(image, face.points, change_yaw, change_pitch)
     moved = boxes.follow(require_box(face), face.points, points)
     return turned, replace(face, points=points, box=moved)
 
 
-def occlude(
-    image: Image,
-    face: FaceAnnotation,
-    rng: np.random.Generator,
-    *,
-    boxes: BoxModel,
-    largest: float = 0.45,
-) -> tuple[Image, FaceAnnotation]:
+def occlude(image: Image, face: FaceAnnotation, rng: Generator, boxes: BoxModel) -> Augmented:
     """Cover a part of the face with a patch of another part of the picture, of noise, or plain.
 
-    The patch is a turned rectangle or an ellipse whose sides are up to `largest` of the box. The
+    The patch is a turned rectangle or an ellipse whose sides are up to `LARGEST_PATCH`. The
     covered landmarks are marked as occluded; they stay as targets.
     """
     box = require_box(face)
     height, width = image.shape
-    sides = rng.uniform(0.15, largest, 2) * box.width
+    sides = rng.uniform(0.15, LARGEST_PATCH, 2) * box.width
     center = (
         box.left + rng.uniform(0, 1) * box.width,
         box.top + rng.uniform(0, 1) * box.height,
@@ -129,7 +114,7 @@ def occlude(
     return filled, replace(face, occluded=before | hidden)
 
 
-def _filling(image: Image, rng: np.random.Generator) -> Image:
+def _filling(image: Image, rng: Generator) -> Image:
     """What lies over a face: something else of the picture, noise, or a plain shade."""
     kind = rng.integers(3)
     if kind == 0:
@@ -141,9 +126,7 @@ def _filling(image: Image, rng: np.random.Generator) -> Image:
     return cast(Image, np.clip(shade + smooth, 0, 255).astype(np.uint8))
 
 
-def tone(
-    image: Image, face: FaceAnnotation, rng: np.random.Generator, *, boxes: BoxModel
-) -> tuple[Image, FaceAnnotation]:
+def tone(image: Image, face: FaceAnnotation, rng: Generator, boxes: BoxModel) -> Augmented:
     """Another gamma, contrast and brightness, and light that falls off to one side."""
     values = image.astype(np.float32) / 255
     values = values ** float(np.exp(rng.uniform(-0.5, 0.5)))
@@ -156,9 +139,7 @@ def tone(
     return np.clip(values * 255, 0, 255).astype(np.uint8), face
 
 
-def degrade(
-    image: Image, face: FaceAnnotation, rng: np.random.Generator, *, boxes: BoxModel
-) -> tuple[Image, FaceAnnotation]:
+def degrade(image: Image, face: FaceAnnotation, rng: Generator, boxes: BoxModel) -> Augmented:
     """A picture of lower quality: fewer pixels, blur, noise or strong JPEG compression."""
     kind = rng.integers(4)
     if kind == 0:
@@ -188,7 +169,7 @@ class Step:
 
 # In the order in which they are applied: the head turns, the detector frames it, something gets in
 # the way, the camera records it.
-AUGMENTATIONS: dict[str, Callable[..., tuple[Image, FaceAnnotation]]] = {
+AUGMENTATIONS: dict[str, Callable[..., Augmented]] = {
     "turn": turn,
     "rotate": rotate,
     "scatter": scatter_box,
@@ -264,12 +245,8 @@ def parse_augmentation(text: str) -> tuple[Step, ...]:
 
 
 def augment(
-    image: Image,
-    face: FaceAnnotation,
-    rng: np.random.Generator,
-    steps: tuple[Step, ...],
-    boxes: BoxModel,
-) -> tuple[Image, FaceAnnotation]:
+    image: Image, face: FaceAnnotation, rng: Generator, steps: tuple[Step, ...], boxes: BoxModel
+) -> Augmented:
     """Apply `steps`, each with its probability, to a crop and its annotation.
 
     Parameters
@@ -290,5 +267,5 @@ def augment(
     """
     for step in steps:
         if rng.random() < step.probability:
-            image, face = AUGMENTATIONS[step.name](image, face, rng, boxes=boxes)
+            image, face = AUGMENTATIONS[step.name](image, face, rng, boxes)
     return image, face

@@ -15,6 +15,13 @@ from ..records import FaceAnnotation
 # of the box's centre (fractions of its width) and of the logarithm of its width.
 TYPICAL_SCATTER = np.diag([0.035, 0.045, 0.075]) ** 2
 
+MIN_FACES_TO_FIT = 50
+"""With fewer matched faces than this, `default_box_map` and `TYPICAL_SCATTER` are used instead of
+a fitted map and scatter."""
+
+# Ridge penalty on the landmarks' weights (not on the constant), in squared normalised units.
+_PENALTY = 5.0
+
 
 @dataclass(frozen=True)
 class BoxModel:
@@ -32,9 +39,9 @@ class BoxModel:
     frame: BoxMap
     covariance: FloatArray
 
-    def draw(self, points: FloatArray, rng: np.random.Generator, strength: float = 1.0) -> Box:
+    def draw(self, points: FloatArray, rng: np.random.Generator) -> Box:
         """A box that the detector might give for landmarks of shape (n, 2)."""
-        deviation = rng.multivariate_normal(np.zeros(3), strength**2 * self.covariance)
+        deviation = rng.multivariate_normal(np.zeros(3), self.covariance)
         return apply_deviation(self.frame.predict(points), deviation)
 
     def follow(self, box: Box, before: FloatArray, after: FloatArray) -> Box:
@@ -73,10 +80,8 @@ def apply_deviation(expected: Box, deviation: FloatArray) -> Box:
     )
 
 
-def fit_box_model(
-    frame: BoxMap, points: Sequence[FloatArray], boxes: Sequence[Box], least: int = 50
-) -> BoxModel:
-    """The model of matched faces.
+def fit_box_model(frame: BoxMap, points: Sequence[FloatArray], boxes: Sequence[Box]) -> BoxModel:
+    """The model of matched faces; with few of them the scatter is `TYPICAL_SCATTER`.
 
     Parameters
     ----------
@@ -85,19 +90,14 @@ def fit_box_model(
         Landmarks of the matched faces.
     boxes : sequence of Box
         The detector's box of each.
-    least : int
-        With fewer faces the scatter is `TYPICAL_SCATTER`.
     """
-    if len(boxes) < least:
+    if len(boxes) < MIN_FACES_TO_FIT:
         return BoxModel(frame, TYPICAL_SCATTER)
     deviations = [
         deviation_of(box, frame.predict(face)) for face, box in zip(points, boxes, strict=True)
     ]
     return BoxModel(frame, np.cov(np.array(deviations).T))
 
-
-MIN_FACES_TO_FIT = 50
-"""With fewer matched faces than this, `default_box_map` is used instead of a fitted map."""
 
 MAX_CENTER_RESIDUAL = 0.2
 """A matched box whose centre is further from the map's than this fraction of its width is one
@@ -107,7 +107,7 @@ MAX_SIZE_RATIO = 1.35
 """Likewise for a matched box wider or narrower than the map's by this factor."""
 
 
-def fit_box_map(points: FloatArray, boxes: Sequence[Box], penalty: float = 5.0) -> BoxMap:
+def fit_box_map(points: FloatArray, boxes: Sequence[Box]) -> BoxMap:
     """Fit the map from landmarks to detector boxes by ridge regression.
 
     Parameters
@@ -116,8 +116,6 @@ def fit_box_map(points: FloatArray, boxes: Sequence[Box], penalty: float = 5.0) 
         Landmarks of the matched faces, all annotated.
     boxes : sequence of Box
         The detector's box of each.
-    penalty : float
-        Ridge penalty on the landmarks' weights (not on the constant), in squared normalised units.
     """
     shapes, targets = [], []
     for face, box in zip(points, boxes, strict=True):
@@ -130,7 +128,7 @@ def fit_box_map(points: FloatArray, boxes: Sequence[Box], penalty: float = 5.0) 
     mean_output = outputs.mean(axis=0)
     centred = inputs - mean_shape.ravel()
     slopes = np.linalg.solve(
-        centred.T @ centred + penalty * np.eye(inputs.shape[1]),
+        centred.T @ centred + _PENALTY * np.eye(inputs.shape[1]),
         centred.T @ (outputs - mean_output),
     )
     constant = mean_output - mean_shape.ravel() @ slopes

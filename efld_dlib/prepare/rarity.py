@@ -45,7 +45,7 @@ class Weighting:
     ----------
     kind : {"pose-density", "classes", "none"}
         By the smoothed density of yaw, pitch and roll; by the inverse fraction of the classes of
-        `CLASSES`; or not at all.
+        `class_members`; or not at all.
     gamma : float
         Exponent of the rarity: 0 weights nothing, 1 evens the density out entirely.
     cap : float
@@ -175,14 +175,6 @@ def _density_rarity(faces: Sequence[FaceAnnotation]) -> FloatArray:
     return np.where(np.isfinite(rarity), rarity, 1.0)
 
 
-@dataclass(frozen=True)
-class FaceClass:
-    """A class of faces as PFLD weights them (Guo et al., arXiv 1902.10859), and who is in it."""
-
-    name: str
-    members: Callable[[Sequence[FaceAnnotation], FloatArray], NDArray[np.bool_]]
-
-
 PROFILE_YAW = 30.0
 HEAD_PITCH = 15.0
 OPEN_MOUTH = 0.35
@@ -198,31 +190,25 @@ def mouth_opening(faces: Sequence[FaceAnnotation]) -> FloatArray:
     return cast(FloatArray, line_ratio(points, _OPENING, _INNER_WIDTH))
 
 
-def _occluded(face: FaceAnnotation) -> float:
+def _occluded(face: FaceAnnotation) -> bool:
     hidden = ~face.given if face.occluded is None else face.occluded | ~face.given
-    return float(hidden.mean())
-
-
-def _mostly_hidden(faces: Sequence[FaceAnnotation]) -> NDArray[np.bool_]:
-    return np.array([_occluded(face) > OCCLUDED_FRACTION for face in faces])
-
-
-# A face may be in several. One that is in none of the others is frontal.
-CLASSES = (
-    FaceClass("profile", lambda faces, poses: np.abs(poses[:, 0]) > PROFILE_YAW),
-    FaceClass("head-up", lambda faces, poses: poses[:, 1] > HEAD_PITCH),
-    FaceClass("head-down", lambda faces, poses: poses[:, 1] < -HEAD_PITCH),
-    FaceClass("expression", lambda faces, poses: mouth_opening(faces) > OPEN_MOUTH),
-    FaceClass("occlusion", lambda faces, poses: _mostly_hidden(faces)),
-)
-FRONTAL = "frontal"
+    return bool(hidden.mean() > OCCLUDED_FRACTION)
 
 
 def class_members(faces: Sequence[FaceAnnotation]) -> dict[str, NDArray[np.bool_]]:
-    """Which faces are in which class of `CLASSES`, and which are `FRONTAL`."""
-    poses = face_poses(faces)
-    members = {kind.name: kind.members(faces, poses) for kind in CLASSES}
-    members[FRONTAL] = ~np.any(list(members.values()), axis=0)
+    """Which faces are in which of the classes that PFLD weights (Guo et al., arXiv 1902.10859).
+
+    A face may be in several. One that is in none of the others is frontal.
+    """
+    yaw, pitch, _ = face_poses(faces).T
+    members = {
+        "profile": np.abs(yaw) > PROFILE_YAW,
+        "head-up": pitch > HEAD_PITCH,
+        "head-down": pitch < -HEAD_PITCH,
+        "expression": mouth_opening(faces) > OPEN_MOUTH,
+        "occlusion": np.array([_occluded(face) for face in faces]),
+    }
+    members["frontal"] = ~np.any(list(members.values()), axis=0)
     return members
 
 
@@ -232,7 +218,7 @@ def _class_rarity(faces: Sequence[FaceAnnotation]) -> FloatArray:
     rarity = np.zeros(len(faces))
     for inside in members.values():
         rarity += inside / max(inside.mean(), 1 / len(faces))
-    common = rarity[members[FRONTAL]]
+    common = rarity[members["frontal"]]
     base: float = common[0] if len(common) else rarity.min()
     scaled: FloatArray = rarity / base
     return scaled

@@ -97,17 +97,13 @@ def write_rarity_report(
         as_markdown(table),
     ]
     write_text(folder / REPORT_TEXT, "\n".join(lines))
-    write_image(folder / HISTOGRAM, _histogram(poses, counts))
+    # One panel for each angle.
+    write_image(folder / HISTOGRAM, np.vstack([_panel(angle, poses, counts) for angle in ANGLES]))
     return effective
 
 
-def _histogram(poses: FloatArray, counts: NDArray[np.int64]) -> Image:
-    """Bars of the share of faces (gray) and of samples (green) by bin, one panel an angle."""
-    panels = [_panel(angle, poses, counts) for angle in ANGLES]
-    return np.vstack(panels)
-
-
 def _panel(angle: str, poses: FloatArray, counts: NDArray[np.int64]) -> Image:
+    """Bars of the share of faces (gray) and of samples (green) by bin."""
     width, height, floor = 720, 200, 160
     panel = np.full((height, width, 3), 255, np.uint8)
     before = binned(angle, poses, np.ones(len(poses)))

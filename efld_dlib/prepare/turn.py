@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ from scipy.spatial import Delaunay
 from ..boxes import BoolArray, FloatArray, Pose, annotated
 from ..errors import DataError, OptionError
 from ..images import Image
-from ..pose import FITTED_LANDMARKS, estimate_poses, mean_face_3d, rotation_matrix
+from ..pose import FITTED_LANDMARKS, estimate_pose, mean_face_3d, rotation_matrix
 
 # All that follows is in the axes and the unit (distance of the outer eye corners) of
 # `efld_dlib.pose.mean_face_3d`; of mirrored places the one with x > 0 is given.
@@ -100,15 +100,10 @@ class HeadMesh:
     paths: FloatArray
 
 
-def head_mesh(mean_face: FloatArray | None = None) -> HeadMesh:
-    """The mesh for a mean face, shape (68, 3), symmetric, by default `pose.mean_face_3d`."""
-    face = mean_face_3d() if mean_face is None else np.asarray(mean_face, dtype=np.float64)
-    return _head_mesh(face.tobytes())
-
-
-@lru_cache(maxsize=4)
-def _head_mesh(mean_face: bytes) -> HeadMesh:
-    face = np.frombuffer(mean_face).reshape(68, 3).copy()
+@cache
+def head_mesh() -> HeadMesh:
+    """The mesh for `pose.mean_face_3d`."""
+    face = mean_face_3d()
     face[JAW, 2] -= JAW_FORWARD[np.abs(JAW - 8)]
     far, near = (_given_places(face, power) for power in (FAR_CHEEK_POWER, NEAR_CHEEK_POWER))
     outline = _both_sides(OUTLINE)
@@ -190,21 +185,14 @@ def _symmetric_triangles(vertices: FloatArray) -> NDArray[np.intp]:
 MAX_YAW_CHANGE = 45.0
 MAX_PITCH_CHANGE = 30.0
 MAX_YAW = 60.0
-"""Degrees that no face is turned beyond unless asked: the picture hardly shows what comes into view
-there. A detector, which sees a face small and coarsely, can be trained on more."""
+"""Degrees that no face is turned beyond: the picture hardly shows what comes into view there."""
 MAX_PITCH = 40.0
 MAX_YAW_TO_TURN_BACK = 10.0
 """A face that looks farther aside than this is turned only further."""
 
 
 def turn_face(
-    image: Image,
-    points: FloatArray,
-    yaw: float,
-    pitch: float,
-    *,
-    mean_face: FloatArray | None = None,
-    max_yaw: float = MAX_YAW,
+    image: Image, points: FloatArray, yaw: float, pitch: float
 ) -> tuple[Image, FloatArray]:
     """Turn a face in its picture, landmarks and all.
 
@@ -219,10 +207,6 @@ def turn_face(
         By how many degrees the pose is changed, with the signs of `efld_dlib.pose`; at most
         `MAX_YAW_CHANGE` and `MAX_PITCH_CHANGE` either way. The face is turned as far of that as
         its `turn_range` allows. The roll stays.
-    mean_face : array, shape (68, 3), optional
-        The face to fit, symmetric, with the axes of `efld_dlib.pose.mean_face_3d`, the default.
-    max_yaw : float
-        Yaw in degrees that the face is not turned beyond.
 
     Returns
     -------
@@ -243,29 +227,25 @@ def turn_face(
             raise OptionError(
                 f"{name} must be a change of at most {limit:g} degrees, not {change!r}"
             )
-    pose = Pose(*estimate_poses(points[np.newaxis], mean_face)[0].tolist())
+    pose = estimate_pose(points)
     if not np.isfinite(pose).all():
         given = int(annotated(points).sum())
         raise DataError("<face>", f"its pose cannot be told from its {given} landmarks")
-    (least_yaw, most_yaw), (least_pitch, most_pitch) = turn_range(pose, max_yaw)
+    (least_yaw, most_yaw), (least_pitch, most_pitch) = turn_range(pose)
     yaw, pitch = np.clip((yaw, pitch), (least_yaw, least_pitch), (most_yaw, most_pitch))
     if not yaw and not pitch:
         return image.copy(), points.copy()
     new_pose = Pose(pose.yaw + yaw, pose.pitch + pitch, pose.roll)
-    return _turn(image, points, head_mesh(mean_face), pose, new_pose)
+    return _turn(image, points, head_mesh(), pose, new_pose)
 
 
-def turn_range(
-    pose: Pose, max_yaw: float = MAX_YAW
-) -> tuple[tuple[float, float], tuple[float, float]]:
+def turn_range(pose: Pose) -> tuple[tuple[float, float], tuple[float, float]]:
     """How far `turn_face` turns a face.
 
     Parameters
     ----------
     pose : Pose
         Of the face as it is.
-    max_yaw : float
-        As in `turn_face`.
 
     Returns
     -------
@@ -281,8 +261,8 @@ def turn_range(
     ((0.0, 20.0), (-30.0, 30.0))
     """
     aside = abs(pose.yaw) > MAX_YAW_TO_TURN_BACK
-    least = 0.0 if aside and pose.yaw > 0 else min(0.0, -max_yaw - pose.yaw)
-    most = 0.0 if aside and pose.yaw < 0 else max(0.0, max_yaw - pose.yaw)
+    least = 0.0 if aside and pose.yaw > 0 else min(0.0, -MAX_YAW - pose.yaw)
+    most = 0.0 if aside and pose.yaw < 0 else max(0.0, MAX_YAW - pose.yaw)
     yaw = max(least, -MAX_YAW_CHANGE), min(most, MAX_YAW_CHANGE)
     least, most = min(0.0, -MAX_PITCH - pose.pitch), max(0.0, MAX_PITCH - pose.pitch)
     return yaw, (max(least, -MAX_PITCH_CHANGE), min(most, MAX_PITCH_CHANGE))

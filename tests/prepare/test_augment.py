@@ -58,7 +58,7 @@ def test_rotation_turns_picture_landmarks_and_roll_alike(rng):
     image, face = crop()
     rolls = []
     for _ in range(20):
-        turned, moved = rotate(image, face, rng, boxes=BOXES, degrees=15)
+        turned, moved = rotate(image, face, rng, BOXES)
         np.testing.assert_allclose(dot(turned), moved.points[30], atol=0.5)
         # A turn changes no distance.
         assert np.linalg.norm(moved.points[36] - moved.points[45]) == pytest.approx(
@@ -74,15 +74,10 @@ def test_rotation_turns_picture_landmarks_and_roll_alike(rng):
 def test_scattered_boxes_have_the_detectors_scatter(rng):
     _, face = crop()
     expected = BOXES.frame.predict(face.points)
-    drawn = [scatter_box(None, face, rng, boxes=BOXES)[1].box for _ in range(800)]
+    drawn = [scatter_box(None, face, rng, BOXES)[1].box for _ in range(800)]
     deviations = np.array([deviation_of(box, expected) for box in drawn])
     np.testing.assert_allclose(deviations.std(axis=0), [0.035, 0.045, 0.075], rtol=0.12)
     np.testing.assert_allclose(deviations.mean(axis=0), 0, atol=0.01)
-    twice = scatter_box(None, face, np.random.default_rng(5), boxes=BOXES, strength=2)[1].box
-    once = scatter_box(None, face, np.random.default_rng(5), boxes=BOXES, strength=1)[1].box
-    np.testing.assert_allclose(
-        deviation_of(twice, expected), 2 * deviation_of(once, expected), atol=1e-9
-    )
 
 
 def test_scatter_is_learnt_from_matched_faces(rng):
@@ -108,7 +103,7 @@ def test_occlusion_covers_what_it_marks_and_keeps_the_targets(rng):
     image, face = crop()
     marked = 0
     for _ in range(30):
-        covered, hidden = occlude(image, face, rng, boxes=BOXES)
+        covered, hidden = occlude(image, face, rng, BOXES)
         np.testing.assert_array_equal(hidden.points, face.points)
         changed = (covered != image).mean()
         assert 0 < changed < 0.15
@@ -124,7 +119,7 @@ def test_photometric_changes_leave_the_landmarks_where_they_are(photometric, rng
     image, face = crop()
     seen = set()
     for _ in range(12):
-        changed, same = photometric(image, face, rng, boxes=BOXES)
+        changed, same = photometric(image, face, rng, BOXES)
         assert same is face
         assert changed.shape == image.shape
         assert changed.dtype == np.uint8

@@ -12,11 +12,15 @@ from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.detection.framing import default_box_map
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.landmarks import mirror_points
-from efld_dlib.prepare import samples
+from efld_dlib.prepare import build, samples
 from efld_dlib.prepare.augment import parse_augmentation
-from efld_dlib.prepare.build import PrepareOptions, build_training_xml, write_preview
+from efld_dlib.prepare.build import (
+    PrepareOptions,
+    build_training_xml,
+    make_samples,
+    write_preview,
+)
 from efld_dlib.prepare.rarity import Weighting
-from efld_dlib.prepare.samples import make_samples
 from efld_dlib.records import FaceAnnotation, ImageRecord
 from efld_dlib.xml.read import read_imglab
 
@@ -215,7 +219,7 @@ def test_an_interrupted_build_goes_on_and_ends_the_same(records, tmp_path, monke
             raise KeyboardInterrupt
         return make_samples(job)
 
-    monkeypatch.setattr(samples, "make_samples", counted)
+    monkeypatch.setattr(build, "make_samples", counted)
     with pytest.raises(KeyboardInterrupt):
         build_training_xml(records[:8], tmp_path / "cut", EVERYTHING, jobs=1)
     assert not (tmp_path / "cut" / "train.xml").exists()

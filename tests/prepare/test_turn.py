@@ -181,16 +181,3 @@ def test_face_that_looks_aside_is_not_turned_back(texture):
     image, same = turn_face(texture, points, -20, 0)
     assert np.array_equal(same, points)
     assert np.array_equal(image, texture)
-
-
-def test_another_mean_face_is_used(texture):
-    flat = mean_face_3d() * (1, 1, 0.5)
-    _, points = turn_face(texture, projected(), 20, 0)
-    _, flatter = turn_face(texture, projected(), 20, 0, mean_face=flat)
-    tip, wing = 30, 45
-    assert (points[tip] - points[wing])[0] > (flatter[tip] - flatter[wing])[0] + 3
-
-
-def test_turn_range_goes_as_far_as_is_asked():
-    assert turn_range(Pose(30, 0, 0), max_yaw=85)[0] == (0.0, 45.0)
-    assert turn_range(Pose(-50, 0, 0), max_yaw=85)[0] == (-35.0, 0.0)
