@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ..crops import Crop
 from ..errors import DataError, OptionError
@@ -211,7 +212,9 @@ class Search:
             `step` is out of range, or the leaves are too large for it.
         """
         zone = DEAD_ZONE if dead_zone is None else dead_zone
-        quantised = quantise(self.predictor, step, self.reached, zone)
+        # The matrices are small: several threads wait for each other, and take four times as long.
+        with threadpool_limits(1, "blas"):
+            quantised = quantise(self.predictor, step, self.reached, zone)
         data = efld_bytes({self.role: quantised}, self.metadata)
         error = None if self.measure is None else self.measure(data)
         trial = Trial(step, zone, data, error)
