@@ -148,13 +148,12 @@ def differing_parts(report: CheckReport) -> str:
 
 
 class _Picture(NamedTuple):
-    """A picture to look at, and the boxes that must lie in it."""
+    """A picture to look at, and the boxes that must lie in it, with their lines and numbers."""
 
     name: str
     path: Path
     line: int
-    boxes: list[tuple[int, int, Box]]
-    """Of each: its line, its number in the picture, itself."""
+    boxes: tuple[tuple[int, int, Box], ...]
 
 
 def check_imglab(
@@ -193,8 +192,6 @@ def check_imglab(
     require_scheme(scheme)
     run = _Check(Path(source), scheme)
     run.read(show_progress)
-    if run.report.fatal is None:
-        run.check_whole()
     if pictures:
         run.check_pictures(resolve_jobs(jobs), show_progress)
     run.report.findings.sort(key=lambda finding: finding.line)
@@ -206,7 +203,6 @@ class _Check:
 
     def __init__(self, source: Path, scheme: str) -> None:
         self.report = CheckReport(source, scheme)
-        self._scheme = scheme
         self._stream = XmlStream(source, self._complain)
         self._pictures: list[_Picture] = []
         self._listed: dict[str, int] = {}
@@ -216,11 +212,12 @@ class _Check:
 
     def read(self, show_progress: bool) -> None:
         try:
-            images = progress(self._stream.images(), None, "entries", show_progress)
-            for image in images:
+            for image in progress(self._stream.images(), None, "entries", show_progress):
                 self._check_image(image)
         except DataError as error:
             self.report.fatal = error
+        else:
+            self._check_whole()
 
     def _complain(self, kind: str, line: int, problem: str) -> None:
         self.report.findings.append(Finding(kind, DataError(self.report.source, problem, line)))
@@ -237,16 +234,16 @@ class _Check:
         boxes = list(image.each("box"))
         if not boxes:
             self._complain("no-box", image.line, f"{shown} has no box, so it is loaded for nothing")
-        usable: list[tuple[int, int, Box]] = []
+        usable = []
         for number, element in enumerate(boxes, start=1):
             box = self._check_face(element, f"face {number} of {shown}")
             if box is not None:
                 usable.append((element.line, number, box))
-        if name and self._check_name(name, image.line):
-            path = self.report.source.parent / name
-            self._pictures.append(_Picture(name, path, image.line, usable))
-        elif not name:
+        if not name:
             self._complain("path", image.line, "<image> has no file")
+        elif self._check_name(name, image.line):
+            path = self.report.source.parent / name
+            self._pictures.append(_Picture(name, path, image.line, tuple(usable)))
 
     def _check_face(self, element: Element, face: str) -> Box | None:
         """The face's box, if it is right and not ignored."""
@@ -256,28 +253,36 @@ class _Check:
 
         box = _checked_box(element, complain)
         places = {name: place for _, name, place in parts(element, complain)}
-        names = frozenset(places)
         if element.ignored:
             self.report.ignored += 1
-            self._ignored_names |= names
+            self._ignored_names |= places.keys()
             return None
         self.report.faces += 1
-        self.report.part_sets[names] += 1
-        _check_names(list(places), self._scheme, element.line, complain)
+        self.report.part_sets[frozenset(places)] += 1
+        scheme = self.report.scheme
+        _check_names(list(places), scheme, element.line, complain)
         if not places:
             complain("no-parts", element.line, "has no landmark: dlib learns nothing from it")
         elif box is not None:
-            points = points_of(places, self._scheme)
-            for kind, problem in geometry_problems(points, box, self._scheme):
+            for kind, problem in geometry_problems(points_of(places, scheme), box, scheme):
                 complain(kind, element.line, problem)
         return box
 
     def _check_name(self, name: str, line: int) -> bool:
         """Whether `name` names a picture that has not been looked for yet."""
-        problem = self._path_problem(name)
+        key = os.path.normpath(name)
+        climbs = key.split(os.sep).count("..")
+        problem = ""
+        if name.startswith("/") or name[1:3] in (":\\", ":/"):
+            problem = "an absolute path holds on one machine only"
+        elif "\\" in name:
+            problem = "backslashes part folders on Windows only"
+        elif any(sign in name for sign in "&<>"):
+            problem = "dlib cannot read a name with & < or > from XML"
+        elif climbs > self._depth:
+            problem = f"climbs {climbs} folders up, and there are {self._depth}"
         if problem:
             self._complain("path", line, f"{name}: {problem}")
-        key = os.path.normpath(name)
         if key in self._listed:
             first = self._listed[key]
             self._complain("listed-twice", line, f"{name} is listed already in line {first}")
@@ -285,39 +290,26 @@ class _Check:
         self._listed[key] = line
         return True
 
-    def _path_problem(self, name: str) -> str:
-        if name.startswith("/") or name[1:3] in (":\\", ":/"):
-            return "an absolute path holds on one machine only"
-        if "\\" in name:
-            return "backslashes part folders on Windows only"
-        if any(sign in name for sign in "&<>"):
-            return "dlib cannot read a name with & < or > from XML"
-        climbs = os.path.normpath(name).split(os.sep).count("..")
-        if climbs > self._depth:
-            return f"climbs {climbs} folders up, and there are {self._depth}"
-        return ""
-
-    def check_whole(self) -> None:
+    def _check_whole(self) -> None:
         """What can be said only of all faces together."""
+        line = self._stream.root_line
+        names: set[str] = set().union(*self.report.part_sets)
         if self._stream.stopped:
             return
-        line = self._stream.root_line
-        names: set[str] = set().union(*self.report.part_sets) if self.report.part_sets else set()
         if not names:
             self._complain("no-face", line, "has no face to train on")
             return
         numbers = {part_number(name) for name in names}
-        size = SCHEMES[self._scheme].size
-        absent = [i for i in range(size) if i not in numbers]
+        scheme = self.report.scheme
+        absent = [i for i in range(SCHEMES[scheme].size) if i not in numbers]
         if absent:
             self._complain(
                 "part-absent",
                 line,
                 f"no face has {index_ranges(absent)}: dlib would number the {len(names)} parts "
-                f"there are from 0, so that they are not the {self._scheme} points",
+                f"there are from 0, so that they are not the {scheme} points",
             )
-        only_ignored = sorted(self._ignored_names - names)
-        if only_ignored:
+        if only_ignored := sorted(self._ignored_names - names):
             problem = f"{', '.join(only_ignored)} only in ignored boxes, at which dlib stops"
             self._complain("part-absent", line, problem)
 
@@ -329,19 +321,19 @@ class _Check:
         for picture, state in zip(self._pictures, with_bar, strict=True):
             if state.kind:
                 self._complain(state.kind, picture.line, f"{picture.name} {state.problem}")
-            if state.width:
-                self._check_places(picture, state.width, state.height)
-
-    def _check_places(self, picture: _Picture, width: int, height: int) -> None:
-        for line, number, box in picture.boxes:
-            if box.left >= width or box.top >= height or box.right < 0 or box.bottom < 0:
-                problem = f"its box is wholly outside the picture of {width} x {height} pixels"
-                self._complain("box-outside", line, f"face {number} of {picture.name}: {problem}")
+            width, height = state.width, state.height
+            for line, number, box in picture.boxes if width else ():
+                if box.left >= width or box.top >= height or box.right < 0 or box.bottom < 0:
+                    face = f"face {number} of {picture.name}"
+                    outside = f"wholly outside the picture of {width} x {height} pixels"
+                    self._complain("box-outside", line, f"{face}: its box is {outside}")
 
 
 def _checked_box(element: Element, complain: Report) -> Box | None:
     box = Box(*element.pixels(BOX_SIDES, complain))
-    if box.width < 2 or box.height < 2:
+    whole = bool(np.isfinite(box).all())
+    if whole and min(box.width, box.height) < 2:
+        whole = False
         # dlib maps the corners' distances, one less than the sides, to 1.
         sides = f"{box.width} x {box.height}"
         complain("box-size", element.line, f"box of {sides} pixels has no area for dlib")
@@ -349,28 +341,21 @@ def _checked_box(element: Element, complain: Report) -> Box | None:
         value = element.attributes.get(name)
         if value is not None and not taken.fullmatch(value):
             complain("attribute", element.line, f"{name} is {value[:40]!r}, {problem}")
-    return box if min(box[2:]) >= 2 and np.isfinite(box).all() else None
+    return box if whole else None
 
 
 def _check_names(names: list[str], scheme: str, line: int, complain: Report) -> None:
     known = part_names(scheme)
-    odd = [name for name in names if name not in known]
-    padded = [name for name in odd if part_number(name) in range(len(known))]
+    numbers = {name: part_number(name) for name in names if name not in known}
+    padded = [name for name, number in numbers.items() if number in range(len(known))]
+    unknown = [name for name in numbers if name not in padded]
     if padded:
-        first = padded[0]
-        complain(
-            "part-name",
-            line,
-            f"dlib sorts part names as strings: {listing(padded)} must have two digits "
-            f"({part_name(part_number(first) or 0)!r} for {first[:40]!r})",
-        )
-    unknown = [name for name in odd if name not in padded]
+        right = f"{part_name(numbers[padded[0]] or 0)!r} for {padded[0][:40]!r}"
+        problem = f"{listing(padded)} must have two digits ({right})"
+        complain("part-name", line, f"dlib sorts part names as strings: {problem}")
     if unknown:
-        complain(
-            "part-name",
-            line,
-            f"unknown part {listing(unknown)}; {scheme} points are 00 to {known[-1]}",
-        )
+        problem = f"unknown part {listing(unknown)}; {scheme} points are 00 to {max(known)}"
+        complain("part-name", line, problem)
 
 
 def part_number(name: str) -> int | None:
@@ -418,39 +403,33 @@ def geometry_problems(points: FloatArray, box: Box, scheme: str = "68") -> list[
     side = max(box.width, box.height)
     if len(given) >= 3 and float(np.ptp(given, axis=0).max()) < ONE_PLACE * side:
         return [("one-place", f"all {len(given)} parts are in one place")]
-    found: list[tuple[str, str]] = []
-    if 2 * len(given) >= len(points):
-        found += _box_problems(given, box)
-    if not found:
-        found += _far_parts(points, box)
+    problem = _box_problem(given, box) if 2 * len(given) >= len(points) else ""
+    found = [("box-far", problem)] if problem else _far_parts(points, box)
     swapped = swapped_groups(points, scheme)
     if swapped:
         found.append(("swapped", f"left and right are swapped: {', '.join(swapped)}"))
     return found
 
 
-def _box_problems(given: FloatArray, box: Box) -> list[tuple[str, str]]:
+def _box_problem(given: FloatArray, box: Box) -> str:
     # Medians and percentiles, so that one part far away is not taken for the box's fault.
     x, y = np.median(given, axis=0)
     if not (box.left <= x <= box.right and box.top <= y <= box.bottom):
-        return [("box-far", f"the middle of its parts, ({x:.0f}, {y:.0f}), is outside its box")]
+        return f"the middle of its parts, ({x:.0f}, {y:.0f}), is outside its box"
     extent = np.percentile(given, 95, axis=0) - np.percentile(given, 5, axis=0) + 1
     ratio = float(np.sqrt(box.width * box.height / extent.prod()))
-    if not 1 / SIZE_RATIO <= ratio <= SIZE_RATIO:
-        return [("box-far", f"its box is {ratio:.2g} times the size of the face in it")]
-    return []
+    wrong = not 1 / SIZE_RATIO <= ratio <= SIZE_RATIO
+    return f"its box is {ratio:.2g} times the size of the face in it" if wrong else ""
 
 
 def _far_parts(points: FloatArray, box: Box) -> list[tuple[str, str]]:
-    low = np.array([box.left, box.top])
-    high = np.array([box.right, box.bottom])
-    outside = np.maximum(low - points, points - high).max(axis=1)
-    far = np.flatnonzero(outside > PART_FAR * max(box.width, box.height))
-    if not len(far):
+    corners = box[:2], (box.right, box.bottom)
+    outside = np.maximum(corners[0] - points, points - corners[1]).max(axis=1)
+    far = np.flatnonzero(outside > PART_FAR * max(box.width, box.height)).tolist()
+    if not far:
         return []
-    distance = float(np.nanmax(outside))
-    names = index_ranges([int(i) for i in far])
-    return [("part-far", f"{names} up to {distance:.0f} pixels outside the box")]
+    distance = f"up to {np.nanmax(outside):.0f} pixels outside the box"
+    return [("part-far", f"{index_ranges(far)} {distance}")]
 
 
 def swapped_groups(points: FloatArray, scheme: str = "68") -> list[str]:
@@ -471,7 +450,11 @@ def swapped_groups(points: FloatArray, scheme: str = "68") -> list[str]:
         Of "eyes", "brows" and "mouth".
     """
     groups = SCHEMES[scheme].groups
-    middle = {name: _middle(points, group) for name, group in groups.items()}
+    middle = {}
+    for name, group in groups.items():
+        given = points[list(group)]
+        given = given[annotated(given)]
+        middle[name] = given.mean(axis=0) if len(given) else np.full(2, np.nan)
     down = middle["mouth"] - (middle["left_eye"] + middle["right_eye"]) / 2
     height = float(down @ down)
     corner = groups["mouth"][0]
@@ -485,10 +468,3 @@ def swapped_groups(points: FloatArray, scheme: str = "68") -> list[str]:
         for name, along in pairs.items()
         if height > 0 and along[0] * down[1] - along[1] * down[0] < -SWAPPED * height
     ]
-
-
-def _middle(points: FloatArray, group: Sequence[int]) -> FloatArray:
-    given = points[list(group)]
-    given = given[annotated(given)]
-    middle: FloatArray = given.mean(axis=0) if len(given) else np.full(2, np.nan)
-    return middle

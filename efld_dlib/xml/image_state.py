@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,20 +13,15 @@ from ..files import read_bytes
 from ..picture_size import too_large
 
 _JPEG = b"\xff\xd8\xff"
-# Signatures of formats that OpenCV reads; a usual dlib does not.
-_FOREIGN = (
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"II+\0", "TIFF"),
-    (b"MM\0+", "TIFF"),
-    (b"RIFF", "WebP"),
-    (b"GIF8", "GIF"),
-    (b"\0\0\0\x0cjP", "JPEG 2000"),
-    (b"P2", "PGM"),
-    (b"P3", "PPM"),
-    (b"P5", "PGM"),
-    (b"P6", "PPM"),
-)
+# First bytes of formats that OpenCV reads; a usual dlib does not.
+_FOREIGN = {
+    "TIFF": rb"II[*+]\0|MM\0[*+]",
+    "WebP": rb"RIFF....WEBP",
+    "GIF": rb"GIF8",
+    "JPEG 2000": rb"\0\0\0\x0cjP",
+    "PGM": rb"P[25]",
+    "PPM": rb"P[36]",
+}
 _READABLE = (_JPEG, b"\x89PNG", b"BM")
 _ORIENTATION = 0x0112
 
@@ -64,8 +60,8 @@ def picture_state(path: Path) -> PictureState:
         return PictureState(kind="picture-damaged", problem=f"cannot be read ({error.strerror})")
     if not data:
         return PictureState(kind="picture-damaged", problem="is empty")
-    for signature, name in _FOREIGN:
-        if data.startswith(signature) and (name != "WebP" or data[8:12] == b"WEBP"):
+    for name, signature in _FOREIGN.items():
+        if re.match(signature, data, re.DOTALL):
             # A dlib compiled with libgif or libwebp reads two of them; what PyPI has does not.
             return PictureState(kind="picture-format", problem=f"is {name}, which dlib cannot read")
     if data.startswith(_JPEG) and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
@@ -78,15 +74,12 @@ def picture_state(path: Path) -> PictureState:
     except RuntimeError as error:
         if not data.startswith(_READABLE):
             return PictureState(kind="picture-format", problem="is no picture that dlib knows")
-        return PictureState(kind="picture-damaged", problem=f"is damaged ({_first_line(error)})")
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+        return PictureState(kind="picture-damaged", problem=f"is damaged ({reason})")
     if data.startswith(_JPEG) and exif_orientation(data) not in (0, 1):
         problem = "is turned upright by an EXIF tag, which dlib ignores"
         return PictureState(width, height, "picture-turned", problem)
     return PictureState(width, height)
-
-
-def _first_line(error: RuntimeError) -> str:
-    return (str(error).strip().splitlines() or ["no reason given"])[0]
 
 
 def exif_orientation(data: bytes) -> int:
@@ -104,5 +97,5 @@ def exif_orientation(data: bytes) -> int:
             if tag == _ORIENTATION:
                 return int(value) if value in range(1, 9) else 0
     except struct.error:
-        return 0
+        pass
     return 0

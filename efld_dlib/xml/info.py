@@ -172,8 +172,7 @@ def _describe_pose(info: XmlInfo, poses: FloatArray) -> None:
     for column, (name, edges) in enumerate(POSE_BINS.items()):
         values = poses[:, column]
         info.pose[name] = Statistics.of(values)
-        inner = values[np.isfinite(values)]
-        counts = np.bincount(np.digitize(inner, edges), minlength=len(edges) + 1)
+        counts, _ = np.histogram(values[np.isfinite(values)], [-np.inf, *edges, np.inf])
         info.pose_bins[name] = [
             Bin(low, high, int(count))
             for low, high, count in zip((None, *edges), (*edges, None), counts, strict=True)
@@ -212,34 +211,24 @@ def info_text(info: XmlInfo) -> str:
             ("pictures dlib cannot read", info.unreadable_pictures),
         ]
     lines = [f"{name:<32}{value:>9,}" for name, value in rows]
-    lines += _lacking_lines(info)
+    always = [name for name, count in info.lacking.items() if count == info.faces]
+    if always:
+        lines.append(f"in no face: {', '.join(always)}")
+    partly = [f"{name} ({count})" for name, count in info.lacking.items() if count < info.faces]
+    if partly:
+        lines.append(f"lacking in some faces: {', '.join(partly)}")
     lines += ["", f"{'':<16}{'min':>9}{'median':>9}{'max':>9}{'mean':>9}{'s.d.':>9}"]
-    lines.append(_statistics_line("box width", info.box_width, 0))
-    lines.append(_statistics_line("box height", info.box_height, 0))
-    lines.append(_statistics_line("width / height", info.box_aspect, 2))
-    lines += [_statistics_line(name, value, 1) for name, value in info.pose.items()]
+    measured = [("box width", info.box_width, 0), ("box height", info.box_height, 0)]
+    measured += [("width / height", info.box_aspect, 2)]
+    measured += [(name, value, 1) for name, value in info.pose.items()]
+    for name, value, digits in measured:
+        numbers = (value.minimum, value.median, value.maximum, value.mean, value.deviation)
+        lines.append(f"{name:<16}" + "".join(f"{number:>9.{digits}f}" for number in numbers))
     for name, bins in info.pose_bins.items():
         lines += ["", f"{name}, degrees"] + _bars(bins)
     if info.pose_unknown:
         lines += ["", f"{info.pose_unknown} faces have too few landmarks to tell the pose"]
     return "\n".join(lines)
-
-
-def _lacking_lines(info: XmlInfo) -> list[str]:
-    always = [name for name, count in info.lacking.items() if count == info.faces]
-    partly = {name: count for name, count in info.lacking.items() if count < info.faces}
-    lines = []
-    if always:
-        lines.append(f"in no face: {', '.join(always)}")
-    if partly:
-        listed = ", ".join(f"{name} ({count})" for name, count in partly.items())
-        lines.append(f"lacking in some faces: {listed}")
-    return lines
-
-
-def _statistics_line(name: str, value: Statistics, digits: int) -> str:
-    numbers = (value.minimum, value.median, value.maximum, value.mean, value.deviation)
-    return f"{name:<16}" + "".join(f"{number:>9.{digits}f}" for number in numbers)
 
 
 def _bars(bins: list[Bin]) -> list[str]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, KeysView
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 from xml.parsers import expat
 
 import numpy as np
@@ -103,6 +103,15 @@ class Element:
         return numbers
 
 
+def _chunks(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Pieces that end with a line, or are a line with an ampersand, and the number of the first."""
+    line = 1
+    while chunk := file.read(_CHUNK) + file.readline(_CHUNK):
+        for piece in chunk.splitlines(keepends=True) if b"&" in chunk else [chunk]:
+            yield line, piece
+            line += piece.count(b"\n")
+
+
 class _Stop(Exception):  # noqa: N818
     """The rest of the file is left unread."""
 
@@ -140,14 +149,6 @@ class XmlStream:
         self._latin = False
         self._open: list[Element] = []
         self._done: list[Element] = []
-        self._parser = expat.ParserCreate()
-        self._parser.buffer_text = True
-        self._parser.XmlDeclHandler = self._declaration
-        self._parser.StartDoctypeDeclHandler = self._doctype
-        self._parser.EntityDeclHandler = self._entity
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._text
 
     def images(self) -> Iterator[Element]:
         """The ``<image>`` elements.
@@ -160,18 +161,18 @@ class XmlStream:
         try:
             require_regular(self.source)
             with self.source.open("rb") as file:
-                line, size = 1, 0
-                while chunk := file.read(_CHUNK) + file.readline(_CHUNK):
-                    self._look_at(chunk, line)
+                self._begin(file.peek(3))
+                for line, chunk in _chunks(file):
+                    if b"&" in chunk and _ESCAPE.search(chunk):
+                        problem = "an attribute has an &…;, which dlib does not decode"
+                        self._note("escape", problem, line)
                     try:
                         self._parser.Parse(chunk)
                     finally:  # what comes before an error is kept
                         yield from self._done
                         self._done.clear()
-                    line += chunk.count(b"\n")
-                    size += len(chunk)
                     # What expat has not made out yet it keeps, however long it gets.
-                    if size - self._parser.CurrentByteIndex > _MAX_LENGTH:
+                    if file.tell() - self._parser.CurrentByteIndex > _MAX_LENGTH:
                         raise DataError(self.source, "has a tag or a comment too long", line)
                 self._parser.Parse(b"", True)
         except _Stop:
@@ -210,16 +211,21 @@ class XmlStream:
         if kind not in self._tolerated:
             self._report(kind, line or self._parser.CurrentLineNumber, problem)
 
-    def _look_at(self, chunk: bytes, line: int) -> None:
-        if line == 1 and chunk.startswith((b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")):
+    def _begin(self, head: bytes) -> None:
+        marked = head.startswith((b"\xff\xfe", b"\xfe\xff"))
+        # The mark tells the encoding of a file whose first line still names the one it had before.
+        self._parser = expat.ParserCreate("utf-16" if marked else None)
+        self._parser.buffer_text = True
+        self._parser.XmlDeclHandler = self._declaration
+        self._parser.StartDoctypeDeclHandler = self._doctype
+        self._parser.EntityDeclHandler = self._entity
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._text
+        if marked or head.startswith((b"<\0", b"\0<")):
             self._note("encoding", "is UTF-16, which dlib does not read", 1)
-        elif line == 1 and chunk.startswith(b"\xef\xbb\xbf"):
+        elif head.startswith(b"\xef\xbb\xbf"):
             self._note("encoding", "starts with a byte order mark, at which dlib stops", 1)
-        if b"&" in chunk:
-            for number, text in enumerate(chunk.split(b"\n"), line):
-                if b"&" in text and _ESCAPE.search(text):
-                    problem = "an attribute has an &…;, which dlib does not decode"
-                    self._note("escape", problem, number)
 
     def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
         self._latin = (encoding or "").upper() in _LATIN
@@ -249,7 +255,7 @@ class XmlStream:
         element = self._open.pop()
         element.text = element.text.strip()
         # Nothing hangs on <dataset> and <images>, which would keep all that was read in memory.
-        if tag == "image":
+        if tag == "image" and (self._open[-1].tag == "images" or "misplaced" in self._tolerated):
             self._done.append(element)
         elif len(self._open) > 2:
             self._open[-1].children.append(element)
@@ -350,7 +356,7 @@ def _face(stream: XmlStream, box: Element, scheme: str) -> FaceAnnotation:
     places: Places = {}
     for line, name, place in parts(box, stream.refuse):
         if name not in names:
-            known = f"{scheme} points are named 00 to {names[-1]}"
+            known = f"{scheme} points are named 00 to {max(names)}"
             stream.refuse("part-name", line, f"unknown part {name!r}; {known}")
         places[name] = place
     return FaceAnnotation(points_of(places, scheme), Box(left, top, width, height), scheme)
@@ -372,9 +378,9 @@ def parts(box: Element, report: Report) -> Iterator[tuple[int, str, tuple[float,
 
 
 @cache
-def part_names(scheme: str) -> tuple[str, ...]:
+def part_names(scheme: str) -> KeysView[str]:
     """Names of all parts of a scheme, in their order."""
-    return tuple(map(part_name, range(SCHEMES[scheme].size)))
+    return dict.fromkeys(map(part_name, range(SCHEMES[scheme].size))).keys()
 
 
 def points_of(places: Places, scheme: str) -> FloatArray:
