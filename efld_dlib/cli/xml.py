@@ -444,20 +444,15 @@ def convert(
     given = dict(split_setting(text) for text in settings)
     options = {"subset": subset, "pictures": pictures, **given}
     options = {name: value for name, value in options.items() if value is not None}
-    known = [option.name for option in dataset.options]
-    for name in options:
-        if name not in known:
-            takes = " and ".join(known) or "no option"
-            raise OptionError(f"{dataset.title} has no option '{name}'; it takes {takes}")
     problems = Problems(strict, warn)
     counts: list[FolderCount] = []
     records = dataset.records(root, scheme, problems, counts, **options)
     first = next(records, None)
     if first is None:
         raise DataError(root, f"has no usable {dataset.needs}")
-    part = next((o.default for o in dataset.options if o.name == "subset"), "")
-    title = f"{dataset.title} {options.get('subset', part)}".strip()
-    comment = scheme_comment(scheme or dataset.default_scheme)
+    part = options.get("subset", dataset.options.get("subset"))
+    title = f"{dataset.title} {part or ''}".strip()
+    comment = scheme_comment(scheme or dataset.schemes[0])
     boxes = write_imglab(output, chain([first], records), title, comment, problems)
     for count in counts:
         click.echo(str(count), err=True)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,100 +14,49 @@ from typing import Any
 import numpy as np
 
 from ..boxes import Box, FloatArray, Pose
-from ..errors import DataError, Problems
+from ..errors import DataError
 from ..landmarks import NAMES_21, convert_face
 from ..pose import pose_of_rotation, rotation_matrix
 from ..records import FaceAnnotation, ImageRecord
-from .base import (
-    FolderCount,
-    Pictures,
-    aflw_photograph,
-    aflw_pictures,
-    merged,
-    read_each,
-    require_folder,
-    usable_box,
-)
+from .base import Entries, Pictures, aflw_photograph, aflw_pictures, reader, usable_box
 
 Row = tuple[Any, ...]
+Tables = dict[str, dict[Any, list[Row]]]
+"""By table, then by what stands in its first column: the other columns of each such row. There can
+be several, since rows come twice."""
 
-
-@dataclass(frozen=True)
-class FaceRow:
-    """A face and the picture that it is in, as `faces` and `faceimages` have them."""
-
-    face_id: int
-    filepath: str | None
-    width: float | None
-    height: float | None
-
-
-@dataclass(frozen=True)
-class Database:
-    """AFLW's tables, those about faces by `face_id`; each a list, since rows can come twice.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    faces : list of FaceRow
-        Sorted by picture.
-    features : dict
-        feature_id, x, y.
-    rects : dict
-        x, y, w, h.
-    ellipses : dict
-        x, y, ra, rb, theta.
-    poses : dict
-        roll, pitch, yaw.
-    metadata : dict
-        sex, occluded, glasses, bw.
-    """
-
-    path: Path
-    faces: list[FaceRow]
-    features: dict[int, list[Row]] = field(default_factory=dict)
-    rects: dict[int, list[Row]] = field(default_factory=dict)
-    ellipses: dict[int, list[Row]] = field(default_factory=dict)
-    poses: dict[int, list[Row]] = field(default_factory=dict)
-    metadata: dict[int, list[Row]] = field(default_factory=dict)
-
-
-# Field of `Database` -> table and its columns.
-_TABLES = {
-    "features": ("featurecoords", "feature_id, x, y"),
-    "rects": ("facerect", "x, y, w, h"),
-    "ellipses": ("faceellipse", "x, y, ra, rb, theta"),
-    "poses": ("facepose", "roll, pitch, yaw"),
-    "metadata": ("facemetadata", "sex, occluded, glasses, bw"),
+# What is read of each table.
+_SELECTED = {
+    "featurecoords": "face_id, feature_id, x, y FROM featurecoords",
+    "facerect": "face_id, x, y, w, h FROM facerect",
+    "faceellipse": "face_id, x, y, ra, rb, theta FROM faceellipse",
+    "facepose": "face_id, roll, pitch, yaw FROM facepose",
+    "facemetadata": "face_id, sex, occluded, glasses, bw FROM facemetadata",
+    "faceimages": "file_id, filepath, width, height FROM faceimages ORDER BY image_id",
+    "faces": "face_id, file_id FROM faces ORDER BY face_id",
 }
 _VIRTUAL = re.compile(r"\s*create\s+virtual", re.IGNORECASE)
 _LONGEST_VALUE = 1 << 20
-_FACES = "SELECT face_id, file_id FROM faces ORDER BY face_id"
-_IMAGES = "SELECT file_id, filepath, width, height FROM faceimages ORDER BY image_id"
 
 
-def read_database(path: Path) -> Database:
-    """The tables of ``aflw.sqlite``.
+def read_tables(path: Path) -> Tables:
+    """The tables of ``aflw.sqlite`` that tell of faces and pictures.
 
     Raises
     ------
     DataError
-        The file is missing, is no SQLite database, or lacks a table or a column.
+        The file is no SQLite database, or lacks a table or a column.
     """
-    if not path.is_file():
-        raise DataError(path, "does not exist")
     # Read-only, so that nothing (journal, lock, empty database) is ever written beside the data.
     address = f"{path.resolve().as_uri()}?mode=ro"
     try:
         with closing(sqlite3.connect(address, uri=True)) as connection:
             connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
             _require_tables(path, connection)
-            tables = {
-                name: _by_face(connection.execute(f"SELECT face_id, {columns} FROM {table}"))
-                for name, (table, columns) in _TABLES.items()
+            return {
+                table: _by_first_column(connection.execute(f"SELECT {selected}"))
+                for table, selected in _SELECTED.items()
             }
-            return Database(path, list(_faces(connection)), **tables)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         # SQLite's own message may hold a name that is not UTF-8; Python 3.10 then leaves it out.
         said = str(error)
@@ -126,27 +73,16 @@ def _require_tables(path: Path, connection: sqlite3.Connection) -> None:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
     entries = connection.execute("SELECT lower(name), sql FROM sqlite_master WHERE type = 'table'")
     tables = {name for name, sql in entries if not _VIRTUAL.match(str(sql))}
-    for table in ("faces", "faceimages", *(table for table, _ in _TABLES.values())):
+    for table in _SELECTED:
         if table not in tables:
             raise DataError(path, f"is not AFLW's database (no such table: {table})")
 
 
-def _faces(connection: sqlite3.Connection) -> Iterator[FaceRow]:
-    # Joined here and not in SQL: a file_id that stands twice must not make a face two.
-    images: dict[Any, Row] = {}
-    for file_id, *image in connection.execute(_IMAGES):
-        images.setdefault(file_id, tuple(image))
-    faces: dict[Any, FaceRow] = {}
-    for face_id, file_id in connection.execute(_FACES):
-        faces.setdefault(face_id, FaceRow(face_id, *images.get(file_id, (None, None, None))))
-    yield from sorted(faces.values(), key=lambda face: str(face.filepath))
-
-
-def _by_face(rows: sqlite3.Cursor) -> dict[int, list[Row]]:
-    grouped: dict[int, list[Row]] = defaultdict(list)
-    for face_id, *values in rows:
-        grouped[face_id].append(tuple(values))
-    return dict(grouped)
+def _by_first_column(rows: sqlite3.Cursor) -> dict[Any, list[Row]]:
+    grouped: dict[Any, list[Row]] = {}
+    for key, *values in rows:
+        grouped.setdefault(key, []).append(tuple(values))
+    return grouped
 
 
 def numbers(values: Row) -> list[float] | None:
@@ -181,8 +117,7 @@ class PoseCheck:
     """Counts in how many clearly turned faces the landmarks say the same of the turn's side."""
 
     def __init__(self) -> None:
-        self._agreeing = {"yaw": 0, "roll": 0}
-        self._turned = {"yaw": 0, "roll": 0}
+        self._agreeing: dict[str, list[bool]] = {"yaw": [], "roll": []}
 
     def add(self, points: FloatArray, pose: Pose) -> None:
         """Note one face.
@@ -206,16 +141,15 @@ class PoseCheck:
         for angle, side in seen.items():
             stated = getattr(pose, angle)
             if CLEARLY_TURNED <= abs(stated) <= 90:
-                self._turned[angle] += 1
-                self._agreeing[angle] += side * stated > 0
+                self._agreeing[angle].append(side * stated > 0)
 
     def note(self) -> str:
         """A warning, or nothing where the signs agree in most faces."""
         return "; ".join(
-            f"{angle} contradicts the landmarks in {turned - self._agreeing[angle]} of {turned} "
+            f"{angle} contradicts the landmarks in {agreeing.count(False)} of {len(agreeing)} "
             "clearly turned faces"
-            for angle, turned in self._turned.items()
-            if turned >= MIN_FACES and self._agreeing[angle] < turned / 2
+            for angle, agreeing in self._agreeing.items()
+            if len(agreeing) >= MIN_FACES and sum(agreeing) < len(agreeing) / 2
         )
 
 
@@ -224,14 +158,11 @@ FILE = "aflw.sqlite"
 _METADATA = ("sex", "occluded", "glasses", "bw")
 
 
+@reader
 def read_aflw(
-    root: str | Path,
-    scheme: str = "21",
-    problems: Problems | None = None,
-    counts: list[FolderCount] | None = None,
-    pictures: str | Path | None = None,
-) -> Iterator[ImageRecord]:
-    """Faces of AFLW, sorted by picture.
+    root: Path, scheme: str = "21", pictures: str | Path | None = None
+) -> Iterator[Entries]:
+    """Faces of AFLW, sorted by picture; their count warns if poses contradict the landmarks.
 
     Parameters
     ----------
@@ -240,10 +171,6 @@ def read_aflw(
     scheme : {"21", "68", "19"}
         AFLW's own landmarks, those without the ears, or those of 300-W that correspond to one of
         AFLW's (the other 52 are NaN).
-    problems : Problems, optional
-        Takes the faces that cannot be used; without it the first one raises.
-    counts : list of FolderCount, optional
-        Gets one entry, when all is read; it warns if poses contradict the landmarks.
     pictures : path, optional
         The ``flickr`` folder; by default looked for in `root`.
 
@@ -260,102 +187,91 @@ def read_aflw(
         A folder, the database, a table or a column is missing; or a face's entry is wrong or its
         picture gone, in a run without `problems`; names the face_id.
     """
-    root = require_folder(root)
     path = next((p for p in (root / FILE, root / "data" / FILE) if p.is_file()), None)
     if path is None:
         raise DataError(root, f"has no {FILE}, neither itself nor in data")
-    database = read_database(path)
+    tables = read_tables(path)
+    # Joined here and not in SQL: a file_id that stands twice must not make a face two.
+    images = {
+        face_id: tables["faceimages"].get(file_id, [(None, None, None)])[0]
+        for face_id, [(file_id,), *_] in tables["faces"].items()
+    }
     check = PoseCheck()
     read_one = partial(
         _read_face,
-        database=database,
+        path=path,
+        tables=tables,
         pictures=aflw_pictures(root, pictures),
         scheme=scheme,
         check=check,
     )
-    yield from merged(
-        read_each(database.faces, read_one, problems, counts, "AFLW", OFFICIAL, check.note)
-    )
+    faces = sorted(images.items(), key=lambda face: str(face[1][0]))
+    yield Entries("AFLW", faces, read_one, OFFICIAL, check.note, merge=True)
 
 
 def _read_face(
-    row: FaceRow, database: Database, pictures: Pictures, scheme: str, check: PoseCheck
+    face: tuple[Any, Row],
+    path: Path,
+    tables: Tables,
+    pictures: Pictures,
+    scheme: str,
+    check: PoseCheck,
 ) -> ImageRecord:
-    thing = f"face {row.face_id}"
-    if not row.filepath:
-        raise DataError(database.path, f"{thing}: has no picture in faceimages")
-    picture = pictures.find(row.filepath, database.path, thing)
-    face = FaceAnnotation(
-        _points(row, database),
-        _box(row, database),
+    face_id, (name, width, height) = face
+    thing = f"face {face_id}"
+    if not name:
+        raise DataError(path, f"{thing}: has no picture in faceimages")
+    picture = pictures.find(name, path, thing)
+    rows = {table: by_face.get(face_id, []) for table, by_face in tables.items()}
+    poses = (pose_from_aflw(*found) for found in map(numbers, rows["facepose"]) if found)
+    metadata = zip(_METADATA, next(iter(rows["facemetadata"]), ()), strict=False)
+    annotation = FaceAnnotation(
+        _points(rows["featurecoords"], path, thing),
+        _box(rows["facerect"], rows["faceellipse"], numbers((width, height))),
         "21",
-        _pose(row, database),
-        attributes=_attributes(row, database),
+        next(poses, None),
+        attributes={key: str(value) for key, value in metadata if value not in (None, "")},
     )
-    if face.pose is not None:
-        check.add(face.points, face.pose)
-    face = convert_face(face, scheme)
-    if not face.given.any():
-        raise DataError(database.path, f"{thing}: has no landmark of scheme {scheme}")
-    return ImageRecord(picture, (face,), aflw_photograph(row.filepath))
+    if annotation.pose is not None:
+        check.add(annotation.points, annotation.pose)
+    annotation = convert_face(annotation, scheme)
+    if not annotation.given.any():
+        raise DataError(path, f"{thing}: has no landmark of scheme {scheme}")
+    return ImageRecord(picture, (annotation,), aflw_photograph(name))
 
 
-def _points(row: FaceRow, database: Database) -> FloatArray:
+def _points(rows: list[Row], path: Path, thing: str) -> FloatArray:
     points = np.full((len(NAMES_21), 2), np.nan)
-    for feature, x, y in reversed(database.features.get(row.face_id, [])):
+    for feature, x, y in reversed(rows):
         place = numbers((x, y))
         if place is None or feature not in range(1, len(NAMES_21) + 1):
             raise DataError(
-                database.path,
-                f"face {row.face_id}: feature {feature!r} at ({x!r}, {y!r}) is not one of "
+                path,
+                f"{thing}: feature {feature!r} at ({x!r}, {y!r}) is not one of "
                 f"1 to {len(NAMES_21)} with two coordinates",
             )
         points[int(feature) - 1] = place if place != [-1.0, -1.0] else np.nan
     return points
 
 
-def _box(row: FaceRow, database: Database) -> Box | None:
-    candidates = [_rectangle(values) for values in database.rects.get(row.face_id, [])]
-    usable = [box for box in candidates if box is not None and _in_picture(box, row)]
-    if usable:
-        return max(usable, key=lambda box: box.width * box.height)
-    around = [_ellipse(values) for values in database.ellipses.get(row.face_id, [])]
-    return next((box for box in around if box is not None and _in_picture(box, row)), None)
+def _box(rects: list[Row], ellipses: list[Row], size: list[float] | None) -> Box | None:
+    """The largest rectangle, or else the first ellipse's box, that shares pixels with the picture.
+
+    `size` is the picture's width and height, as far as they are known.
+    """
+    image = Box(0, 0, *size) if size is not None and min(size) >= 1 else None
+
+    def inside(boxes: Iterable[Box | None]) -> Iterator[Box]:
+        return (box for box in boxes if box and (image is None or box.overlap(image) > 0))
+
+    rectangles = (usable_box(*found) for found in map(numbers, rects) if found)
+    around = (_box_around(*found) for found in map(numbers, ellipses) if found)
+    largest = max(inside(rectangles), key=lambda box: box.width * box.height, default=None)
+    return largest or next(inside(around), None)
 
 
-def _rectangle(values: tuple[object, ...]) -> Box | None:
-    found = numbers(values)
-    return usable_box(*found) if found is not None else None
-
-
-def _ellipse(values: tuple[object, ...]) -> Box | None:
+def _box_around(x: float, y: float, ra: float, rb: float, theta: float) -> Box | None:
     """The upright box around an ellipse of half axes ra and rb, turned by theta radians."""
-    found = numbers(values)
-    if found is None:
-        return None
-    x, y, ra, rb, theta = found
     half_width = math.hypot(ra * math.cos(theta), rb * math.sin(theta))
     half_height = math.hypot(ra * math.sin(theta), rb * math.cos(theta))
     return usable_box(x - half_width, y - half_height, 2 * half_width, 2 * half_height)
-
-
-def _in_picture(box: Box, row: FaceRow) -> bool:
-    """Whether the box shares pixels with the picture, as far as its size is known."""
-    size = numbers((row.width, row.height))
-    if size is None or min(size) < 1:
-        return True
-    return box.overlap(Box(0, 0, size[0], size[1])) > 0
-
-
-def _pose(row: FaceRow, database: Database) -> Pose | None:
-    for values in database.poses.get(row.face_id, []):
-        found = numbers(values)
-        if found is not None:
-            return pose_from_aflw(*found)
-    return None
-
-
-def _attributes(row: FaceRow, database: Database) -> dict[str, str]:
-    values = next(iter(database.metadata.get(row.face_id, [])), ())
-    named = zip(_METADATA, values, strict=False)
-    return {name: str(value) for name, value in named if value not in (None, "")}

@@ -11,26 +11,23 @@ visible. Coordinates are taken as AFLW's own, counted from 0.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..boxes import BoolArray, FloatArray
-from ..errors import DataError, OptionError, Problems
+from ..errors import DataError
 from ..records import FaceAnnotation, ImageRecord
 from .base import (
-    FolderCount,
+    Entries,
     Pictures,
     aflw_photograph,
     aflw_pictures,
     box_of_corners,
     file_below,
-    merged,
-    read_each,
-    require_folder,
+    reader,
 )
 from .mat import MatFile
 
@@ -39,13 +36,10 @@ TRAIN_FACES = 20_000
 OFFICIAL = {"train": 20_000, "test": 4_386, "test-frontal": 1_165}
 
 
+@reader
 def read_aflw19(
-    root: str | Path,
-    subset: str = "train",
-    problems: Problems | None = None,
-    counts: list[FolderCount] | None = None,
-    pictures: str | Path | None = None,
-) -> Iterator[ImageRecord]:
+    root: Path, subset: str = "train", pictures: str | Path | None = None
+) -> Iterator[Entries]:
     """Faces of AFLW-19, in the order of its permutation.
 
     Parameters
@@ -54,10 +48,6 @@ def read_aflw19(
         Folder with ``AFLWinfo_release.mat``, itself or further down.
     subset : {"train", "test", "test-frontal"}
         Which faces.
-    problems : Problems, optional
-        Takes the faces that cannot be used; without it the first one raises.
-    counts : list of FolderCount, optional
-        Gets one entry, when all is read.
     pictures : path, optional
         AFLW's ``flickr`` folder; by default looked for in `root`.
 
@@ -72,65 +62,46 @@ def read_aflw19(
     DataError
         A folder or the file is missing, or it is not as described; or a face has no picture, in a
         run without `problems`.
-    OptionError
-        There is no such subset.
     """
-    root = require_folder(root)
-    if subset not in OFFICIAL:
-        raise OptionError(f"'{subset}' is no subset of AFLW-19 ({', '.join(OFFICIAL)})")
-    table = _Table.read(file_below(root, FILE))
-    read_one = partial(_read_face, table=table, pictures=aflw_pictures(root, pictures))
-    faces = (int(index) for index in table.members(subset))
-    yield from merged(
-        read_each(faces, read_one, problems, counts, f"AFLW-19 {subset}", OFFICIAL[subset])
-    )
+    path = file_below(root, FILE)
+    faces = _read_table(path)
+    test = faces[TRAIN_FACES:]
+    subsets = {
+        "train": faces[:TRAIN_FACES],
+        "test": test,
+        "test-frontal": [face for face in test if face.visible.all()],
+    }
+    read_one = partial(_read_face, path=path, pictures=aflw_pictures(root, pictures))
+    yield Entries(f"AFLW-19 {subset}", subsets[subset], read_one, OFFICIAL[subset], merge=True)
 
 
-@dataclass(frozen=True)
-class _Table:
-    """The file's variables, one row a face, checked against each other."""
-
-    path: Path
-    names: list[str]
+class _Face(NamedTuple):
+    number: int
+    name: str
     points: FloatArray
     visible: BoolArray
     corners: FloatArray
-    order: NDArray[np.int64]
-
-    @classmethod
-    def read(cls, path: Path) -> _Table:
-        mat = MatFile(path)
-        names = mat.strings("nameList")
-        count = len(names)
-        data = mat.numbers("data", (count, 38))
-        order = mat.numbers("ra", (1, count), (count, 1)).ravel() - 1
-        if not np.array_equal(np.sort(order), np.arange(count)):
-            raise DataError(path, f"variable 'ra' is not a permutation of 1 to {count}")
-        return cls(
-            path,
-            names,
-            np.stack([data[:, :19], data[:, 19:]], axis=2),
-            mat.numbers("mask_new", (count, 19)) > 0,
-            mat.numbers("bbox", (count, 4)),
-            order.astype(np.int64),
-        )
-
-    def members(self, subset: str) -> NDArray[np.int64]:
-        """Rows of the subset's faces."""
-        if subset == "train":
-            return self.order[:TRAIN_FACES]
-        test = self.order[TRAIN_FACES:]
-        return test[self.visible[test].all(axis=1)] if subset == "test-frontal" else test
 
 
-def _read_face(index: int, table: _Table, pictures: Pictures) -> ImageRecord:
-    name = table.names[index]
-    left, right, top, bottom = table.corners[index]
-    face = FaceAnnotation(
-        table.points[index],
-        box_of_corners(left, top, right, bottom),
-        "19",
-        occluded=~table.visible[index],
-    )
-    picture = pictures.find(name, table.path, f"face {index + 1}")
-    return ImageRecord(picture, (face,), aflw_photograph(name))
+def _read_table(path: Path) -> list[_Face]:
+    """The faces in the order of the permutation."""
+    mat = MatFile(path)
+    names = mat.strings("nameList")
+    count = len(names)
+    data = mat.numbers("data", (count, 38))
+    order = mat.numbers("ra", (1, count), (count, 1)).ravel() - 1
+    if not np.array_equal(np.sort(order), np.arange(count)):
+        raise DataError(path, f"variable 'ra' is not a permutation of 1 to {count}")
+    points = np.stack([data[:, :19], data[:, 19:]], axis=2)
+    visible = mat.numbers("mask_new", (count, 19)) > 0
+    corners = mat.numbers("bbox", (count, 4))
+    faces = list(map(_Face, range(1, count + 1), names, points, visible, corners))
+    return [faces[int(index)] for index in order]
+
+
+def _read_face(row: _Face, path: Path, pictures: Pictures) -> ImageRecord:
+    left, right, top, bottom = row.corners
+    box = box_of_corners(left, top, right, bottom)
+    face = FaceAnnotation(row.points, box, "19", occluded=~row.visible)
+    picture = pictures.find(row.name, path, f"face {row.number}")
+    return ImageRecord(picture, (face,), aflw_photograph(row.name))

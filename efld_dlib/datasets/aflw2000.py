@@ -16,22 +16,17 @@ from pathlib import Path
 import numpy as np
 
 from ..boxes import FloatArray
-from ..errors import OptionError, Problems
 from ..pose import pose_from_aflw2000
 from ..records import FaceAnnotation, ImageRecord
-from .base import FolderCount, aflw_photograph, files_below, find_picture, read_each, require_folder
+from .base import Entries, aflw_photograph, files_below, find_picture, reader
 from .mat import MatFile
 
 OFFICIAL = 2000
 NOT_VISIBLE = -1.0
 
 
-def read_aflw2000(
-    root: str | Path,
-    scheme: str = "68",
-    problems: Problems | None = None,
-    counts: list[FolderCount] | None = None,
-) -> Iterator[ImageRecord]:
+@reader
+def read_aflw2000(root: Path, scheme: str = "68") -> Iterator[Entries]:
     """Faces of AFLW2000-3D, sorted by path.
 
     Parameters
@@ -40,10 +35,6 @@ def read_aflw2000(
         Folder with the ``image?????.mat`` files, themselves or further down.
     scheme : {"68", "21"}
         Which of the two sets of landmarks to give.
-    problems : Problems, optional
-        Takes the files that cannot be used; without it the first one raises.
-    counts : list of FolderCount, optional
-        Gets one entry, when all is read.
 
     Yields
     ------
@@ -54,17 +45,10 @@ def read_aflw2000(
     ------
     DataError
         `root` is no folder; or a `.mat` is wrong or has no picture, in a run without `problems`.
-    OptionError
-        `scheme` is something else.
     """
-    if scheme not in ("68", "21"):
-        raise OptionError(f"AFLW2000-3D has 68 or 21 landmarks, not '{scheme}'")
-    root = require_folder(root)
     # The archive's Code folder has .mat files of other kinds.
     files = [path for path in files_below(root, ".mat") if path.name.lower().startswith("image")]
-    yield from read_each(
-        files, partial(_read_face, scheme=scheme), problems, counts, "AFLW2000-3D", OFFICIAL
-    )
+    yield Entries("AFLW2000-3D", files, partial(_read_face, scheme=scheme), OFFICIAL)
 
 
 def _read_face(path: Path, scheme: str) -> ImageRecord:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from ..boxes import Box
-from ..errors import DataError, OptionError, Problems
+from ..boxes import Box, FloatArray
+from ..errors import DataError, Problems
 from ..files import is_file, require_regular
 from ..images import IMAGE_SUFFIXES
 from ..records import ImageRecord
-
-Item = TypeVar("Item")
 
 FARTHEST = 1e9
 """Pixels: a coordinate beyond it, as of a damaged number, is none of a picture."""
@@ -47,63 +46,122 @@ class FolderCount:
         return f"{self.folder}: {self.found} faces{official}{self.note and '; '}{self.note}"
 
 
-def read_each(
-    items: Iterable[Item],
-    read_one: Callable[[Item], ImageRecord],
-    problems: Problems | None,
-    counts: list[FolderCount] | None,
-    name: str,
-    official: int | None = None,
-    note: str | Callable[[], str] = "",
-) -> Iterator[ImageRecord]:
-    """Records of `items`, without those that cannot be used and those that came before.
+@dataclass(frozen=True)
+class Entries:
+    """What one folder or list of a data set holds, and how it is read.
 
     Parameters
     ----------
+    name : str
+        What the count of its faces is of.
     items : iterable
         Files, lines or rows.
     read_one : callable
         Makes a record of an item, or raises `DataError`.
-    problems : Problems, optional
-        Takes the errors; without it the first one is raised.
-    counts : list of FolderCount, optional
-        Gets one entry, when all items have been read.
-    name : str
-        What the entry is of.
     official : int, optional
         How many faces there should be.
     note : str or callable, optional
         What else to say, or a function that is asked for it at the end.
-
-    Yields
-    ------
-    ImageRecord
-        A face with the same landmarks in the same picture as an earlier one is left out.
+    merge : bool
+        Whether the faces of one picture come together, in the order in which the pictures first
+        come.
     """
-    problems = problems if problems is not None else Problems(strict=True)
-    seen: set[tuple[Path, bytes]] = set()
-    found = repeated = 0
-    for item in items:
-        with problems.skipping():
-            record = read_one(item)
-            if not all(face.given.any() for face in record.faces):
-                raise DataError(record.path, "has a face without a landmark")
-            if any((np.abs(face.points) > FARTHEST).any() for face in record.faces):
-                raise DataError(record.path, f"has a landmark more than {FARTHEST:g} pixels away")
-            keys = {(record.path, face.points.tobytes()) for face in record.faces}
-            if keys <= seen:
-                repeated += len(record.faces)
-                continue
-            seen |= keys
-            found += len(record.faces)
-            yield record
-    if counts is not None:
-        notes = [f"{repeated} left out that came twice"] if repeated else []
-        notes += [text for text in [note() if callable(note) else note] if text]
-        counts.append(FolderCount(name, found, official, "; ".join(notes)))
+
+    name: str
+    items: Iterable[Any]
+    read_one: Callable[[Any], ImageRecord]
+    official: int | None = None
+    note: str | Callable[[], str] = ""
+    merge: bool = False
+
+    def records(
+        self, problems: Problems, counts: list[FolderCount] | None
+    ) -> Iterator[ImageRecord]:
+        """Records of the items, without those that cannot be used and those that came before.
+
+        Parameters
+        ----------
+        problems : Problems
+            Takes the errors.
+        counts : list of FolderCount, optional
+            Gets one entry, when all items have been read.
+
+        Yields
+        ------
+        ImageRecord
+            A face with the same landmarks in the same picture as an earlier one is left out.
+        """
+        seen: set[tuple[Path, bytes]] = set()
+        found = repeated = 0
+        for item in self.items:
+            with problems.skipping():
+                record = self.read_one(item)
+                _require_landmarks(record)
+                keys = {(record.path, face.points.tobytes()) for face in record.faces}
+                if keys <= seen:
+                    repeated += len(record.faces)
+                    continue
+                seen |= keys
+                found += len(record.faces)
+                yield record
+        if counts is not None:
+            notes = [f"{repeated} left out that came twice"] if repeated else []
+            notes.append(self.note() if callable(self.note) else self.note)
+            text = "; ".join(filter(None, notes))
+            counts.append(FolderCount(self.name, found, self.official, text))
 
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+def _require_landmarks(record: ImageRecord) -> None:
+    for face in record.faces:
+        if not face.given.any():
+            raise DataError(record.path, "has a face without a landmark")
+        if (np.abs(face.points) > FARTHEST).any():
+            raise DataError(record.path, f"has a landmark more than {FARTHEST:g} pixels away")
+
+
+def _merged(records: Iterable[ImageRecord]) -> Iterator[ImageRecord]:
+    pictures: dict[Path, ImageRecord] = {}
+    for record in records:
+        earlier = pictures.get(record.path)
+        faces = record.faces if earlier is None else earlier.faces + record.faces
+        pictures[record.path] = replace(earlier or record, faces=faces)
+    yield from pictures.values()
+
+
+def reader(entries_of: Callable[..., Iterator[Entries]]) -> Callable[..., Iterator[ImageRecord]]:
+    """Make a reader of a function that finds what a data set holds.
+
+    Parameters
+    ----------
+    entries_of : callable
+        Takes the data set's folder and options, and gives `Entries`.
+
+    Returns
+    -------
+    callable
+        The reader. It is called like `entries_of`, yields the records, and takes two parameters
+        more, by name: `problems`, a `Problems` for the entries that cannot be used (without it
+        the first one raises), and `counts`, a list that gets a `FolderCount` for each of the
+        `Entries` when they have been read. If the folder is none, it raises a `DataError`.
+    """
+
+    @wraps(entries_of)
+    def read(
+        root: str | Path,
+        *arguments: Any,
+        problems: Problems | None = None,
+        counts: list[FolderCount] | None = None,
+        **options: Any,
+    ) -> Iterator[ImageRecord]:
+        problems = problems if problems is not None else Problems(strict=True)
+        for entries in entries_of(require_folder(root), *arguments, **options):
+            records = entries.records(problems, counts)
+            yield from _merged(records) if entries.merge else records
+
+    return read
+
+
+def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """The lines of a text file that are not blank, each with its number, counted from 1.
 
     Raises
@@ -113,7 +171,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     try:
         require_regular(path)
-        with path.open(encoding="utf-8") as file:
+        with Path(path).open(encoding="utf-8") as file:
             yield from ((number, line) for number, line in enumerate(file, start=1) if line.strip())
     except OSError as error:
         raise DataError(path, f"cannot be read ({error.strerror})") from error
@@ -121,14 +179,21 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise DataError(path, "is not a text file") from error
 
 
-def merged(records: Iterable[ImageRecord]) -> Iterator[ImageRecord]:
-    """Records of one picture joined into one, in the order in which the pictures first come."""
-    pictures: dict[Path, ImageRecord] = {}
-    for record in records:
-        earlier = pictures.get(record.path)
-        faces = record.faces if earlier is None else earlier.faces + record.faces
-        pictures[record.path] = replace(earlier or record, faces=faces)
-    yield from pictures.values()
+def finite_numbers(words: Iterable[str], source: Path, line: int) -> FloatArray:
+    """The numbers that stand in a line of a text file.
+
+    Raises
+    ------
+    DataError
+        One of them is not a finite number; names the line.
+    """
+    try:
+        numbers = np.array([float(word) for word in words])
+    except ValueError as error:
+        raise DataError(source, f"expected a number ({error})", line) from None
+    if not np.isfinite(numbers).all():
+        raise DataError(source, "holds a number that is not finite", line)
+    return numbers
 
 
 def usable_box(left: float, top: float, width: float, height: float) -> Box | None:
@@ -142,120 +207,6 @@ def usable_box(left: float, top: float, width: float, height: float) -> Box | No
 def box_of_corners(left: float, top: float, right: float, bottom: float) -> Box | None:
     """The box whose first and last pixels these are, or None where they make none."""
     return usable_box(left, top, right - left + 1, bottom - top + 1)
-
-
-@dataclass(frozen=True)
-class ReaderOption:
-    """A parameter of a reader that a user may set.
-
-    Parameters
-    ----------
-    name : str
-        The reader's keyword.
-    help : str
-        What it does.
-    choices : tuple of str
-        Its values; where there are none, it is a folder, or text if it has a default.
-    default : str, optional
-        Its value when nothing is said.
-    """
-
-    name: str
-    help: str
-    choices: tuple[str, ...] = ()
-    default: str | None = None
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """A data set and how to read it.
-
-    Parameters
-    ----------
-    name : str
-        What the command line calls it.
-    title : str
-        Its proper name.
-    read : callable
-        ``read(root, problems=…, counts=…)`` yields `ImageRecord`; takes `scheme` if there are
-        several schemes, and the `options`.
-    schemes : tuple of str
-        Landmark schemes that it can give, the first by default.
-    needs : str
-        What a folder of it must hold, for the error when there is nothing.
-    help : str
-        What the set is, in one line.
-    options : tuple of ReaderOption
-        The reader's further parameters.
-    """
-
-    name: str
-    title: str
-    read: Callable[..., Iterator[ImageRecord]]
-    schemes: tuple[str, ...]
-    needs: str
-    help: str
-    options: tuple[ReaderOption, ...] = ()
-
-    @property
-    def default_scheme(self) -> str:
-        """The scheme that is read when none is named."""
-        return self.schemes[0]
-
-    def records(
-        self,
-        root: str | Path,
-        scheme: str | None = None,
-        problems: Problems | None = None,
-        counts: list[FolderCount] | None = None,
-        **options: Any,
-    ) -> Iterator[ImageRecord]:
-        """The annotated pictures at `root`.
-
-        Parameters
-        ----------
-        root : path
-            The set's folder (for ``imglab``, the XML file).
-        scheme : str, optional
-            One of `schemes`; `default_scheme` by default.
-        problems, counts
-            As in `reading.read_each`.
-        **options
-            Values of `options`; of others, the reader raises a `TypeError`.
-
-        Returns
-        -------
-        iterator of ImageRecord
-
-        Raises
-        ------
-        OptionError
-            The set has no such scheme, or an option not this value.
-        """
-        scheme = scheme or self.default_scheme
-        if scheme not in self.schemes:
-            raise OptionError(
-                f"{self.title} has no {scheme}-point landmarks, only {' or '.join(self.schemes)}"
-            )
-        for option in self.options:
-            value = options.get(option.name, option.default)
-            if option.choices and value not in option.choices:
-                raise OptionError(
-                    f"{option.name} of {self.title} must be {' or '.join(option.choices)}, "
-                    f"not '{value}'"
-                )
-        if len(self.schemes) > 1:
-            options["scheme"] = scheme
-        return self.read(root, problems=problems, counts=counts, **options)
-
-    @property
-    def has_test_part(self) -> bool:
-        """Whether a command's choice of a subset applies to it.
-
-        It does not if the set is read whole by default: its official parts share persons, so that
-        neither is a test of the other.
-        """
-        return any(own.name == "subset" and own.default != "all" for own in self.options)
 
 
 _AFLW_NAME = re.compile(r"image\d{5}")
@@ -282,14 +233,10 @@ def find_picture(annotation: Path, stem: str | None = None) -> Path:
         for candidate in (stem + suffix, stem + suffix.upper()):
             if is_file(annotation.parent / candidate):
                 return annotation.parent / candidate
-    for other in sorted(annotation.parent.glob(f"{_glob_escape(stem)}.*")):
+    for other in sorted(annotation.parent.glob(f"{glob.escape(stem)}.*")):
         if other.suffix.lower() in IMAGE_SUFFIXES:
             return other
     raise DataError(annotation, "has no picture beside it")
-
-
-def _glob_escape(name: str) -> str:
-    return re.sub(r"([*?[])", r"[\1]", name)
 
 
 def files_below(folder: Path, suffix: str) -> list[Path]:
@@ -324,12 +271,22 @@ class Pictures:
 
     Parameters
     ----------
-    *folders : Path
-        Where to look; those that do not exist are left out.
+    given : path, optional
+        Where to look.
+    *usual : Path
+        Where to look if nothing is given, the outermost folder last; those that do not exist are
+        left out.
+
+    Raises
+    ------
+    DataError
+        `given` is not a folder.
     """
 
-    def __init__(self, *folders: Path) -> None:
-        self.folders = [folder for folder in folders if folder.is_dir()]
+    def __init__(self, given: str | Path | None, *usual: Path) -> None:
+        if given is not None:
+            usual = (require_folder(given),)
+        self.folders = [folder for folder in usual if folder.is_dir()]
 
     def find(self, name: str, source: str | Path, thing: str) -> Path:
         """The picture called `name`.
@@ -366,18 +323,16 @@ class Pictures:
     @cached_property
     def _by_stem(self) -> dict[str, list[Path]]:
         index: dict[str, list[Path]] = {}
-        outer = [f for f in self.folders if not any(other in f.parents for other in self.folders)]
-        for path in sorted({path for folder in outer for path in folder.rglob("*")}):
-            if path.suffix.lower() in IMAGE_SUFFIXES:
-                index.setdefault(path.stem.lower(), []).append(path)
+        for folder in self.folders[-1:]:
+            for path in sorted(folder.rglob("*")):
+                if path.suffix.lower() in IMAGE_SUFFIXES:
+                    index.setdefault(path.stem.lower(), []).append(path)
         return index
 
 
-def aflw_pictures(root: Path, pictures: str | Path | None = None) -> Pictures:
-    """AFLW's pictures: in `pictures` where that is given, else in the places usual below `root`."""
-    if pictures is not None:
-        return Pictures(require_folder(pictures))
-    return Pictures(root / "data" / "flickr", root / "flickr", root)
+def aflw_pictures(root: Path, given: str | Path | None) -> Pictures:
+    """AFLW's pictures: in the folder `given`, else in the places usual below `root`."""
+    return Pictures(given, root / "data" / "flickr", root / "flickr", root)
 
 
 def aflw_photograph(name: str) -> str:

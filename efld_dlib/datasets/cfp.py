@@ -15,16 +15,17 @@ For non-commercial research only.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from ..boxes import FloatArray
-from ..errors import DataError, Problems
+from ..errors import DataError
 from ..landmarks import SCHEMES
 from ..records import FaceAnnotation, ImageRecord
-from .base import FolderCount, files_below, find_picture, read_each, require_folder
+from .base import Entries, files_below, find_picture, reader
 from .pts import read_rows
 
 Side = Literal["left", "right"]
@@ -52,21 +53,14 @@ In the 1,520 profiles at hand it is 0.51 or more, so a file with less is damaged
 _LEVELS = ("", "train", "test")
 
 
-def read_cfp(
-    root: str | Path,
-    problems: Problems | None = None,
-    counts: list[FolderCount] | None = None,
-) -> Iterator[ImageRecord]:
+@reader
+def read_cfp(root: Path) -> Iterator[Entries]:
     """Profiles of CFP, sorted by path.
 
     Parameters
     ----------
     root : path
         Folder with ``Fiducials`` and ``Images``, themselves or further down.
-    problems : Problems, optional
-        Takes the files that cannot be used; without it the first one raises.
-    counts : list of FolderCount, optional
-        Gets one entry, when all is read.
 
     Yields
     ------
@@ -87,10 +81,10 @@ def read_cfp(
     """
     files = [
         path
-        for path in files_below(require_folder(root), ".txt")
+        for path in files_below(root, ".txt")
         if path.parts[-4:-3] == ("Fiducials",) and path.parent.name == "profile"
     ]
-    yield from read_each(files, _read_face, problems, counts, "CFP")
+    yield Entries("CFP", files, _read_face)
 
 
 def _read_face(path: Path) -> ImageRecord:
@@ -129,12 +123,8 @@ def _picture(path: Path) -> Path:
     images = path.parents[3] / "Images"
     person, view = path.parts[-3:-1]
     for level in _LEVELS:
-        folder = images / level / person / view
-        if folder.is_dir():
-            try:
-                return find_picture(folder / path.name)
-            except DataError:
-                continue
+        with suppress(DataError):
+            return find_picture(images / level / person / view / path.name)
     raise DataError(
         path, f"has no picture {person}/{view}/{path.stem}.jpg in {images}, or its train or test"
     )

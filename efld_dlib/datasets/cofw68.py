@@ -21,10 +21,10 @@ from functools import partial
 from pathlib import Path
 
 from ..boxes import Box
-from ..errors import DataError, Problems
+from ..errors import DataError
 from ..images import IMAGE_SUFFIXES
 from ..records import FaceAnnotation, ImageRecord
-from .base import FolderCount, file_below, files_below, read_each, require_folder, usable_box
+from .base import Entries, file_below, files_below, reader, require_folder, usable_box
 from .mat import MatFile
 
 OFFICIAL = 507
@@ -32,22 +32,14 @@ BOXES = "cofw68_test_bboxes.mat"
 _POINTS = re.compile(r"(\d+)_points\.mat", re.IGNORECASE)
 
 
-def read_cofw68(
-    root: str | Path,
-    problems: Problems | None = None,
-    counts: list[FolderCount] | None = None,
-    pictures: str | Path | None = None,
-) -> Iterator[ImageRecord]:
+@reader
+def read_cofw68(root: Path, pictures: str | Path | None = None) -> Iterator[Entries]:
     """Faces of COFW-68, in the order of their numbers.
 
     Parameters
     ----------
     root : path
         Folder with ``<n>_points.mat`` and ``cofw68_test_bboxes.mat``, themselves or further down.
-    problems : Problems, optional
-        Takes the files that cannot be used; without it the first one raises.
-    counts : list of FolderCount, optional
-        Gets one entry, when all is read.
     pictures : path, optional
         Folder with the numbered pictures; by default anywhere below `root`.
 
@@ -62,7 +54,6 @@ def read_cofw68(
         A folder, the boxes or all pictures are missing; or a face's file is wrong or has no
         picture, in a run without `problems`.
     """
-    root = require_folder(root)
     numbered = sorted(
         (int(match.group(1)), path)
         for path in files_below(root, "_points.mat")
@@ -72,7 +63,7 @@ def read_cofw68(
         return
     images = _numbered_pictures(root if pictures is None else require_folder(pictures))
     read_one = partial(_read_face, boxes=_read_boxes(root), pictures=images)
-    yield from read_each(numbered, read_one, problems, counts, "COFW-68", OFFICIAL)
+    yield Entries("COFW-68", numbered, read_one, OFFICIAL)
 
 
 def _numbered_pictures(folder: Path) -> dict[int, Path]:

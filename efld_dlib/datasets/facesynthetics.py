@@ -11,31 +11,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import Problems
 from ..landmarks import SYNTHETICS_70_TO_68
 from ..records import FaceAnnotation, ImageRecord
-from .base import FolderCount, files_below, find_picture, read_each, require_folder
+from .base import Entries, files_below, find_picture, reader
 from .pts import read_rows
 
 OFFICIAL = 100_000
 SUFFIX = "_ldmks.txt"
 
 
-def read_facesynthetics(
-    root: str | Path,
-    problems: Problems | None = None,
-    counts: list[FolderCount] | None = None,
-) -> Iterator[ImageRecord]:
+@reader
+def read_facesynthetics(root: Path) -> Iterator[Entries]:
     """Faces of FaceSynthetics, sorted by path.
 
     Parameters
     ----------
     root : path
         Folder with the ``NNNNNN_ldmks.txt`` files, themselves or further down.
-    problems : Problems, optional
-        Takes the files that cannot be used; without it the first one raises.
-    counts : list of FolderCount, optional
-        Gets one entry, when all is read.
 
     Yields
     ------
@@ -47,8 +39,7 @@ def read_facesynthetics(
     DataError
         `root` is no folder; or a text is wrong or has no picture, in a run without `problems`.
     """
-    files = files_below(require_folder(root), SUFFIX)
-    yield from read_each(files, _read_face, problems, counts, "FaceSynthetics", OFFICIAL)
+    yield Entries("FaceSynthetics", files_below(root, SUFFIX), _read_face, OFFICIAL)
 
 
 def _read_face(path: Path) -> ImageRecord:

@@ -6,39 +6,43 @@ takes all memory. The format: MathWorks, "MAT-File Format", level 5.
 
 from __future__ import annotations
 
+import struct
 import warnings
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ..boxes import FloatArray
 from ..errors import DataError
-from ..files import read_bytes
+from ..files import read_input
 
 _HEADER = 128
 # Types of elements, by their numbers in the format's description.
 _MATRIX, _COMPRESSED = 14, 15
-_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 9, 12, 13))
-_TEXT = _NUMBERS | {16, 17, 18}
+_NUMBERS = {1, 2, 3, 4, 5, 6, 7, 9, 12, 13}
 # Levels of cells and structs in each other; the data sets read here have two or three.
 _MAX_DEPTH = 20
 # Bytes that one element may unpack to; AFLW-19's largest variable has 7 million.
 _LARGEST = 512 << 20
 
-# Of an array: its flags (with the class in the lowest byte), dimensions and name.
-_ARRAY_HEAD = ((6, 8), (5, None), (1, None))
+# An array begins with its flags (with the class in the lowest byte), dimensions and name; a struct
+# goes on with the width of its field names, and the names.
+_ARRAY_HEAD, _STRUCT_HEAD = (6, 5, 1), (5, 1)
 _CELL, _STRUCT, _CHAR = 1, 2, 4
 _COMPLEX = 0x0800
-_NUMERIC_CLASSES = range(6, 16)  # floating-point and whole numbers
-
-Element = tuple[int, bytes]
-
-ByteOrder = Literal["little", "big"]
+# By class, the types of what is in an array: cells, structs, text, and numbers of every kind. There
+# are others, such as sparse arrays and objects, which no data set has.
+_CONTENT: dict[int, set[int]] = {
+    _CELL: {_MATRIX},
+    _STRUCT: {_MATRIX},
+    _CHAR: _NUMBERS | {16, 17, 18},
+    **dict.fromkeys(range(6, 16), _NUMBERS),
+}
 
 
 def check_tags(data: bytes) -> None:
@@ -51,20 +55,18 @@ def check_tags(data: bytes) -> None:
 
     Raises
     ------
-    ValueError
+    ValueError, struct.error
         An element is of no known type, or reaches over the end of what it stands in.
     zlib.error
         A compressed element is damaged.
     """
-    mark = data[126:128]
-    order: ByteOrder = "little" if mark == b"IM" else "big"
-    if mark in (b"IM", b"MI"):
-        for kind, content in _elements(data[_HEADER:], order):
-            if kind == _COMPRESSED:
-                for inner, array in _elements(_unpacked(content), order):
-                    _check_array(inner, array, order, 0)
-            else:
-                _check_array(kind, content, order, 0)
+    order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
+    if order is None:
+        return
+    for kind, content in _elements(data[_HEADER:], order):
+        packed = kind == _COMPRESSED
+        for each in _elements(_unpacked(content), order) if packed else [(kind, content)]:
+            _check_array(*each, order)
 
 
 def _unpacked(content: bytes) -> bytes:
@@ -75,88 +77,56 @@ def _unpacked(content: bytes) -> bytes:
     return data
 
 
-def _check_array(kind: int, content: bytes, order: ByteOrder, depth: int) -> None:
+def _check_array(kind: int, content: bytes, order: str, depth: int = 0) -> None:
+    """Check an array, and those in its cells or fields."""
     if kind != _MATRIX or depth > _MAX_DEPTH:
         raise ValueError(f"element of type {kind} where an array was expected")
     if not content:
         return
-    parts = list(_elements(content, order))
-    for (found, data), (wanted, size) in zip(parts, _ARRAY_HEAD, strict=False):
-        if found != wanted or size not in (None, len(data)):
-            raise ValueError("damaged head of an array")
-    if len(parts) < len(_ARRAY_HEAD):
-        raise ValueError("array without a head")
-    flags = int.from_bytes(parts[0][1][:4], order)
-    count = _count(parts[1][1], order)
-    content_parts = parts[len(_ARRAY_HEAD) :]
-    if flags & 0xFF in (_CELL, _STRUCT):
-        _check_members(flags & 0xFF == _STRUCT, count, content_parts, order, depth)
-    else:
-        _check_values(flags, count, content_parts)
-
-
-def _count(dimensions: bytes, order: ByteOrder) -> int:
-    """Number of elements of an array."""
-    if len(dimensions) % 4 or len(dimensions) < 8:
-        raise ValueError("damaged dimensions of an array")
-    places = range(0, len(dimensions), 4)
-    return prod(int.from_bytes(dimensions[i : i + 4], order) for i in places)
-
-
-def _check_members(
-    struct: bool, count: int, parts: list[Element], order: ByteOrder, depth: int
-) -> None:
-    """Check the arrays in a cell array or struct of `count` elements."""
-    fields = 1
-    if struct:
-        if [kind for kind, _ in parts[:2]] != [5, 1] or len(parts[0][1]) != 4:
+    kinds, parts = zip(*_elements(content, order), strict=True)
+    if kinds[:3] != _ARRAY_HEAD or len(parts[0]) != 8 or len(parts[1]) < 8:
+        raise ValueError("damaged head of an array")
+    (flags,) = struct.unpack_from(f"{order}I", parts[0])
+    array_class, start = flags & 0xFF, 3
+    count = expected = prod(struct.unpack(f"{order}{len(parts[1]) // 4}I", parts[1]))
+    if array_class == _STRUCT:
+        if kinds[3:5] != _STRUCT_HEAD:
             raise ValueError("damaged field names of a struct")
-        width = int.from_bytes(parts[0][1], order)
-        fields = len(parts[1][1]) // width if width else 0
-        parts = parts[2:]
-    if len(parts) != count * fields or (not fields and count > 1):
-        raise ValueError(f"{len(parts)} arrays in {count} cells or structs")
-    for kind, content in parts:
-        _check_array(kind, content, order, depth + 1)
-
-
-def _check_values(flags: int, count: int, parts: list[Element]) -> None:
-    """Check the text or numbers of an array of `count` elements."""
-    array_class = flags & 0xFF
-    if array_class != _CHAR and array_class not in _NUMERIC_CLASSES:
+        (width,) = struct.unpack(f"{order}I", parts[3])
+        start, expected = 5, count * (len(parts[4]) // width if width else 0)
+    elif array_class != _CELL:
+        expected = 2 if flags & _COMPLEX else 1
+    if array_class not in _CONTENT:
         raise ValueError(f"array of class {array_class}, which no data set has")
-    allowed = _TEXT if array_class == _CHAR else _NUMBERS
-    expected = 2 if flags & _COMPLEX else 1
-    if len(parts) != expected or any(kind not in allowed for kind, _ in parts):
+    inner = kinds[start:]
+    if not set(inner) <= _CONTENT[array_class]:
         raise ValueError("array with content of another type")
-    if any(len(content) < count for _, content in parts):
-        raise ValueError(f"array of {count} elements with too few values")
+    if len(inner) != expected or (count > 1 and not inner):
+        raise ValueError(f"{len(inner)} parts in an array of {count} elements")
+    for kind, part in zip(inner, parts[start:], strict=True):
+        if kind == _MATRIX:
+            _check_array(kind, part, order, depth + 1)
+        elif len(part) < count:
+            raise ValueError(f"array of {count} elements with too few values")
 
 
-def _elements(data: bytes, order: ByteOrder) -> Iterator[Element]:
+def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
     """Type and content of each element."""
     position = 0
     while position < len(data):
-        kind, start, size, position = _tag(data, position, order)
-        content = data[start : start + size]
-        if len(content) < size:
+        if position + 8 > len(data):
             raise ValueError("ends within an element")
-        yield kind, content
-
-
-def _tag(data: bytes, position: int, order: ByteOrder) -> tuple[int, int, int, int]:
-    """Type, start and size in bytes of the element at `position`, and where the next one begins."""
-    first = int.from_bytes(data[position : position + 4], order)
-    if first >> 16:  # a small element: size, type and content in eight bytes
-        size = first >> 16
-        if size > 4:
-            raise ValueError(f"small element of {size} bytes")
-        return first & 0xFFFF, position + 4, size, position + 8
-    if position + 8 > len(data):
-        raise ValueError("ends within an element")
-    size = int.from_bytes(data[position + 4 : position + 8], order)
-    padding = 0 if first == _COMPRESSED else -size % 8
-    return first, position + 8, size, position + 8 + size + padding
+        kind, size = struct.unpack_from(f"{order}II", data, position)
+        start, end = position + 8, position + 8 + size
+        position = end if kind == _COMPRESSED else end + -size % 8
+        if kind >> 16:  # a small element: size, type and content in eight bytes
+            kind, size = kind & 0xFFFF, kind >> 16
+            position, start, end = start, start - 4, start - 4 + size
+            if size > 4:
+                raise ValueError(f"small element of {size} bytes")
+        if end > len(data):
+            raise ValueError("ends within an element")
+        yield kind, data[start:end]
 
 
 # What stands for version 7.3 in a header, by the writer's byte order.
@@ -180,8 +150,27 @@ class MatFile:
     """
 
     def __init__(self, path: str | Path, simplify: bool = False) -> None:
+        # scipy.io takes longer to import than most commands to answer.
+        from scipy.io import loadmat
+
         self.path = Path(path)
-        self._variables = _load(self.path, simplify)
+        data = read_input(path)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of twice-named variables and the like
+                if data[124:126] not in _HDF5_VERSIONS:
+                    check_tags(data)
+                self._variables: dict[str, Any] = loadmat(BytesIO(data), simplify_cells=simplify)
+        except NotImplementedError as error:
+            problem = (
+                "is a MATLAB 7.3 file (HDF5), which cannot be read; save it with -v7 in MATLAB"
+            )
+            raise DataError(path, problem) from error
+        except Exception as error:
+            # A damaged file makes scipy raise nearly anything: ValueError, TypeError, zlib.error,
+            # KeyError, IndexError, MemoryError, its own MatReadError, …
+            problem = str(error) or type(error).__name__
+            raise DataError(path, f"is not a usable .mat file ({problem})") from error
 
     def __getitem__(self, name: str) -> Any:
         try:
@@ -229,31 +218,6 @@ class MatFile:
                 raise DataError(self.path, f"cell {number} of '{name}' is not text")
             texts.append(str(inner[0]).strip())
         return texts
-
-
-def _load(path: Path, simplify: bool) -> dict[str, Any]:
-    # scipy.io takes longer to import than most commands to answer.
-    from scipy.io import loadmat
-
-    try:
-        data = read_bytes(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of twice-named variables and the like
-            if data[124:126] not in _HDF5_VERSIONS:
-                check_tags(data)
-            variables: dict[str, Any] = loadmat(BytesIO(data), simplify_cells=simplify)
-            return variables
-    except OSError as error:
-        raise DataError(path, f"cannot be read ({error.strerror or error})") from error
-    except NotImplementedError as error:
-        raise DataError(
-            path, "is a MATLAB 7.3 file (HDF5), which cannot be read; save it with -v7 in MATLAB"
-        ) from error
-    except Exception as error:
-        # A damaged file makes scipy raise nearly anything: ValueError, TypeError, zlib.error,
-        # KeyError, IndexError, MemoryError, its own MatReadError, …
-        problem = str(error) or type(error).__name__
-        raise DataError(path, f"is not a usable .mat file ({problem})") from error
 
 
 def _fits(found: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

@@ -13,36 +13,24 @@ all 144 cases. A pair with two minus signs is always read as hidden.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
 from ..boxes import BoolArray, FloatArray
-from ..errors import DataError, OptionError, Problems
+from ..errors import DataError
 from ..records import FaceAnnotation, ImageRecord
-from .base import (
-    FolderCount,
-    Pictures,
-    aflw_photograph,
-    files_below,
-    find_picture,
-    read_each,
-    require_folder,
-)
+from .base import Entries, Pictures, aflw_photograph, files_below, find_picture, reader
 from .pts import read_rows
 
-Hidden = Literal["keep", "drop"]
 
-
+@reader
 def read_merl_rav(
-    root: str | Path,
-    hidden: Hidden = "keep",
-    problems: Problems | None = None,
-    counts: list[FolderCount] | None = None,
-    pictures: str | Path | None = None,
-) -> Iterator[ImageRecord]:
+    root: Path, hidden: Literal["keep", "drop"] = "keep", pictures: str | Path | None = None
+) -> Iterator[Entries]:
     """Faces of MERL-RAV, sorted by path.
 
     Parameters
@@ -52,10 +40,6 @@ def read_merl_rav(
     hidden : {"keep", "drop"}
         Whether landmarks that something else than the face hides keep their place. Those that the
         face itself hides have none, and are NaN in any case.
-    problems : Problems, optional
-        Takes the files that cannot be used; without it the first one raises.
-    counts : list of FolderCount, optional
-        Gets one entry, when all is read.
     pictures : path, optional
         Folder with AFLW's pictures; by default each lies beside its `.pts`.
 
@@ -68,17 +52,10 @@ def read_merl_rav(
     ------
     DataError
         `root` is no folder; or a `.pts` is wrong or has no picture, in a run without `problems`.
-    OptionError
-        `hidden` is something else.
     """
-    if hidden not in get_args(Hidden):
-        raise OptionError(
-            f"hidden landmarks are for {' or '.join(get_args(Hidden))}, not '{hidden}'"
-        )
-    root = require_folder(root)
-    elsewhere = None if pictures is None else Pictures(require_folder(pictures))
+    elsewhere = None if pictures is None else Pictures(pictures)
     read_one = partial(_read_face, drop=hidden == "drop", elsewhere=elsewhere)
-    yield from read_each(files_below(root, ".pts"), read_one, problems, counts, "MERL-RAV")
+    yield Entries("MERL-RAV", files_below(root, ".pts"), read_one)
 
 
 def _read_face(pts: Path, drop: bool, elsewhere: Pictures | None) -> ImageRecord:
@@ -125,7 +102,6 @@ def _picture(pts: Path, photograph: str, elsewhere: Pictures | None) -> Path:
     """Beside the `.pts`, or AFLW's own, of which the second face of a photograph has no copy."""
     if elsewhere is None:
         return find_picture(pts)
-    try:
+    with suppress(DataError):
         return elsewhere.find(pts.stem, pts, "landmarks")
-    except DataError:
-        return elsewhere.find(photograph.rpartition("/")[2], pts, "landmarks")
+    return elsewhere.find(photograph.rpartition("/")[2], pts, "landmarks")

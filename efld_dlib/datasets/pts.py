@@ -8,8 +8,8 @@ import numpy as np
 
 from ..boxes import FloatArray
 from ..errors import DataError
-from ..files import read_bytes, write_text
-from .base import FARTHEST
+from ..files import write_text
+from .base import FARTHEST, numbered_lines
 
 
 def read_pts(path: str | Path, n_points: int = 68) -> FloatArray:
@@ -47,8 +47,8 @@ def read_rows(path: str | Path, n_points: int, separator: str | None = None) -> 
     """
     points: list[tuple[float, float]] = []
     last_line = 0
-    for number, text in enumerate(_lines(path), start=1):
-        if not text.strip() or text.split()[0] in "{}" or ":" in text:
+    for number, text in numbered_lines(path):
+        if text.split()[0] in "{}" or ":" in text:
             continue
         try:
             x, y = (float(word) for word in text.split(separator))
@@ -63,15 +63,6 @@ def read_rows(path: str | Path, n_points: int, separator: str | None = None) -> 
     if len(points) != n_points:
         raise DataError(path, f"expected {n_points} points, found {len(points)}", last_line or None)
     return np.array(points, dtype=np.float64)
-
-
-def _lines(path: str | Path) -> list[str]:
-    try:
-        return read_bytes(path).decode("utf-8").splitlines()
-    except OSError as error:
-        raise DataError(path, f"cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise DataError(path, "is not a text file") from error
 
 
 def write_pts(path: str | Path, points: FloatArray) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from ..xml.read import read_imglab_checked
 from .aflw import read_aflw
 from .aflw19 import read_aflw19
 from .aflw2000 import read_aflw2000
-from .base import DataSet, FolderCount, ReaderOption
+from .base import FolderCount
 from .cfp import read_cfp
 from .cofw68 import read_cofw68
 from .facesynthetics import read_facesynthetics
@@ -25,147 +27,140 @@ from .wflw import read_wflw
 from .ytf import read_ytf
 
 
-def _pictures(where: str) -> ReaderOption:
-    return ReaderOption("pictures", f"Folder of the pictures [default: {where}].")
+@dataclass(frozen=True)
+class DataSet:
+    """A data set and how to read it.
+
+    Parameters
+    ----------
+    name : str
+        What the command line calls it.
+    title : str
+        Its proper name.
+    read : callable
+        ``read(root, problems=…, counts=…)`` yields `ImageRecord`; takes `scheme` if there are
+        several schemes. Its other parameters are options that a user may set.
+    needs : str
+        What a folder of it must hold, for the error when there is nothing.
+    schemes : tuple of str
+        Landmark schemes that it can give, the first by default.
+    choices : mapping of str to tuple of str
+        The values of those options that do not take any text or folder.
+    """
+
+    name: str
+    title: str
+    read: Callable[..., Iterator[ImageRecord]]
+    needs: str
+    schemes: tuple[str, ...] = ("68",)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def options(self) -> dict[str, str | None]:
+        """The default of each option by its name."""
+        _, *parameters = signature(self.read).parameters.values()
+        return {each.name: each.default for each in parameters if each.name not in _NO_OPTIONS}
+
+    def records(
+        self,
+        root: str | Path,
+        scheme: str | None = None,
+        problems: Problems | None = None,
+        counts: list[FolderCount] | None = None,
+        **options: Any,
+    ) -> Iterator[ImageRecord]:
+        """The annotated pictures at `root`.
+
+        Parameters
+        ----------
+        root : path
+            The set's folder (for ``imglab``, the XML file).
+        scheme : str, optional
+            One of `schemes`; the first by default.
+        problems, counts
+            As in `base.reader`.
+        **options
+            Values of `options`.
+
+        Returns
+        -------
+        iterator of ImageRecord
+
+        Raises
+        ------
+        OptionError
+            The set has no such scheme or option, or an option not this value.
+        """
+        scheme = scheme or self.schemes[0]
+        if scheme not in self.schemes:
+            raise OptionError(
+                f"{self.title} has no {scheme}-point landmarks, only {' or '.join(self.schemes)}"
+            )
+        for name, value in options.items():
+            if name not in self.options:
+                takes = " and ".join(self.options) or "no option"
+                raise OptionError(f"{self.title} has no option '{name}'; it takes {takes}")
+            choices = self.choices.get(name)
+            if choices and value not in choices:
+                raise OptionError(
+                    f"{name} of {self.title} must be {' or '.join(choices)}, not '{value}'"
+                )
+        if len(self.schemes) > 1:
+            options["scheme"] = scheme
+        return self.read(root, problems=problems, counts=counts, **options)
+
+    @property
+    def has_test_part(self) -> bool:
+        """Whether a command's choice of a subset applies to it.
+
+        It does not if the set is read whole by default: its official parts share persons, so that
+        neither is a test of the other.
+        """
+        return self.options.get("subset", "all") != "all"
 
 
-_AFLW_PICTURES = _pictures("ROOT/data/flickr, ROOT/flickr or ROOT")
+_NO_OPTIONS = ("scheme", "problems", "counts")
 
 _ALL = (
-    DataSet(
-        "300w",
-        "300-W",
-        read_w300,
-        ("68",),
-        ".pts file with a picture beside it",
-        "Convert 300-W, or any folder of pictures with .pts files beside them.",
-        (
-            ReaderOption(
-                "subset",
-                "train, test-common, test-challenging, test-full, or a folder in ROOT such as "
-                "helen/testset.",
-                default="train",
-            ),
-            ReaderOption(
-                "boxes_mat",
-                "Folder with the official bounding_boxes_*.mat [default: 'Bounding Boxes' in "
-                "ROOT, where it is there].",
-            ),
-        ),
-    ),
-    DataSet(
-        "aflw",
-        "AFLW",
-        read_aflw,
-        ("21", "68", "19"),
-        "face in aflw.sqlite",
-        "Convert AFLW from its aflw.sqlite.",
-        (_AFLW_PICTURES,),
-    ),
+    DataSet("300w", "300-W", read_w300, ".pts file with a picture beside it"),
+    DataSet("aflw", "AFLW", read_aflw, "face in aflw.sqlite", ("21", "68", "19")),
     DataSet(
         "aflw2000",
         "AFLW2000-3D",
         read_aflw2000,
-        ("68", "21"),
         "image*.mat file with a picture beside it",
-        "Convert AFLW2000-3D from its .mat files.",
+        ("68", "21"),
     ),
     DataSet(
         "aflw19",
         "AFLW-19",
         read_aflw19,
-        ("19",),
         "face in AFLWinfo_release.mat",
-        "Convert AFLW-19 from its AFLWinfo_release.mat.",
-        (
-            ReaderOption(
-                "subset",
-                "Which faces.",
-                ("train", "test", "test-frontal"),
-                "train",
-            ),
-            _AFLW_PICTURES,
-        ),
+        ("19",),
+        {"subset": ("train", "test", "test-frontal")},
     ),
     DataSet(
         "merl-rav",
         "MERL-RAV",
         read_merl_rav,
-        ("68",),
         ".pts file with its picture",
-        "Convert MERL-RAV: AFLW's faces with 68 landmarks and their visibility.",
-        (
-            ReaderOption(
-                "hidden",
-                "Keep or drop landmarks that something else than the face hides.",
-                ("keep", "drop"),
-                "keep",
-            ),
-            _pictures("beside each .pts file"),
-        ),
+        choices={"hidden": ("keep", "drop")},
     ),
+    DataSet("cofw68", "COFW-68", read_cofw68, "<number>_points.mat file with its picture"),
     DataSet(
-        "cofw68",
-        "COFW-68",
-        read_cofw68,
-        ("68",),
-        "<number>_points.mat file with its picture",
-        "Convert COFW-68: occluded faces, their pictures as files 1.png, 2.png, ...",
-        (_pictures("anywhere in ROOT"),),
-    ),
-    DataSet(
-        "wflw",
-        "WFLW",
-        read_wflw,
-        ("98", "68"),
-        "face in its list",
-        "Convert WFLW from its list_98pt_rect_attr_*.txt.",
-        (
-            ReaderOption("subset", "Which faces.", ("train", "test"), "train"),
-            _pictures("ROOT/WFLW_images or ROOT"),
-        ),
+        "wflw", "WFLW", read_wflw, "face in its list", ("98", "68"), {"subset": ("train", "test")}
     ),
     DataSet(
         "facesynthetics",
         "FaceSynthetics",
         read_facesynthetics,
-        ("68",),
         "*_ldmks.txt file with a picture beside it",
-        "Convert FaceSynthetics: rendered faces.",
     ),
     DataSet(
-        "ytf",
-        "YTF",
-        read_ytf,
-        ("68",),
-        "line in its lists",
-        "Convert YTF: frames of videos, for non-commercial research only.",
-        (
-            ReaderOption(
-                "subset",
-                "Which faces. Both official parts hold the same persons: to test on faces held "
-                "out, split by person.",
-                ("train", "test", "all"),
-                "all",
-            ),
-        ),
+        "ytf", "YTF", read_ytf, "line in its lists", choices={"subset": ("train", "test", "all")}
     ),
-    DataSet(
-        "cfp",
-        "CFP",
-        read_cfp,
-        ("68",),
-        "Fiducials/NNN/profile/NN.txt file with its picture in Images",
-        "Convert CFP: profiles, 30 of the 68 landmarks, for non-commercial research only.",
-    ),
-    DataSet(
-        "imglab",
-        "dlib XML",
-        read_imglab_checked,
-        tuple(SCHEMES),
-        "picture",
-        "Read a dlib XML, check it, and write what is usable anew.",
-    ),
+    DataSet("cfp", "CFP", read_cfp, "Fiducials/NNN/profile/NN.txt file with its picture in Images"),
+    DataSet("imglab", "dlib XML", read_imglab_checked, "picture", tuple(SCHEMES)),
 )
 
 DATASETS: dict[str, DataSet] = {dataset.name: dataset for dataset in _ALL}
@@ -217,10 +212,6 @@ def open_dataset(
     dataset, path = find_dataset(source)
     if subset is not None:
         options["subset"] = subset
-    known = [option.name for option in dataset.options]
-    for name in options:
-        if name not in known:
-            raise OptionError(f"{dataset.title} has no {name} (options: {', '.join(known) or '-'})")
     return dataset.records(path, scheme, problems, counts, **options)
 
 

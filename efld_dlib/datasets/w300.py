@@ -10,34 +10,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..boxes import Box
-from ..errors import DataError, OptionError, Problems
+from ..errors import DataError, OptionError
 from ..records import FaceAnnotation, ImageRecord
-from .base import FolderCount, box_of_corners, files_below, find_picture, read_each, require_folder
+from .base import Entries, box_of_corners, files_below, find_picture, reader, require_folder
 from .mat import MatFile
 from .pts import read_pts
 
 USUAL_FOLDERS = ("Bounding Boxes", "bounding_boxes", "Bounding_Boxes")
-
-
-def boxes_folder(root: Path, given: str | Path | None = None) -> Path | None:
-    """The folder with the `.mat` files: `given`, or one of the usual ones in `root`, or None.
-
-    Raises
-    ------
-    DataError
-        `given` is not a folder.
-    """
-    if given is not None:
-        return require_folder(given)
-    return next((root / name for name in USUAL_FOLDERS if (root / name).is_dir()), None)
 
 
 def read_boxes(folder: Path, part: str) -> dict[str, Box]:
@@ -46,7 +32,7 @@ def read_boxes(folder: Path, part: str) -> dict[str, Box]:
     Parameters
     ----------
     folder : Path
-        As `boxes_folder` gives it.
+        Where the `.mat` files are.
     part : str
         300-W's folder, such as ``helen/testset``.
 
@@ -66,8 +52,6 @@ def read_boxes(folder: Path, part: str) -> dict[str, Box]:
     if not path.exists():
         return {}
     entries = MatFile(path, simplify=True)["bounding_boxes"]
-    if isinstance(entries, dict):  # a set of one picture
-        entries = [entries]
     boxes: dict[str, Box] = {}
     for number, entry in enumerate(np.ravel(np.asarray(entries, dtype=object)), start=1):
         if not isinstance(entry, dict) or not isinstance(entry.get("imgName"), str):
@@ -87,8 +71,7 @@ def _box(corners: Any) -> Box | None:
     return box_of_corners(left, top, right, bottom)
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A folder of 300-W and the number of faces that the official archive has in it."""
 
     folder: str
@@ -193,23 +176,16 @@ def missing_parts(root: str | Path, subset: str) -> tuple[Part, ...]:
     return missing if len(missing) < len(parts) else ()
 
 
+@reader
 def read_w300(
-    root: str | Path,
-    subset: str = "train",
-    problems: Problems | None = None,
-    counts: list[FolderCount] | None = None,
-    boxes_mat: str | Path | None = None,
-) -> Iterator[ImageRecord]:
+    root: Path, subset: str = "train", boxes_mat: str | Path | None = None
+) -> Iterator[Entries]:
     """Annotated faces of a 300-W tree or of a plain folder with `.pts` files, sorted by path.
 
     Parameters
     ----------
     root, subset
         As in `subset_folders`.
-    problems : Problems, optional
-        Takes the files that cannot be used; without it the first one raises.
-    counts : list of FolderCount, optional
-        Gets one entry a folder, when the folder has been read.
     boxes_mat : path, optional
         Folder with the official ``bounding_boxes_*.mat``, whose boxes the faces get; by default
         looked for in `root`. Without them, faces have no box.
@@ -225,16 +201,16 @@ def read_w300(
         A `.pts` file is wrong, or its picture is missing, in a run without `problems`; `boxes_mat`
         is not a folder of such files. And what `subset_folders` raises.
     """
-    root = Path(root)
     folders = subset_folders(root, subset)
-    boxes = boxes_folder(root, boxes_mat)
+    usual = (root / name for name in USUAL_FOLDERS if (root / name).is_dir())
+    boxes = next(usual, None) if boxes_mat is None else require_folder(boxes_mat)
     for folder, official in folders:
         name = _name(folder, root)
         placed = read_boxes(boxes, name) if boxes is not None else {}
         read_one = partial(_read_face, root, numbered=_numbers_faces(folder), boxes=placed)
         files = files_below(folder, ".pts")
         note = "" if boxes is None else f"{len(placed)} official boxes"
-        yield from read_each(files, read_one, problems, counts, name, official, note)
+        yield Entries(name, files, read_one, official, note)
 
 
 def _read_face(root: Path, pts: Path, numbered: bool, boxes: Mapping[str, Box]) -> ImageRecord:

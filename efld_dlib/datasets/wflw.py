@@ -12,20 +12,17 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from ..errors import DataError, OptionError, Problems
+from ..errors import DataError
 from ..landmarks import convert_face
 from ..records import FaceAnnotation, ImageRecord
 from .base import (
-    FolderCount,
+    Entries,
     Pictures,
     box_of_corners,
     file_below,
-    merged,
+    finite_numbers,
     numbered_lines,
-    read_each,
-    require_folder,
+    reader,
 )
 
 OFFICIAL = {"train": 7500, "test": 2500}
@@ -33,14 +30,10 @@ ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blu
 _NUMBERS = 98 * 2 + 4
 
 
+@reader
 def read_wflw(
-    root: str | Path,
-    subset: str = "train",
-    scheme: str = "98",
-    problems: Problems | None = None,
-    counts: list[FolderCount] | None = None,
-    pictures: str | Path | None = None,
-) -> Iterator[ImageRecord]:
+    root: Path, subset: str = "train", scheme: str = "98", pictures: str | Path | None = None
+) -> Iterator[Entries]:
     """Faces of WFLW, in the order of its list.
 
     Parameters
@@ -51,10 +44,6 @@ def read_wflw(
         Which list.
     scheme : {"98", "68"}
         All landmarks, or 300-W's 68 of them.
-    problems : Problems, optional
-        Takes the lines that cannot be used; without it the first one raises.
-    counts : list of FolderCount, optional
-        Gets one entry, when all is read.
     pictures : path, optional
         ``WFLW_images``; by default looked for in `root`.
 
@@ -68,24 +57,12 @@ def read_wflw(
     DataError
         A folder or the list is missing; or a line is wrong or has no picture, in a run without
         `problems`; names the line.
-    OptionError
-        There is no such subset.
     """
-    root = require_folder(root)
-    if subset not in OFFICIAL:
-        raise OptionError(f"'{subset}' is no subset of WFLW ({', '.join(OFFICIAL)})")
     path = file_below(root, f"list_98pt_rect_attr_{subset}.txt")
-    images = (
-        Pictures(root / "WFLW_images", root)
-        if pictures is None
-        else Pictures(require_folder(pictures))
-    )
+    images = Pictures(pictures, root / "WFLW_images", root)
     read_one = partial(_read_face, path=path, pictures=images, scheme=scheme)
-    yield from merged(
-        read_each(
-            numbered_lines(path), read_one, problems, counts, f"WFLW {subset}", OFFICIAL[subset]
-        )
-    )
+    lines = numbered_lines(path)
+    yield Entries(f"WFLW {subset}", lines, read_one, OFFICIAL[subset], merge=True)
 
 
 def _read_face(
@@ -100,12 +77,7 @@ def _read_face(
             f"expected {_NUMBERS + len(ATTRIBUTES)} numbers and a name, found {len(words)} words",
             line,
         )
-    try:
-        numbers = np.array([float(word) for word in words[:_NUMBERS]])
-    except ValueError as error:
-        raise DataError(path, f"expected a number ({error})", line) from None
-    if not np.isfinite(numbers).all():
-        raise DataError(path, "holds a number that is not finite", line)
+    numbers = finite_numbers(words[:_NUMBERS], path, line)
     name = words[-1]
     face = FaceAnnotation(
         numbers[:196].reshape(98, 2),

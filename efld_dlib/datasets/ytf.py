@@ -20,12 +20,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from ..boxes import FloatArray
-from ..errors import DataError, OptionError, Problems
+from ..errors import DataError
 from ..records import FaceAnnotation, ImageRecord
-from .base import FolderCount, Pictures, file_below, numbered_lines, read_each, require_folder
+from .base import Entries, Pictures, file_below, finite_numbers, numbered_lines, reader
 
 SUBSETS = {"train": ("training",), "test": ("test",), "all": ("training", "test")}
 """The folders of each subset."""
@@ -33,12 +30,8 @@ SUBSETS = {"train": ("training",), "test": ("test",), "all": ("training", "test"
 _NAME = re.compile(r"(?P<person>[^/\\]+)_(?P<video>\d)(?P<frame>\d)\.\w+")
 
 
-def read_ytf(
-    root: str | Path,
-    subset: str = "all",
-    problems: Problems | None = None,
-    counts: list[FolderCount] | None = None,
-) -> Iterator[ImageRecord]:
+@reader
+def read_ytf(root: Path, subset: str = "all") -> Iterator[Entries]:
     """Faces of YTF, in the order of its lists.
 
     Parameters
@@ -49,10 +42,6 @@ def read_ytf(
     subset : {"all", "train", "test"}
         Which folders. Both hold the same persons, so that "test" is no test of what was trained on
         "train".
-    problems : Problems, optional
-        Takes the lines that cannot be used; without it the first one raises.
-    counts : list of FolderCount, optional
-        Gets one entry per folder, when the folder has been read.
 
     Yields
     ------
@@ -65,46 +54,26 @@ def read_ytf(
     DataError
         A folder or a list is missing; or a line is wrong or has no picture, in a run without
         `problems`; names the line.
-    OptionError
-        There is no such subset.
     """
-    root = require_folder(root)
-    if subset not in SUBSETS:
-        raise OptionError(f"'{subset}' is no subset of YTF ({', '.join(SUBSETS)})")
     folders = SUBSETS[subset]
     # All lists are looked for before the first is read: half of the set is not the set.
     lists = [file_below(root, f"{folder}_frames_keypoints.csv") for folder in folders]
     for folder, path in zip(folders, lists, strict=True):
-        read_one = partial(_read_face, path=path, pictures=Pictures(path.parent / folder))
-        yield from read_each(_rows(path), read_one, problems, counts, f"YTF {folder}")
-
-
-def _rows(path: Path) -> Iterator[tuple[int, str]]:
-    """The numbered lines without the header, which names no picture."""
-    for line, text in numbered_lines(path):
-        if line > 1 or not text.startswith(","):
-            yield line, text
+        read_one = partial(_read_face, path=path, pictures=Pictures(None, path.parent / folder))
+        # Without the header, which names no picture.
+        rows = ((line, text) for line, text in numbered_lines(path) if line > 1 or text[0] != ",")
+        yield Entries(f"YTF {folder}", rows, read_one)
 
 
 def _read_face(numbered: tuple[int, str], path: Path, pictures: Pictures) -> ImageRecord:
     line, text = numbered
     name, *words = text.strip().split(",")
-    points = _points(words, path, line)
+    if len(words) != 136:
+        raise DataError(path, f"expected a name and 136 numbers, found {len(words)} numbers", line)
+    points = finite_numbers(words, path, line).reshape(68, 2)
     match = _NAME.fullmatch(name)
     if match is None:
         raise DataError(path, f"expected a name such as Some_Person_01.jpg, found {name!r}", line)
     picture = pictures.find(name, path, f"line {line}")
     face = FaceAnnotation(points, attributes=match.groupdict())
     return ImageRecord(picture, (face,), f"ytf/{match['person']}")
-
-
-def _points(words: list[str], path: Path, line: int) -> FloatArray:
-    if len(words) != 136:
-        raise DataError(path, f"expected a name and 136 numbers, found {len(words)} numbers", line)
-    try:
-        numbers = np.array([float(word) for word in words])
-    except ValueError as error:
-        raise DataError(path, f"expected a number ({error})", line) from None
-    if not np.isfinite(numbers).all():
-        raise DataError(path, "holds a number that is not finite", line)
-    return numbers.reshape(68, 2)

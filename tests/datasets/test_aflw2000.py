@@ -9,6 +9,7 @@ import pytest
 from scipy.io import savemat
 
 from efld_dlib.datasets.aflw2000 import read_aflw2000
+from efld_dlib.datasets.registry import DATASETS
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.images import read_image
 from efld_dlib.pose import estimate_pose
@@ -105,5 +106,5 @@ def test_the_real_faces(data_root, tmp_path):
 
 
 def test_a_scheme_that_the_set_has_not(folder):
-    with pytest.raises(OptionError, match="68 or 21 landmarks, not '98'"):
-        list(read_aflw2000(folder(), "98"))
+    with pytest.raises(OptionError, match="no 98-point landmarks, only 68 or 21"):
+        DATASETS["aflw2000"].records(folder(), "98")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from efld_dlib.datasets.merl_rav import decode_visibility, read_merl_rav
+from efld_dlib.datasets.registry import DATASETS
 from efld_dlib.errors import DataError, OptionError, Problems
 
 
@@ -85,8 +86,8 @@ def test_bad_files_are_named(tmp_path):
 
 
 def test_another_word_for_hidden_landmarks(tmp_path):
-    with pytest.raises(OptionError, match="keep or drop, not 'remove'"):
-        list(read_merl_rav(tmp_path, "remove"))
+    with pytest.raises(OptionError, match="hidden of MERL-RAV must be keep or drop, not 'remove'"):
+        DATASETS["merl-rav"].records(tmp_path, hidden="remove")
 
 
 @pytest.mark.data

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from efld_dlib.datasets.base import FolderCount
 from efld_dlib.datasets.pts import write_pts
-from efld_dlib.datasets.w300 import PARTS, SUBSETS, FolderCount, read_w300, subset_folders
+from efld_dlib.datasets.w300 import PARTS, SUBSETS, read_w300, subset_folders
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.images import read_image
 

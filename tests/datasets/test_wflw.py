@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from efld_dlib.boxes import Box
+from efld_dlib.datasets.registry import DATASETS
 from efld_dlib.datasets.wflw import read_wflw
 from efld_dlib.errors import DataError, OptionError, Problems
 
@@ -88,8 +89,8 @@ def test_missing_lists_and_subsets(wflw):
     root = wflw(line("2--Demo/b.jpg"))
     with pytest.raises(DataError, match=r"has no list_98pt_rect_attr_test\.txt"):
         list(read_wflw(root, "test"))
-    with pytest.raises(OptionError, match="'full' is no subset of WFLW"):
-        list(read_wflw(root, "full"))
+    with pytest.raises(OptionError, match="subset of WFLW must be train or test, not 'full'"):
+        DATASETS["wflw"].records(root, subset="full")
     (path,) = root.rglob("*.txt")
     path.write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(DataError, match="is not a text file"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from efld_dlib.datasets.registry import DATASETS
 from efld_dlib.datasets.split import choose_photographs
 from efld_dlib.datasets.ytf import read_ytf
 from efld_dlib.errors import DataError, OptionError, Problems
@@ -96,8 +97,8 @@ def test_missing_lists_and_subsets(ytf):
     for subset in ("all", "test"):
         with pytest.raises(DataError, match=r"has no test_frames_keypoints\.csv"):
             next(read_ytf(root, subset))
-    with pytest.raises(OptionError, match=r"'full' is no subset of YTF \(train, test, all\)"):
-        list(read_ytf(root, "full"))
+    with pytest.raises(OptionError, match="subset of YTF must be train or test or all, not 'full'"):
+        DATASETS["ytf"].records(root, subset="full")
     (root / "training_frames_keypoints.csv").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(DataError, match="is not a text file"):
         list(read_ytf(root, "train"))

@@ -208,7 +208,7 @@ def table3_300w(
     found: dict[Part, list[Evaluation]] = {}
     for part in PARTS:
         if (root / part.folder).is_dir():
-            records = read_w300(root, part.folder, problems)
+            records = read_w300(root, part.folder, problems=problems)
             source = str(root / part.folder)
             found[part] = evaluate_models(
                 models, records, boxes, jobs, problems, show_progress, source
@@ -254,7 +254,7 @@ def table3_aflw(
     models, boxes, jobs, problems, show_progress, resamples
         As in `table3_300w`.
     """
-    records = aflw19.read_aflw19(root, "test", problems)
+    records = aflw19.read_aflw19(root, "test", problems=problems)
     outcomes = evaluate_models(models, records, boxes, jobs, problems, show_progress, str(root))
     faces = outcomes[0].faces
     results: dict[str, Sequence[FaceResult]] = {each.name: each.results for each in outcomes}
