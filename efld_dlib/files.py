@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from .errors import DataError, OutputError
 
@@ -124,6 +124,16 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         raise OutputError(target, f"cannot be written ({error.strerror})") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_text(target: str | Path) -> Iterator[TextIO]:
+    """As `atomic_path`, but open for text in UTF-8, whose line breaks stay as they are."""
+    with (
+        atomic_path(target) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        yield file
 
 
 def _is_of(error: OSError, name: str) -> bool:

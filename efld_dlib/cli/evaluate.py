@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import OptionError, Problems
+from . import options as common
 from .model import models_or_package, split_arguments
-from .options import (
-    FRACTION,
-    QUALITIES,
-    Command,
-    finish,
-    jobs_option,
-    measured_records,
-    strict_option,
-    warn,
-)
 
 if TYPE_CHECKING:
     from ..detection.prediction import Quality
@@ -27,81 +18,57 @@ if TYPE_CHECKING:
     from ..evaluation.figures import Study
 
 
-def boxes_option(default: Boxes) -> Callable[[Command], Command]:
+def boxes_option(default: Boxes) -> Callable[[common.Command], common.Command]:
     """Where the landmarks start, which is not the same by default in every command."""
     return click.option(
         "--boxes",
         type=click.Choice(["detector", "pipeline", "ground-truth", "file"]),
         default=default,
-        show_default=True,
         help="Boxes to start from: what dlib's detector finds; what `detect` finds, with all that "
-        "it does about landmarks (pipeline); the box that the detector would give for the true "
-        "landmarks; or the boxes in the data.",
+        "it does about landmarks (pipeline, the only one with a --quality); the box that the "
+        "detector would give for the true landmarks; or the boxes in the data.",
     )
 
 
-quality_option = click.option(
-    "--quality",
-    type=QUALITIES,
-    default="balanced",
-    show_default=True,
-    help="Landmark quality, with --boxes pipeline.",
-)
 resamples_option = click.option(
     "--resamples",
     type=click.IntRange(min=0),
     default=2000,
-    show_default=True,
-    help="Bootstrap sets for the 95 % intervals; 0 for none.",
+    help="Number of bootstrap sets for the 95 % intervals; 0 for none.",
 )
-_FILE = click.Path(path_type=Path, dir_okay=False)
 # The default of `prepare` and `network train`.
 _SPLIT_SEED = 1
 
 
 @click.command()
 @click.argument("arguments", nargs=-1, required=True, metavar="[MODEL]... DATA...")
-@click.option(
-    "--subset",
-    help="Part of the data to measure: of a 300-W tree train, test-common, test-challenging, "
-    "test-full, or a folder in it such as helen/testset [default: the test part, all that is "
-    "there; everything, if the data set has no test part; with --held-out the training part].",
-)
-@click.option(
-    "--held-out",
-    type=FRACTION,
-    default=0.0,
-    show_default=True,
-    help="Measure only the persons and photographs that `prepare` and `network train` hold out "
-    "with this fraction and their default seed; 0 measures all.",
-)
+@common.measured_subset_option
+@common.measured_part_option
 @boxes_option("pipeline")
-@quality_option
+@common.quality_option
 @click.option(
     "--by",
     type=click.Choice(["inter-ocular", "inter-pupil", "box"]),
     default="inter-ocular",
-    show_default=True,
-    help="What errors are divided by in all figures but the NME, which is given by all three.",
+    help="Distance that errors are divided by in all figures but the NME, which is given by all "
+    "three.",
 )
 @resamples_option
 @click.option(
     "-o",
     "--output",
     "outputs",
-    type=click.Path(path_type=Path),
+    type=common.PATH,
     multiple=True,
     metavar="FILE",
-    help="Write the result too; the suffix decides: figures.json, faces.csv (one row per face and "
-    "model), tables.md, curves.png or .svg (the error distribution), or a folder for a page "
+    help="File for the result too; the suffix decides: figures.json, faces.csv (one row per face "
+    "and model), tables.md, curves.png or .svg (the error distribution), or a folder for a page "
     "(index.html) with tables, curves and faces. The page holds images of the data: mind their "
     "licence before you pass it on. May be repeated.",
 )
-@jobs_option
-@strict_option
-@click.pass_context
+@common.jobs_option
+@common.collects_problems
 def evaluate(
-    ctx: click.Context,
     arguments: tuple[str, ...],
     subset: str | None,
     held_out: float,
@@ -111,7 +78,7 @@ def evaluate(
     resamples: int,
     outputs: tuple[Path, ...],
     jobs: int | None,
-    strict: bool,
+    problems: Problems,
 ) -> None:
     """Measure one or more MODELs on each DATA.
 
@@ -120,6 +87,7 @@ def evaluate(
     .pts files, or another data set as NAME:PATH; `efld-dlib xml convert --help` lists the names.
     Measured are its test faces and what `detect` makes of them, unless --subset or --boxes say
     otherwise; data without a test part is measured whole. The first line printed says which.
+    --held-out goes by the default seed of `prepare` and `network train`.
 
     Prints the normalised mean error (NME) by the distance of the outer eye corners, by that of the
     pupils and by the face's size, AUC and failure rates, errors by region and by head pose, and for
@@ -144,10 +112,9 @@ def evaluate(
     writers = [(target, _writer(target)) for target in outputs]
     models = models_or_package(models)
     check_models(models.values())
-    problems = Problems(strict, warn)
     studies = []
     for source in sources:
-        records, name = measured_records(source, subset, held_out, _SPLIT_SEED, problems)
+        records, name = common.measured_records(source, subset, held_out, _SPLIT_SEED, problems)
         name += f", {held_out:.0%} held out" if held_out else ""
         outcomes = evaluate_models(models, records, boxes, jobs, problems, True, name, quality)
         studies.append(study(name, boxes, outcomes, by, resamples))
@@ -155,7 +122,6 @@ def evaluate(
         click.echo("\n\n".join([headline(studies[-1]), *tables]) + "\n")
     for target, write in writers:
         write(target, studies)
-    finish(ctx, problems)
 
 
 def _writer(target: Path) -> Callable[[Path, Sequence[Study]], object]:

@@ -1,27 +1,18 @@
-"""``efld-dlib extract``: folders of pictures, however many, to a table of features."""
+"""``efld-dlib extract``: folders of images, however many, to a table of features."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import EfldError, OptionError
-from .options import (
-    STDIN,
-    counted,
-    detection_options,
-    jobs_option,
-    list_inputs,
-    model_option,
-    read_list,
-    strict_option,
-    warn,
-)
+from . import options as common
 
 if TYPE_CHECKING:
-    from ..detection.prediction import Quality
     from ..extraction.run import Earlier
 
 # More of them scroll everything else away; the table has them all.
@@ -34,10 +25,10 @@ _MOST_WARNINGS = 20
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
+    type=common.PATH,
     help="Table to write: .csv, .jsonl or .parquet.",
 )
-@jobs_option
+@common.jobs_option
 @click.option(
     "--resume/--restart",
     default=None,
@@ -47,34 +38,28 @@ _MOST_WARNINGS = 20
 @click.option(
     "--cluster",
     metavar="tcp://HOST:PORT",
-    help="A Dask scheduler, whose workers do the work instead of processes here.",
+    help="Address of a Dask scheduler whose workers do the work instead of local processes.",
 )
-@model_option
-@detection_options
-@strict_option
+@common.detection_options
+@common.strict_option
 @click.pass_context
 def extract(
     ctx: click.Context,
+    /,
     inputs: tuple[str, ...],
     output: Path,
     jobs: int | None,
     resume: bool | None,
     cluster: str | None,
-    model: Path | None,
-    feature_text: str,
-    detector_name: str,
-    min_score: float | None,
-    min_face: str | None,
-    quality: Quality,
-    point_confidence: bool,
     strict: bool,
+    **options: Any,
 ) -> None:
     """Write the faces of INPUTS into one table: files, folders, globs, or @FILE with a list.
 
-    One row a face, in the order of the inputs (folders and globs sorted), whatever the number of
-    processes. A picture without a face has a row that says so, and so has one that cannot be used;
-    the exit code is then 1. A run that was interrupted goes on with --resume, and ends in the
-    same file as one that was not.
+    The table has one row per face, in the order of the inputs (folders and globs sorted), whatever
+    the number of processes. An image without a face has a row that says so, and so has one that
+    cannot be used; the exit code is then 1. An interrupted run continues with --resume, and ends in
+    the same file as one that was not interrupted.
 
     \b
     Examples:
@@ -87,28 +72,17 @@ def extract(
     from ..extraction.settings import ExtractSettings
 
     names = _names(inputs)
-    settings = ExtractSettings(
-        model=None if model is None else str(model),
-        features=feature_text,
-        detector=detector_name,
-        min_score=min_score,
-        quality=quality,
-        min_face=min_face,
-        point_confidence=point_confidence,
-    )
-    earlier: Earlier = "refuse"
-    if resume is not None:
-        earlier = "resume" if resume else "restart"
+    choices: dict[bool | None, Earlier] = {None: "refuse", True: "resume", False: "restart"}
     try:
         summary = run(
             names,
             output,
-            settings,
+            ExtractSettings(**options),
             jobs=jobs,
             cluster=cluster,
-            earlier=earlier,
+            earlier=choices[resume],
             strict=strict,
-            report=_Warnings(),
+            report=_first_warnings(),
             show_progress=True,
         )
     except KeyboardInterrupt:
@@ -116,8 +90,8 @@ def extract(
         ctx.exit(130)
     before = f", {summary.continued} of them before" if summary.continued else ""
     click.echo(
-        f"{output}: {counted(summary.faces, 'face')} in "
-        f"{counted(summary.pictures, 'picture')}{before}; "
+        f"{output}: {common.counted(summary.faces, 'face')} in "
+        f"{common.counted(summary.pictures, 'picture')}{before}; "
         f"{summary.errors} could not be used",
         err=True,
     )
@@ -129,26 +103,25 @@ def _names(inputs: tuple[str, ...]) -> list[str]:
     """The images in the order in which they are named."""
     names: list[str] = []
     for given in inputs:
-        if given == STDIN:
+        if given == common.STDIN:
             raise OptionError("a picture on stdin is for `efld-dlib detect`")
-        names += read_list(given[1:]) if given.startswith("@") else list_inputs((given,))
+        names += (
+            common.read_list(given[1:]) if given.startswith("@") else common.list_inputs((given,))
+        )
     return names
 
 
-class _Warnings:
-    """Warns of the first pictures that cannot be used, without breaking the progress bar."""
+def _first_warnings() -> Callable[[EfldError], None]:
+    """What warns of the first images that cannot be used, without breaking the progress bar."""
+    from tqdm import tqdm
 
-    def __init__(self) -> None:
-        self.count = 0
+    numbers = count()
 
-    def __call__(self, error: EfldError) -> None:
-        from tqdm import tqdm
+    def report(error: EfldError) -> None:
+        number = next(numbers)
+        if number <= _MOST_WARNINGS:
+            further = "further pictures that cannot be used are only in the table"
+            with tqdm.external_write_mode():
+                common.warn(str(error) if number < _MOST_WARNINGS else further)
 
-        self.count += 1
-        if self.count > _MOST_WARNINGS + 1:
-            return
-        with tqdm.external_write_mode():
-            if self.count > _MOST_WARNINGS:
-                warn("further pictures that cannot be used are only in the table")
-            else:
-                warn(str(error))
+    return report

@@ -1,4 +1,4 @@
-"""A click group whose commands are imported when they are called."""
+"""The program itself: its commands, the errors that it prints, and its signals."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Mapping
 from importlib import import_module
-from types import FrameType, MappingProxyType
+from types import FrameType
 from typing import Any
 
 import click
@@ -16,56 +15,11 @@ import click
 from ..errors import EfldError, printable
 from ..picture_size import MAX_PIXELS
 
+COMMANDS = ("detect", "evaluate", "extract", "model", "network", "prepare", "train", "video", "xml")
+"""Each command: a module here, and the object of that name in it."""
 
-class LazyGroup(click.Group):
-    """Imports the module of a command when the command is needed, and not for the list of them.
-
-    Parameters
-    ----------
-    lazy : mapping of str to str
-        Name of each command, and how its help begins. The command is the object of that name, with
-        _ for -, in the module of that name beside this one.
-    **attributes
-        As of `click.Group`.
-    """
-
-    def __init__(
-        self, *, lazy: Mapping[str, str] = MappingProxyType({}), **attributes: Any
-    ) -> None:
-        super().__init__(**attributes)
-        self.lazy = dict(lazy)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *self.lazy})
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.lazy:
-            return super().get_command(ctx, cmd_name)
-        name = cmd_name.replace("-", "_")
-        command = getattr(import_module(f".{name}", __package__), name)
-        assert isinstance(command, click.Command), f"{cmd_name} is no command"
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        # Stand-ins, with the help that the table has, are listed as the commands would be.
-        stand_ins = [click.Command(name, help=text) for name, text in self.lazy.items()]
-        everything = {**self.commands, **{str(each.name): each for each in stand_ins}}
-        click.Group(commands=everything).format_commands(ctx, formatter)
-
-
-COMMANDS = {
-    "detect": "Find faces in IMAGES: files, folders, globs, or - for a picture on stdin",
-    "evaluate": "Measure one or more MODELs on each DATA",
-    "extract": "Write the faces of INPUTS into one table: files, folders, globs, or @FILE",
-    "model": "Model files: dlib's .dat, and .efld, which holds the same in a twentieth",
-    "network": "The light networks that find faces and say roughly where their landmarks lie",
-    "prepare": "Make training_xml/ of SOURCES: 300-W trees, folders with .pts files",
-    "train": "Train a shape predictor with dlib's trainer",
-    "video": "Follow the faces of SRC: a video file, the address of a stream",
-    "xml": "Annotations as the XML that dlib trains on: convert, check, look at, merge",
-}
-"""Each command, a module and an object in it of that name, and how its help begins. A new
-command is a new line here."""
+SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
+"""What click passes on from the program to all its commands."""
 
 
 class _BadInput(click.ClickException):
@@ -74,8 +28,8 @@ class _BadInput(click.ClickException):
     exit_code = 2
 
 
-class Commands(LazyGroup):
-    """A group whose errors are told in one line."""
+class Commands(click.Group):
+    """A group that prints an error in one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -85,22 +39,35 @@ class Commands(LazyGroup):
         except MemoryError as error:
             raise _BadInput(printable(f"there is not enough memory ({error})")) from error
         except ImportError as error:
-            raise _BadInput(_unloadable(error)) from error
+            raise _BadInput(_import_error_message(error)) from error
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # click ends quietly: whoever read the output has enough of it
-            raise _BadInput(_told(error)) from error
+            raise _BadInput(_os_error_message(error)) from error
         except KeyboardInterrupt:
             click.echo("\nInterrupted; nothing half-written was left behind.", err=True)
             ctx.exit(130)
 
 
-def _told(error: OSError) -> str:
+class LazyCommands(Commands):
+    """Imports the module of a command when the command is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
+        return command
+
+
+def _os_error_message(error: OSError) -> str:
     name = "the output" if error.filename is None else error.filename
     return printable(f"{name}: {error.strerror or error}")
 
 
-def _unloadable(error: ImportError) -> str:
+def _import_error_message(error: ImportError) -> str:
     advice = ""
     if error.name == "cv2":
         advice = (
@@ -110,18 +77,18 @@ def _unloadable(error: ImportError) -> str:
     return printable(f"a package cannot be loaded ({error}){advice}")
 
 
-@click.group(cls=Commands, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyCommands, context_settings=SETTINGS)
 @click.option(
     "--version",
     is_flag=True,
     is_eager=True,
     expose_value=False,
     callback=lambda ctx, parameter, value: _show_versions(ctx) if value else None,
-    help="Show the versions of efld-dlib and of what it computes with, and exit.",
+    help="Show the versions of efld-dlib and of the packages it computes with, and exit.",
 )
 def cli() -> None:
-    """Facial landmarks with dlib: from annotated pictures to a trained shape predictor, and from
-    photographs to 68 points, head pose and geometric features.
+    """Facial landmarks with dlib: from annotated images to a trained shape predictor, and from
+    images to 68 points, head pose and geometric features.
 
     \b
     Examples:
@@ -162,7 +129,7 @@ def main() -> None:
     try:
         cli(prog_name="efld-dlib")
     except OSError as error:  # of --help and --version, which are no commands
-        click.echo(f"Error: {_told(error)}", err=True)
+        click.echo(f"Error: {_os_error_message(error)}", err=True)
         sys.exit(2)
     finally:
         # Everything is written or removed; what is left is Python's own end.

@@ -7,19 +7,17 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import DataError, ModelFormatError, OptionError, printable
-from .options import (
-    NumberRange,
-)
+from . import options as common
 
 if TYPE_CHECKING:
     from ..models.efld import CompactModel
-    from ..models.predictor import Predictor
     from ..records import ImageRecord
 
 
@@ -47,7 +45,15 @@ def split_arguments(arguments: Iterable[str]) -> tuple[dict[str, Path], list[Pat
             models.append(named_file(argument))
         else:
             others.append(Path(argument))
-    return _by_name(models), others
+    # A stem names a model that has no name, or its whole path where two stems are the same.
+    stems = [name or path.stem for name, path in models]
+    named: dict[str, Path] = {}
+    for (name, path), stem in zip(models, stems, strict=True):
+        chosen = name or (stem if stems.count(stem) == 1 else str(path))
+        if chosen in named:
+            raise OptionError(f"two models are called '{chosen}': name them as NAME=FILE.dat")
+        named[chosen] = path
+    return named, others
 
 
 def models_or_package(models: dict[str, Path]) -> dict[str, Path]:
@@ -58,7 +64,7 @@ def models_or_package(models: dict[str, Path]) -> dict[str, Path]:
 
 
 def split_name(text: str) -> tuple[str, str] | None:
-    """The parts of ``NAME=PATH``, of which a name has no slash; None where it is none."""
+    """The parts of ``NAME=PATH``, whose name has no slash; None for any other text."""
     match = _NAMED.fullmatch(text)
     return None if match is None else (match[1], match[2])
 
@@ -72,70 +78,73 @@ def named_file(argument: str) -> tuple[str, Path]:
     return "", Path(argument)
 
 
-def _by_name(models: list[tuple[str, Path]]) -> dict[str, Path]:
-    """The stem names a model that has no name, or its whole path where two stems are the same."""
-    stems = [name or path.stem for name, path in models]
-    named: dict[str, Path] = {}
-    for (name, path), stem in zip(models, stems, strict=True):
-        chosen = name or (stem if stems.count(stem) == 1 else str(path))
-        if chosen in named:
-            raise OptionError(f"two models are called '{chosen}': name them as NAME=FILE.dat")
-        named[chosen] = path
-    return named
-
-
-FILE = click.Path(path_type=Path)
 _SIZE = re.compile(r"([\d.]+) *([kM]?)B?")
 _UNITS = {"": 1, "k": 1000, "M": 1_000_000}
 _RUNS = 1500
 
+_input = click.argument("file", type=common.PATH, required=False)
 
-@click.command()
-@click.argument("file", type=FILE, required=False)
-@click.option("-o", "--output", required=True, type=FILE, help="The .efld to write.")
+
+@click.group()
+def model() -> None:
+    """Model files: dlib's .dat, and .efld, which holds the same in a twentieth of the space.
+
+    Every command of the toolkit takes either. Where FILE may be left out, the model of the package
+    stands for it.
+
+    \b
+    Examples:
+      efld-dlib model info
+      efld-dlib model compress build/efld.dat -o build/efld.efld
+      efld-dlib model expand build/efld.efld -o for_plain_dlib.dat
+    """
+
+
+@model.command()
+@_input
+@common.output_option
 @click.option(
     "--max-bytes",
     default="2.1MB",
-    show_default=True,
-    help="Size that the file may have: 2100000, 900kB, 2.1MB.",
+    help="Largest size that the file may have: 2100000, 900kB, 2.1MB.",
 )
 @click.option(
     "--validation",
-    type=FILE,
+    type=common.PATH,
     help="dlib XML of faces with boxes: their error chooses between the ways to round.",
 )
 @click.option(
     "--max-loss",
-    type=NumberRange(min=0),
+    type=common.NumberRange(min=0),
     metavar="PERCENT",
-    help="Rather the smallest file whose error on the validation faces is at most so much above "
-    "the whole model's, in per cent of it.",
+    help="Largest rise of the error on the validation faces, in per cent of the whole model's: the "
+    "file is made as small as this allows.",
 )
 @click.option(
     "--usage",
-    type=FILE,
+    type=common.PATH,
     help="dlib XML of faces that tell which leaves matter, such as those trained on "
     "[default: the validation faces].",
 )
 @click.option(
     "--step",
-    type=NumberRange(min=1e-6, max=1e-2),
-    help="Round by this, in units of the face box, and search no more (--max-bytes still holds).",
+    type=common.NumberRange(min=1e-6, max=1e-2),
+    help="Rounding step, in units of the face box, instead of a search (--max-bytes still holds).",
 )
 @click.option(
     "--cascades",
-    type=click.IntRange(min=1),
-    help="Only so many first cascades: in a small file fewer trees are better than coarse ones "
-    "[default: all].",
+    type=common.POSITIVE,
+    help="Number of first cascades to keep: in a small file fewer trees are better than coarse "
+    "ones [default: all].",
 )
-@click.option("--licence", help="Of the model, for its metadata [default: as FILE says].")
-@click.option("--role", default="predictor", show_default=True, help="Name within the file.")
+@click.option("--licence", help="Licence of the model, for its metadata [default: as FILE says].")
+@click.option("--role", default="predictor", help="Name of the predictor within the file.")
 @click.option(
     "--with",
     "beside",
-    type=FILE,
+    type=common.PATH,
     metavar="FILE.efld",
-    help="Keep the predictors of this file too, before the new one; --max-bytes is for all.",
+    help="Another .efld whose predictors are kept too, before the new one; --max-bytes is for all.",
 )
 def compress(
     file: Path | None,
@@ -172,7 +181,7 @@ def compress(
 
     from ..files import read_input
     from ..models.compress import Search, leaf_usage
-    from ..models.efld import efld_bytes, is_efld, read_efld
+    from ..models.efld import efld_bytes, is_efld, parse_efld, read_efld
     from ..models.loading import load_arrays, resolve_model
     from ..xml.read import read_imglab
 
@@ -183,14 +192,11 @@ def compress(
     limit = _bytes(max_bytes) - (0 if beside is None else beside.stat().st_size)
     if max_loss is not None and validation is None:
         raise OptionError("--max-loss needs --validation to measure the loss on")
-    rounded = read_efld(file) if is_efld(read_input(file, ModelFormatError)) else None
+    original = read_input(file, ModelFormatError)
+    rounded = parse_efld(original, file) if is_efld(original) else None
     own = role if rounded is not None and role in rounded.predictors else None
     predictor = load_arrays(file, own)
-    metadata = _metadata(file, predictor.points, licence)
-    beside_first = None if rounded is None or own is None else rounded.metadata.get(own)
-    if isinstance(beside_first, dict):
-        for_all = {name: metadata[name] for name in ("licence", "scheme") if metadata.get(name)}
-        metadata = beside_first | for_all
+    metadata = _metadata(file, predictor.points, licence, own)
     if rounded is not None and step is None and validation is None and usage is None:
         data = efld_bytes({role: rounded.quantised(own).first_cascades(cascades)}, metadata)
         _write_compressed(output, data, limit, kept)
@@ -205,16 +211,9 @@ def compress(
     measure, whole = None, None
     if faces is not None:
         measure = _measure(faces)
-        whole = measure(file.read_bytes())
+        whole = measure(original)
         click.echo(f"the whole model: NME {100 * whole:.3f} %", err=True)
-    search = Search(
-        predictor,
-        reached,
-        measure,
-        metadata,
-        role,
-        lambda trial: click.echo(str(trial), err=True),
-    )
+    search = Search(predictor, reached, measure, metadata, role, partial(click.echo, err=True))
     allowed = None if max_loss is None or whole is None else whole * (1 + max_loss / 100)
     try:
         best = search.best(limit, allowed) if step is None else search.trial(step, None)
@@ -230,21 +229,18 @@ def compress(
 
 
 def _write_compressed(output: Path, data: bytes, limit: int, kept: CompactModel | None) -> None:
+    """Write an `.efld`, behind the predictors and with the metadata of the one that is `kept`."""
     from ..files import atomic_path
+    from ..models.efld import efld_bytes, parse_efld
 
     if len(data) > limit:
         raise OptionError(f"it takes {len(data)} bytes of {limit}")
+    if kept is not None:
+        new = parse_efld(data)
+        metadata = {**kept.metadata, **dict.fromkeys(new.predictors, new.metadata)}
+        data = efld_bytes({**kept.predictors, **new.predictors}, metadata)
     with atomic_path(output) as temporary:
-        temporary.write_bytes(data if kept is None else _joined(kept, data))
-
-
-def _joined(kept: CompactModel, data: bytes) -> bytes:
-    """An `.efld` with the predictors and what is known of two."""
-    from ..models.efld import efld_bytes, parse_efld
-
-    new = parse_efld(data)
-    metadata = {**kept.metadata, **dict.fromkeys(new.predictors, new.metadata)}
-    return efld_bytes({**kept.predictors, **new.predictors}, metadata)
+        temporary.write_bytes(data)
 
 
 def _bytes(text: str) -> int:
@@ -270,8 +266,8 @@ def _measure(faces: list[ImageRecord]) -> Callable[[bytes], float]:
     return error
 
 
-def _metadata(file: Path, points: int, licence: str | None) -> dict[str, Any]:
-    """What is known of the model, and what the options say of it."""
+def _metadata(file: Path, points: int, licence: str | None, role: str | None) -> dict[str, Any]:
+    """What is known of a predictor, and what the options say of it."""
     from ..landmarks import SCHEMES
     from ..models.information import metadata_of
 
@@ -281,36 +277,20 @@ def _metadata(file: Path, points: int, licence: str | None) -> dict[str, Any]:
         metadata["scheme"] = known[0]
     if licence is not None:
         metadata["licence"] = licence
+    own = metadata.get(role) if role is not None else None
+    if isinstance(own, dict):
+        # That of a predictor which is not the first of its file.
+        return own | {name: metadata[name] for name in ("licence", "scheme") if metadata.get(name)}
     return metadata
-
-
-_input = click.argument("file", type=FILE, required=False)
-_output = click.option("-o", "--output", required=True, type=FILE, help="File to write.")
-_role = click.option("--role", help="Of the predictors in an .efld [default: its first].")
-
-
-@click.group()
-def model() -> None:
-    """Model files: dlib's .dat, and .efld, which holds the same in a twentieth of the space.
-
-    Every command of the toolkit takes either. Where FILE may be left out, the model of the package
-    stands for it.
-
-    \b
-    Examples:
-      efld-dlib model info
-      efld-dlib model compress build/efld.dat -o build/efld.efld
-      efld-dlib model expand build/efld.efld -o for_plain_dlib.dat
-    """
 
 
 @model.command()
 @_input
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def info(file: Path | None, as_json: bool) -> None:
     """Say what is in a model file: landmarks, trees, where its bytes go, licence.
 
-    Without FILE, in the model of the package.
+    Without FILE it is the model of the package.
 
     \b
     Examples:
@@ -342,8 +322,8 @@ def _text(found: dict[str, Any]) -> str:
 
 @model.command()
 @_input
-@_output
-@_role
+@common.output_option
+@click.option("--role", help="Name of the predictor in an .efld [default: the first].")
 @click.option(
     "--points",
     help="Landmarks to keep, numbered from 0 again: numbers, ranges and parts of the face, as in "
@@ -353,18 +333,18 @@ def _text(found: dict[str, Any]) -> str:
     "--slim",
     "is_slim",
     is_flag=True,
-    help="Write a file a third smaller: corrections are rounded to within 0.4 %.",
+    help="Round corrections to within 0.4 %, for a file a third smaller.",
 )
 def expand(
     file: Path | None, output: Path, role: str | None, points: str | None, is_slim: bool
 ) -> None:
     """Write a predictor as a .dat that any dlib program loads.
 
-    It predicts exactly what FILE, an .efld or .dat, does here. Without FILE, that of the package's
-    model, which is for non-commercial research only.
+    The .dat predicts exactly what FILE, an .efld or .dat, does here. Without FILE it is the
+    package's model, which is for non-commercial research only.
 
-    With --points it predicts only some of the landmarks. It finds its way by the landmarks it
-    keeps, so that few of them are found less surely than all: without the jaw the error grows by a
+    With --points it predicts only some of the landmarks. A predictor goes by the landmarks that it
+    keeps, so few of them are found less reliably than all: without the jaw the error grows by a
     tenth, of eyes and mouth alone by a third. A predictor trained on these landmarks, or the whole
     one, is better where its size does not matter.
 
@@ -374,7 +354,9 @@ def expand(
       efld-dlib model expand faces.efld -o faces.dat
       efld-dlib model expand build/efld.dat -o eyes.dat --points eyes --slim
     """
-    from ..models.loading import load_arrays
+    from ..models.dat import write_dat
+    from ..models.information import metadata_of
+    from ..models.loading import load_arrays, resolve_model
     from ..models.subset import parse_points, select_points, slim
 
     predictor = load_arrays(file, role)
@@ -382,22 +364,12 @@ def expand(
         kept = parse_points(points, predictor.points)
         click.echo(f"landmarks {' '.join(map(str, kept))}", err=True)
         predictor = select_points(predictor, kept)
-    _write(output, slim(predictor) if is_slim else predictor, file)
-
-
-def _write(output: Path, predictor: Predictor, file: Path | None) -> None:
-    """Write a .dat, which can hold no licence, and say that of the model it was made of."""
-    from ..models.dat import write_dat
-    from ..models.information import metadata_of
-    from ..models.loading import resolve_model
-
     licence = None
     # Before writing, which may replace the model. A report that cannot be read is no reason not to.
     with suppress(DataError):
         licence = metadata_of(resolve_model(file)).get("licence")
-    click.echo(f"{output}: {write_dat(predictor, output)} bytes", err=True)
+    size = write_dat(slim(predictor) if is_slim else predictor, output)
+    click.echo(f"{output}: {size} bytes", err=True)
     if licence:
+        # A .dat can hold none.
         click.echo(f"licence: {printable(str(licence))}", err=True)
-
-
-model.add_command(compress)

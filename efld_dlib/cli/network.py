@@ -4,99 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from ..errors import DataError, MissingDependencyError, OptionError, Problems
-from .options import (
-    FRACTION,
-    SEED,
-    NumberRange,
-    data_set_of,
-    every_option,
-    finish,
-    jobs_option,
-    labels_option,
-    measured_records,
-    open_all,
-    sources_argument,
-    strict_option,
-    subset_option,
-    warn,
-)
+from . import options as common
 
 if TYPE_CHECKING:
     from ..detection.detectors import Detector
-    from ..detection.network_detector import NetworkDetector
+    from ..detection.network_detector import Mode, NetworkDetector
     from ..evaluation.detection import ImageRun, InputImage
     from ..records import ImageRecord
-    from ..tables import Table
 
-
-_FILE = click.Path(path_type=Path, dir_okay=False)
-_FOLDER = click.Path(path_type=Path, file_okay=False)
 
 min_score_option = click.option(
     "--min-score",
-    type=NumberRange(0, 1, min_open=True, max_open=True),
+    type=common.NumberRange(0, 1, min_open=True, max_open=True),
     help="Lowest score of a face for fast and thorough [default: 0.5].",
 )
 networks_option = click.option(
     "--networks",
-    type=_FOLDER,
+    type=common.FOLDER,
     help="Folder with the networks of fast and thorough, as `network train` writes it [default: "
-    "those that come with the package].",
+    "the networks of the package].",
 )
 no_face_option = click.option(
-    "--faceless", type=_FOLDER, help="Folder of images without a face, to count false alarms."
+    "--faceless", type=common.FOLDER, help="Folder of images without a face, to count false alarms."
 )
-json_option = click.option("--json", "json_file", type=_FILE, help="Write all figures.")
 
 
-@click.command()
-@click.argument("sources", nargs=-1, type=click.Path(path_type=Path))
-@click.option(
-    "--subset",
-    help="Part of the data to measure: of a 300-W tree train, test-common, test-challenging, "
-    "test-full, or a folder in it such as helen/testset [default: the test part; with --held-out "
-    "the training part].",
-)
-@click.option(
-    "--held-out",
-    type=FRACTION,
-    default=0.0,
-    show_default=True,
-    help="Measure only the persons and photographs that `network train` holds out with the same "
-    "fraction and seed; 0 measures all.",
-)
-@click.option(
-    "--seed",
-    type=SEED,
-    default=1,
-    show_default=True,
-    help="Random seed of the split and the folds.",
-)
+@click.group()
+def network() -> None:
+    """The light networks that find faces and say roughly where their landmarks lie.
+
+    \b
+    Examples:
+      efld-dlib network train 300w/ merl-rav:aflw/ ytf:ytf/ cfp:cfp/ --faceless faceless/ -o net/
+    """
+
+
+@network.command()
+@click.argument("sources", nargs=-1, type=common.PATH)
+@common.measured_subset_option
+@common.measured_part_option
+@common.seed_option
 @click.option(
     "--detectors",
     default="dlib,fast,thorough",
-    show_default=True,
     help="Detectors, comma separated; the first is what the others' speed is compared with.",
 )
 @min_score_option
 @networks_option
 @no_face_option
 @click.option(
-    "--fold",
-    type=click.IntRange(1, 5),
-    help="Fifth of the --faceless images to measure [default: all].",
+    "--fold", type=common.FOLD, help="Fifth of the --faceless images to measure [default: all]."
 )
-@every_option
-@json_option
-@strict_option
-@click.pass_context
+@common.every_option
+@common.json_option
+@common.collects_problems
 def evaluate(
-    ctx: click.Context,
     sources: tuple[Path, ...],
     subset: str | None,
     held_out: float,
@@ -108,13 +75,13 @@ def evaluate(
     fold: int | None,
     every: int,
     json_file: Path | None,
-    strict: bool,
+    problems: Problems,
 ) -> None:
     """Measure which faces of SOURCES detectors find, their false alarms and their time.
 
     SOURCES are given as for `efld-dlib prepare`. They may be left out with --faceless. The
     detectors run by turns on each image, in one thread. --min-score and --networks are those of
-    fast and thorough; the other detectors run as they are.
+    fast and thorough; the other detectors run as they are. --held-out and --fold go by the seed.
 
     \b
     Examples:
@@ -124,7 +91,9 @@ def evaluate(
     """
     from ..detection.network_detector import DEFAULT_SCORE
     from ..evaluation import detection as tables
-    from ..evaluation.detection import faceless_images
+    from ..evaluation.machine import describe_machine, versions
+    from ..files import write_json
+    from ..tables import as_markdown
 
     if not sources and faceless is None:
         raise OptionError("nothing to measure: name SOURCES or --faceless")
@@ -132,23 +101,20 @@ def evaluate(
         raise OptionError("--fold is a part of the images of --faceless: give both")
     chosen = choose_detectors(detectors, min_score, networks)
     names = list(chosen)
-    problems = Problems(strict, warn)
     records = measured_sources(sources, subset, held_out, seed, every, problems)
     found: dict[str, Any] = {}
     if sources:
         total = sum(map(len, records.values()))
         runs = run_by_turns(chosen, upright_images(records, problems), "faces", total)
-        echo_tables(
-            tables.source_table(runs, names),
-            tables.recall_table(runs, names),
-            tables.time_table(runs, names),
-        )
-        by_source = tables.by_source(runs)
+        for make_table in (tables.source_table, tables.recall_table, tables.time_table):
+            click.echo(as_markdown(make_table(runs, names)))
         found["all"] = tables.figures(runs, names)
-        found["sources"] = {label: tables.figures(some, names) for label, some in by_source.items()}
+        found["sources"] = {
+            label: tables.figures(some, names) for label, some in tables.by_source(runs).items()
+        }
     if faceless is not None:
-        runs = run_by_turns(chosen, faceless_images(faceless, fold, seed, problems), "empty")
-        echo_tables(tables.alarm_table(runs, names))
+        runs = run_by_turns(chosen, tables.faceless_images(faceless, fold, seed, problems), "empty")
+        click.echo(as_markdown(tables.alarm_table(runs, names)))
         found["faceless"] = tables.figures(runs, names)
     if json_file is not None:
         options = {
@@ -160,8 +126,8 @@ def evaluate(
             "networks": None if networks is None else networks.name,
             "fold": fold,
         }
-        write_figures(json_file, options, found)
-    finish(ctx, problems)
+        head = {"options": options, "machine": describe_machine(), "versions": versions()}
+        write_json(json_file, {**head, **found})
 
 
 def measured_sources(
@@ -181,7 +147,7 @@ def measured_sources(
     """
     chosen: dict[str, list[ImageRecord]] = {}
     for source in sources:
-        records, full = measured_records(source, subset, held_out, seed, problems)
+        records, full = common.measured_records(source, subset, held_out, seed, problems)
         short = full.replace(str(source), source.name or str(source), 1)
         chosen[full if short in chosen else short] = records[::every]
     if sources and not any(record.faces for some in chosen.values() for record in some):
@@ -214,10 +180,10 @@ def choose_detectors(
         label = name if kind in detectors else kind
         if label in detectors:
             raise OptionError(f"--detectors names '{label}' twice")
-        if name in OWN:
-            detectors[label] = own_detector(name, min_score, None, networks)
-        else:
-            detectors[label] = make_detector(name)
+        own = name in OWN
+        detectors[label] = (
+            own_detector(name, min_score, None, networks) if own else make_detector(name)
+        )
     return detectors
 
 
@@ -225,12 +191,10 @@ def own_detector(
     mode: str, min_score: float | None, min_face: str | None, networks: Path | None
 ) -> NetworkDetector:
     """The toolkit's detector, with a network that no other detector uses."""
-    from typing import cast
-
     from ..detection.network import DETECTOR_FILE, Network
-    from ..detection.network_detector import Mode, NetworkDetector
+    from ..detection.network_detector import NetworkDetector
 
-    detector = NetworkDetector(cast(Mode, mode), min_score, min_face, networks)
+    detector = NetworkDetector(cast("Mode", mode), min_score, min_face, networks)
     if networks is None:
         # A network of its own: it keeps its nets for a few sizes of images only, and detectors
         # that run by turns would take them from each other.
@@ -253,105 +217,63 @@ def run_by_turns(
         return run_detectors(detectors, progress(images, total, title))
 
 
-def echo_tables(*tables: Table) -> None:
-    """Print tables in Markdown."""
-    from ..tables import as_markdown
-
-    for each in tables:
-        click.echo(as_markdown(each))
-
-
-def write_figures(target: Path, options: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    """Write figures as JSON, with the machine and the versions they were made with."""
-    from ..evaluation.machine import describe_machine, versions
-    from ..files import write_json
-
-    head = {"options": options, "machine": describe_machine(), "versions": versions()}
-    write_json(target, {**head, **found})
-
-
 COMPLETE_BY_HAND = ("300w", "wflw", "cofw68")
 """Data sets whose 68 landmarks were all set by hand."""
 
-FOLDER = click.Path(path_type=Path, file_okay=False)
-faceless_option = click.option(
-    "--faceless",
-    type=FOLDER,
-    required=True,
-    help="Folder of pictures without a face.",
-)
-held_out_option = click.option(
-    "--held-out",
-    type=FRACTION,
-    default=0.1,
-    show_default=True,
-    help="Fraction of the persons and photographs that is kept for measuring.",
-)
-split_option = click.option(
-    "--seed", type=SEED, default=1, show_default=True, help="Random seed, also of the split."
-)
-
-
-@click.group()
-def network() -> None:
-    """The light networks that find faces and say roughly where their landmarks lie.
-
-    \b
-    Examples:
-      efld-dlib network train 300w/ merl-rav:aflw/ ytf:ytf/ cfp:cfp/ --faceless faceless/ -o net/
-    """
-
 
 @network.command()
-@sources_argument
-@subset_option
-@faceless_option
-@click.option("-o", "--output", required=True, type=FOLDER, help="Folder for the two networks.")
+@common.sources_argument
+@common.subset_option
+@click.option(
+    "--faceless", type=common.FOLDER, required=True, help="Folder of images without a face."
+)
+@click.option(
+    "-o", "--output", required=True, type=common.FOLDER, help="Folder for the two networks."
+)
 @click.option(
     "--work",
-    type=FOLDER,
+    type=common.FOLDER,
     default=Path("build/network"),
-    show_default=True,
-    help="Folder for checkpoints. An interrupted training goes on from there.",
+    help="Folder for checkpoints, from which an interrupted training continues.",
 )
 @click.option(
     "--steps",
     type=click.IntRange(min=100),
     default=10000,
-    show_default=True,
-    help="Iterations of the network that finds faces.",
+    help="Number of iterations of the network that finds faces.",
 )
 @click.option(
-    "--batch", type=click.IntRange(min=2), default=32, show_default=True, help="Scenes in each."
+    "--batch", type=click.IntRange(min=2), default=32, help="Number of scenes per iteration."
 )
 @click.option(
     "--landmark-steps",
     type=click.IntRange(min=100),
     default=25000,
-    show_default=True,
-    help="Iterations of the network that says where landmarks lie.",
+    help="Number of iterations of the network that says where landmarks lie.",
 )
 @click.option(
     "--landmark-batch",
     type=click.IntRange(min=2),
     default=64,
-    show_default=True,
-    help="Crops in each.",
+    help="Number of crops per iteration of that network.",
 )
 @click.option(
     "--fold",
-    type=click.IntRange(1, 5),
-    help="Leave this fifth of the images without a face out, to measure on them with "
-    "`network evaluate --fold`.",
+    type=common.FOLD,
+    help="Fifth of the images without a face to leave out, so that `network evaluate --fold` can "
+    "measure on them.",
 )
-@labels_option
-@held_out_option
-@split_option
-@jobs_option
-@strict_option
-@click.pass_context
+@common.labels_option
+@click.option(
+    "--held-out",
+    type=common.FRACTION,
+    default=0.1,
+    help="Fraction of the persons and photographs that is kept for measuring.",
+)
+@common.seed_option
+@common.jobs_option
+@common.collects_problems
 def train(
-    ctx: click.Context,
     sources: tuple[Path, ...],
     subset: str,
     faceless: Path,
@@ -366,15 +288,15 @@ def train(
     held_out: float,
     seed: int,
     jobs: int | None,
-    strict: bool,
+    problems: Problems,
 ) -> None:
     """Train both networks on the faces of SOURCES, given as for `efld-dlib prepare`.
 
     --labels is for the network that says where landmarks lie; the other one needs boxes only.
 
-    It needs PyTorch: pip install "efld-dlib[network]". With the default options and 9,000 faces it
-    takes about 120 minutes on two cores. Ctrl-C is safe: the same command goes on from the last
-    checkpoint.
+    The training needs PyTorch: pip install "efld-dlib[network]". With the default options and 9,000
+    faces it takes about 120 minutes on two cores. Ctrl-C is safe: the same command continues from
+    the last checkpoint.
 
     \b
     Examples:
@@ -387,16 +309,17 @@ def train(
         raise MissingDependencyError(
             f'training a network needs PyTorch: pip install "efld-dlib[network]" ({error})'
         ) from error
+    from ..datasets.registry import find_dataset
     from ..network.fitting import FitOptions
     from ..parallel import resolve_jobs
     from ..prepare.labels import read_labels
 
-    problems = Problems(strict, warn)
+    by_hand = [each for each in sources if find_dataset(each)[0].name in COMPLETE_BY_HAND]
+    others = [each for each in sources if each not in by_hand]
     # Sets with points by hand first: the number of their records tells which they are.
-    by_hand = [source for source in sources if data_set_of(source) in COMPLETE_BY_HAND]
-    records = open_all(by_hand, subset, problems)
+    records = [record for each in by_hand for record in common.open_records(each, subset, problems)]
     trusted = len(records)
-    records += open_all([source for source in sources if source not in by_hand], subset, problems)
+    records += [record for each in others for record in common.open_records(each, subset, problems)]
     options = NetworkOptions(
         FitOptions(steps, batch, seed=seed),
         FitOptions(landmark_steps, landmark_batch, decay=1e-3, seed=seed),
@@ -405,7 +328,3 @@ def train(
         None if labels is None else read_labels(labels),
     )
     train_networks(records, faceless, output, work, options, resolve_jobs(jobs), problems, trusted)
-    finish(ctx, problems)
-
-
-network.add_command(evaluate)

@@ -9,45 +9,28 @@ from __future__ import annotations
 import codecs
 import glob
 import math
+import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import DataError, OptionError, Problems
+from ..errors import DataError, Problems
 
 if TYPE_CHECKING:
     from ..datasets.base import FolderCount
     from ..records import ImageRecord
 
+Command = Callable[..., Any]
 
-jobs_option = click.option(
-    "-j", "--jobs", type=click.IntRange(min=1), help="Number of processes [default: one a core]."
-)
-strict_option = click.option(
-    "--strict", is_flag=True, help="Stop at the first bad input instead of skipping it."
-)
-subset_option = click.option(
-    "--subset",
-    default="train",
-    show_default=True,
-    help="Of a 300-W tree: train, test-common, test-challenging, test-full, or a folder in it "
-    "such as helen/testset.",
-)
-sources_argument = click.argument(
-    "sources", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
-every_option = click.option(
-    "--every",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Only every so many-th picture.",
-)
-
+PATH = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+POSITIVE = click.IntRange(min=1)
+FOLD = click.IntRange(1, 5)
 SEED = click.IntRange(min=0)
 """NumPy's generators take no other."""
 
@@ -67,6 +50,145 @@ class NumberRange(click.FloatRange):
 FRACTION = NumberRange(0, 1, max_open=True)
 
 
+STDIN = "-"
+"""An image on stdin, where a command takes one."""
+
+sources_argument = click.argument("sources", nargs=-1, required=True, type=PATH)
+output_option = click.option("-o", "--output", required=True, type=PATH, help="File to write.")
+jobs_option = click.option(
+    "-j", "--jobs", type=POSITIVE, help="Number of processes [default: one per core]."
+)
+strict_option = click.option(
+    "--strict",
+    is_flag=True,
+    help="Stop at the first input that cannot be used (exit code 2) instead of skipping it.",
+)
+subset_option = click.option(
+    "--subset",
+    default="train",
+    help="Subset of a 300-W tree: train, test-common, test-challenging, test-full, or a folder in "
+    "it such as helen/testset.",
+)
+measured_subset_option = click.option(
+    "--subset",
+    help="Subset to measure: of a 300-W tree train, test-common, test-challenging, test-full, or a "
+    "folder in it such as helen/testset [default: the whole test part; everything if the data set "
+    "has no test part; the training part with --held-out].",
+)
+measured_part_option = click.option(
+    "--held-out",
+    type=FRACTION,
+    default=0.0,
+    help="Fraction of the persons and photographs that `prepare` and `network train` hold out with "
+    "the same seed: only these are measured. 0 measures everything.",
+)
+seed_option = click.option("--seed", type=SEED, default=1, help="Random seed.")
+every_option = click.option("--every", type=POSITIVE, default=1, help="Use only every Nth image.")
+labels_option = click.option(
+    "--labels",
+    type=FILE,
+    metavar="FILE",
+    help="File with labels for images that it knows by their content, such as "
+    "tools/labels/consensus.xz; they replace the data set's own. Faces that it rejects are left "
+    "out.",
+)
+json_option = click.option("--json", "json_file", type=FILE, help="JSON file for all figures.")
+model_option = click.option(
+    "-m",
+    "--model",
+    type=PATH,
+    help="68-point model, .dat or .efld [default: the model of the package].",
+)
+features_option = click.option(
+    "--features",
+    default="default",
+    help="Features, comma separated: names, pairs (36-45), ratios (36-45/30-48), angles "
+    "(angle:36-45).",
+)
+detector_option = click.option(
+    "--detector",
+    default="fast",
+    help="Face detector: fast finds faces of any yaw; thorough also faces turned in the image, "
+    "even upside down; dlib is dlib's frontal detector, which doubles an image in which it finds "
+    "nothing (dlib=1 doubles every image once); also lbp, yunet=FILE.onnx, dlib-cnn=FILE.dat.",
+)
+min_score_option = click.option(
+    "--min-score",
+    "--threshold",
+    "min_score",
+    type=float,
+    help="Lowest score of a face: between 0 and 1 for fast and thorough [default: 0.5, among "
+    "three or more sure faces 0.3], on its own scale for dlib [default: 0].",
+)
+min_face_option = click.option(
+    "--min-face",
+    metavar="SIZE",
+    help="Width of the smallest face to find, in pixels (12 or more) or as 10% of the image's "
+    "shorter side: the larger, the faster. Landmarks come from the full image all the same "
+    "[default: 20 pixels or a sixtieth of the longer side, whichever is larger].",
+)
+quality_option = click.option(
+    "--quality",
+    type=click.Choice(["fast", "balanced", "best"]),
+    default="balanced",
+    help="Landmark quality: fast takes a third of the time, best four times as long.",
+)
+point_confidence_option = click.option(
+    "--point-confidence",
+    is_flag=True,
+    help="Also write how likely each landmark is right and visible: point_confidence in JSON, "
+    "columns c_0 to c_67 in tables.",
+)
+detect_every_option = click.option(
+    "--detect-every",
+    type=POSITIVE,
+    default=30,
+    metavar="N",
+    help="Number of frames after which new faces are looked for while all known ones are followed.",
+)
+
+
+def _stacked(*options: Command) -> Command:
+    """One decorator for several options, in the order of the help."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+video_options = _stacked(
+    model_option,
+    features_option,
+    detector_option,
+    min_score_option,
+    quality_option,
+    point_confidence_option,
+)
+"""The options whose values make an `ExtractSettings`, and which are for videos too."""
+
+detection_options = _stacked(video_options, min_face_option)
+"""All options whose values make an `ExtractSettings`."""
+
+
+def collects_problems(command: Command) -> Command:
+    """Give a command ``--strict``, and `Problems` as ``problems``; skipped inputs are exit code 1.
+
+    It stands below the command's options.
+    """
+
+    @strict_option
+    @wraps(command)
+    def run(*, strict: bool, **values: Any) -> None:
+        problems = Problems(strict, warn)
+        command(problems=problems, **values)
+        finish(click.get_current_context(), problems)
+
+    return run
+
+
 def warn(message: str) -> None:
     """A message on stderr about an input that is skipped."""
     click.echo(f"Warning: {message}", err=True)
@@ -80,7 +202,7 @@ def finish(ctx: click.Context, problems: Problems) -> None:
 
 
 def counted(number: int, noun: str) -> str:
-    """So many of a thing, whose plural ends in s."""
+    """A number of things, whose plural ends in s."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
@@ -101,27 +223,6 @@ def open_records(
     for part in missing_parts(path, subset):
         warn(f"{path} has no {part.folder}: {part.official} faces of '{subset}' are missing")
     return open_dataset(source, subset, problems=problems, counts=counts)
-
-
-def open_all(sources: Iterable[Path], subset: str, problems: Problems) -> list[ImageRecord]:
-    """The annotated pictures of several sources, as of `open_records`, one after the other."""
-    return list(chain.from_iterable(open_records(each, subset, problems) for each in sources))
-
-
-labels_option = click.option(
-    "--labels",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Labels of images that it knows by their content, such as tools/labels/consensus.xz, in "
-    "place of the data set's own; faces that it rejects are left out.",
-)
-
-
-def data_set_of(source: Path) -> str:
-    """Name of the data set that `source` is, as for `open_records`."""
-    from ..datasets.registry import find_dataset
-
-    return find_dataset(source)[0].name
 
 
 def measured_subsets(source: Path) -> tuple[str, ...]:
@@ -170,10 +271,11 @@ def measured_records(
     """
     from ..datasets.split import group_of, is_held_out
 
+    parts: tuple[str, ...] = ("train",)
     if subset is not None:
-        parts: tuple[str, ...] = (subset,)
-    else:
-        parts = ("train",) if held_out else measured_subsets(source)
+        parts = (subset,)
+    elif not held_out:
+        parts = measured_subsets(source)
     records = [
         record
         for part in parts
@@ -181,14 +283,6 @@ def measured_records(
         if not held_out or is_held_out(group_of(record), held_out, seed)
     ]
     return records, describe_source(source, ", ".join(parts))
-
-
-def split_setting(text: str) -> tuple[str, str]:
-    """The parts of ``NAME=VALUE``; a name may be written with - for _."""
-    name, separator, value = text.partition("=")
-    if not separator or not name:
-        raise OptionError(f"--set takes NAME=VALUE, not '{text}'")
-    return name.replace("-", "_"), value
 
 
 def describe_source(source: Path, subset: str) -> str:
@@ -203,28 +297,17 @@ def describe_source(source: Path, subset: str) -> str:
     return f"{source} ({subset})"
 
 
-STDIN = "-"
-"""A picture on stdin, where a command takes one."""
-
-
 def list_inputs(images: tuple[str, ...]) -> list[str]:
-    """The pictures that the arguments name: files as they stand, folders and globs spread out.
+    """The images that the arguments name: files as they are, folders and globs expanded.
 
     Raises
     ------
     DataError
-        A folder or a glob has no picture.
+        A folder or a glob has no image.
     """
     names: list[str] = []
     for image in images:
-        path = Path(image)
-        try:
-            there = image == STDIN or path.is_file()
-        except OSError:  # such as of a name that is too long for any file
-            there = True
-        if there:
-            names.append(image)
-        elif path.is_dir():
+        if image != STDIN and os.path.isdir(image):
             from imutils import paths
 
             from ..images import IMAGE_SUFFIXES
@@ -234,22 +317,20 @@ def list_inputs(images: tuple[str, ...]) -> list[str]:
             inside = sorted(name for name in listed if not Path(name).is_fifo())
             if not inside:
                 raise DataError(image, "is a folder without a picture")
-            names.extend(inside)
-        elif glob.has_magic(image):
-            matches = sorted(
-                name for name in glob.glob(image, recursive=True) if Path(name).is_file()
-            )
+            names += inside
+        elif glob.has_magic(image) and not os.path.isfile(image):
+            matches = sorted(filter(os.path.isfile, glob.glob(image, recursive=True)))
             if not matches:
                 raise DataError(image, "no file matches")
-            names.extend(matches)
+            names += matches
         else:
-            # Missing: reported in its turn, like every other picture that cannot be read.
+            # A missing one is reported in its turn, like every other that cannot be read.
             names.append(image)
     return names
 
 
 def read_list(path: str) -> list[str]:
-    """The paths in a file that has one a line; empty lines are passed over, and - is stdin.
+    """The paths in a file that has one per line; empty lines are skipped, and - is stdin.
 
     Relative ones start where the program was started. A byte order mark, as editors on Windows
     write it, is no part of the first.
@@ -270,84 +351,3 @@ def read_list(path: str) -> list[str]:
     if not names:
         raise DataError(path, "is a list without a picture")
     return names
-
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-QUALITIES = click.Choice(["fast", "balanced", "best"])
-
-
-model_option = click.option(
-    "-m",
-    "--model",
-    type=click.Path(path_type=Path),
-    help="A 68-point model, .dat or .efld [default: the one that comes with the package].",
-)
-features_option = click.option(
-    "--features",
-    "feature_text",
-    default="default",
-    show_default=True,
-    help="Features, comma separated: names, pairs (36-45), ratios (36-45/30-48), angles "
-    "(angle:36-45).",
-)
-detector_option = click.option(
-    "--detector",
-    "detector_name",
-    default="fast",
-    show_default=True,
-    help="fast finds faces of any yaw; thorough also faces turned in the image, upside down too; "
-    "dlib is its frontal detector, which doubles an image in which it finds nothing, dlib=1 "
-    "doubles each once; also lbp, yunet=FILE.onnx, dlib-cnn=FILE.dat.",
-)
-min_score_option = click.option(
-    "--min-score",
-    "--threshold",
-    "min_score",
-    type=float,
-    help="Lowest score of a face: between 0 and 1 for fast and thorough [default: 0.5, among "
-    "three or more sure faces 0.3], on its own scale for dlib [default: 0].",
-)
-min_face_option = click.option(
-    "--min-face",
-    metavar="SIZE",
-    help="Width of the smallest face that is wanted, in pixels (12 or more) or as 10% of the "
-    "image's shorter side: the larger, the faster. Landmarks come from the full image all the same "
-    "[default: 20 pixels or a sixtieth of the longer side, whichever is larger].",
-)
-quality_option = click.option(
-    "--quality",
-    type=QUALITIES,
-    default="balanced",
-    show_default=True,
-    help="Landmark quality: fast takes a third of the time, best four times as long.",
-)
-point_confidence_option = click.option(
-    "--point-confidence",
-    is_flag=True,
-    help="Also say how likely it is that each landmark is right and visible: point_confidence in "
-    "JSON, columns c_0 to c_67 in tables.",
-)
-detect_every_option = click.option(
-    "--detect-every",
-    type=click.IntRange(min=1),
-    default=30,
-    show_default=True,
-    metavar="N",
-    help="Frames after which new faces are looked for, while all known ones are followed.",
-)
-
-
-def detection_options(command: Command) -> Command:
-    """All of them but the model, in the order of the help."""
-    options = (
-        features_option,
-        detector_option,
-        min_score_option,
-        min_face_option,
-        quality_option,
-        point_confidence_option,
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command

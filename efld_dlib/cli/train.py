@@ -16,7 +16,7 @@ from ..training.options import (
     override_options,
     parse_assignments,
 )
-from .options import jobs_option
+from . import options as common
 
 if TYPE_CHECKING:
     from ..training.trainer import TrainingResult
@@ -25,19 +25,17 @@ _PRESET_HELP = "; ".join(f"{name}: {preset.purpose}" for name, preset in PRESETS
 
 
 @click.command()
-@click.argument("data", default="training_xml", type=click.Path(path_type=Path))
+@click.argument("data", default="training_xml", type=common.PATH)
 @click.option(
     "-o",
     "--output",
     default="build/efld.dat",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The .dat to write; a .json with all about it goes beside it.",
+    type=common.PATH,
+    help="Model to write (.dat); a .json with all about it goes beside it.",
 )
 @click.option(
     "--preset",
     default=DEFAULT_PRESET,
-    show_default=True,
     type=click.Choice(list(PRESETS)),
     help=f"Set of trainer options. {_PRESET_HELP}.",
 )
@@ -46,21 +44,21 @@ _PRESET_HELP = "; ".join(f"{name}: {preset.purpose}" for name, preset in PRESETS
     "assignments",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Change one of dlib's options, e.g. nu=0.05. refit=RIDGE fits the leaves of each cascade "
-    "again, all trees together (a larger number changes less, 0 nothing); slim=true writes short "
-    "mantissas, a third fewer bytes [default: as the preset says]. May be repeated.",
+    help="Another value for one of dlib's options, e.g. nu=0.05. refit=RIDGE fits the leaves of "
+    "each cascade again, all trees together (a larger number changes less, 0 nothing); slim=true "
+    "writes short mantissas, a third fewer bytes [default: as the preset says]. May be repeated.",
 )
 @click.option(
     "--validation",
-    type=click.Path(path_type=Path),
-    help="XML of held-out faces [default: validation.xml in the folder DATA].",
+    type=common.PATH,
+    help="XML file of held-out faces [default: validation.xml in the folder DATA].",
 )
 @click.option(
     "--licence",
-    help="Of the model, for 'efld-dlib model info' [default: that of its training data].",
+    help="Licence of the model, for 'efld-dlib model info' [default: that of its training data].",
 )
 @click.option("--force", is_flag=True, help="Train even if the free memory seems too small.")
-@jobs_option
+@common.jobs_option
 def train(
     data: Path,
     output: Path,
@@ -74,7 +72,7 @@ def train(
     """Train a shape predictor with dlib's trainer.
 
     DATA is a folder that `efld-dlib prepare` wrote [default: training_xml], or a dlib XML file.
-    Ctrl-C stops at once and leaves an earlier model untouched.
+    Ctrl-C stops the training at once and leaves an earlier model untouched.
 
     \b
     Examples:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,55 +10,52 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import DataError, OptionError, Problems
-from .options import (
-    SEED,
-    NumberRange,
-    counted,
-    finish,
-    jobs_option,
-    split_setting,
-    strict_option,
-    warn,
-)
+from . import options as common
 
 if TYPE_CHECKING:
-    from ..boxes import FloatArray
     from ..datasets.base import FolderCount
-    from ..images import Image
-    from ..records import FaceAnnotation, ImageRecord
+    from ..records import FaceAnnotation
     from ..xml.check import CheckReport
 
 
-xml_argument = click.argument("file", type=click.Path(path_type=Path))
+xml_argument = click.argument("file", type=common.PATH)
 scheme_option = click.option(
     "--scheme",
-    help="Landmarks that the parts name: 68, 21 and so on [default: what the file says, else 68].",
+    help="Number of the landmarks that the parts name: 68, 21 and so on [default: what the file "
+    "says, else 68].",
 )
 pictures_option = click.option(
     "--pictures/--no-pictures",
     default=True,
-    show_default=True,
-    help="Open the pictures too, to see whether dlib reads them and the boxes lie in them.",
+    help="Open the images too, to see whether dlib reads them and the boxes lie in them.",
 )
 
 
-@click.command("info")
+@click.group()
+def xml() -> None:
+    """Annotations as the XML that dlib trains on: convert, check, look at, merge and split them.
+
+    \b
+    Examples:
+      efld-dlib xml convert 300w/ -o 300w.xml
+      efld-dlib xml check 300w.xml
+      efld-dlib xml view 300w.xml -o sheet.png
+    """
+
+
+@xml.command()
 @xml_argument
-@click.option("--json", "target", type=click.Path(path_type=Path), help="Write it as JSON too.")
+@common.json_option
 @scheme_option
 @pictures_option
 @click.pass_context
 def info(
-    ctx: click.Context,
-    file: Path,
-    target: Path | None,
-    scheme: str | None,
-    pictures: bool,
+    ctx: click.Context, file: Path, json_file: Path | None, scheme: str | None, pictures: bool
 ) -> None:
-    """Count the pictures, faces, boxes, landmarks and poses in dlib's XML.
+    """Count the images, faces, boxes, landmarks and poses in dlib's XML.
 
-    Poses are those of the landmarks, in degrees: yaw > 0 to the picture's right, pitch > 0 up,
-    roll > 0 clockwise. Equal boxes of a picture are copies of one face; statistics count it once.
+    Poses are those of the landmarks, in degrees: yaw > 0 to the image's right, pitch > 0 up,
+    roll > 0 clockwise. Equal boxes of an image are copies of one face; statistics count it once.
 
     \b
     Examples:
@@ -67,55 +63,34 @@ def info(
       efld-dlib xml info train.xml --no-pictures --json train-info.json
     """
     from ..files import write_json
+    from ..landmarks import SCHEMES
+    from ..tables import for_json
     from ..xml.info import describe, info_text
     from ..xml.read import read_imglab, stated_scheme
 
-    problems = Problems(report=warn)
-    scheme = _known_scheme(scheme or stated_scheme(file))
+    problems = Problems(report=common.warn)
+    scheme = scheme or stated_scheme(file)
+    if scheme not in SCHEMES:
+        raise OptionError(f"there is no scheme '{scheme}'; choose {', '.join(SCHEMES)}")
     records = read_imglab(file, scheme, problems)
     contents = describe(records, scheme, pictures, show_progress=True)
     click.echo(f"{file}\n{info_text(contents)}")
-    if target is not None:
-        write_json(target, {"file": str(file), **_without_nan(asdict(contents))})
-    finish(ctx, problems)
+    if json_file is not None:
+        write_json(json_file, {"file": str(file), **for_json(contents)})
+    common.finish(ctx, problems)
 
 
-def _known_scheme(scheme: str) -> str:
-    from ..errors import OptionError
-    from ..landmarks import SCHEMES
-
-    if scheme not in SCHEMES:
-        raise OptionError(f"there is no scheme '{scheme}'; choose {', '.join(SCHEMES)}")
-    return scheme
-
-
-def _without_nan(value: object) -> dict[str, object]:
-    """A dictionary with null for NaN, which JSON does not know, at any depth."""
-
-    def clean(part: object) -> object:
-        if isinstance(part, dict):
-            return {key: clean(inner) for key, inner in part.items()}
-        if isinstance(part, list):
-            return [clean(inner) for inner in part]
-        return None if part != part else part
-
-    cleaned = clean(value)
-    assert isinstance(cleaned, dict)
-    return cleaned
-
-
-@click.command("check")
+@xml.command()
 @xml_argument
 @scheme_option
 @pictures_option
 @click.option(
     "--most",
-    type=click.IntRange(min=1),
+    type=common.POSITIVE,
     default=20,
-    show_default=True,
-    help="Problems of one kind to print; all are counted.",
+    help="Largest number of problems of one kind to print; all are counted.",
 )
-@jobs_option
+@common.jobs_option
 @click.pass_context
 def check(
     ctx: click.Context, file: Path, scheme: str | None, pictures: bool, most: int, jobs: int | None
@@ -123,8 +98,8 @@ def check(
     """Find what dlib's trainer would stop at, or silently learn wrong.
 
     Looks at the XML as dlib's own parser takes it, at boxes and landmarks (sizes, places, left and
-    right, names that sort wrongly), at paths, and reads each picture with dlib. Goes on after a
-    problem. Problems go to stdout, one a line, the count to stderr.
+    right, names that sort wrongly), at paths, and reads each image with dlib. Does not stop at a
+    problem. Problems go to stdout, one per line, the count to stderr.
 
     Exit code: 0 if nothing is wrong, 1 if something is, 2 if the file is not XML at all.
 
@@ -157,25 +132,22 @@ def _summarise(report: CheckReport, most: int) -> None:
     if differing:
         click.echo(f"Note: {differing}.", err=True)
     total = len(report.findings)
-    found = counted(total, "problem") if total else "no problem"
+    found = common.counted(total, "problem") if total else "no problem"
     where = f"{report.pictures} pictures with {report.faces} faces"
     click.echo(f"{report.source}: {found} in {where}", err=True)
 
 
-_file_type = click.Path(path_type=Path)
-
-
-@click.command("merge")
-@click.argument("files", nargs=-1, required=True, type=_file_type)
-@click.option("-o", "--output", required=True, type=_file_type, help="XML file to write.")
+@xml.command()
+@click.argument("files", nargs=-1, required=True, type=common.PATH)
+@common.output_option
 def merge(files: tuple[Path, ...], output: Path) -> None:
     """Join dlib XML files into one.
 
-    A picture that several of them have stands once, with the boxes of all. A box that is the same
-    in two files, to the last landmark, is taken once; boxes repeated within a file are weights and
+    An image that several files have stands once, with the boxes of all. A box that is the same in
+    two files, to the last landmark, is taken once; boxes repeated within a file are weights and
     stay. Everything dlib knows is kept: labels, ignore, pose, angle and all other attributes, parts
-    of any name, pictures without a box. XML comments are not. Paths are made relative to the
-    new file.
+    of any name, images without a box. XML comments are not. Paths are made relative to the new
+    file.
 
     \b
     Examples:
@@ -194,26 +166,25 @@ def merge(files: tuple[Path, ...], output: Path) -> None:
         )
 
 
-@click.command("split")
+@xml.command()
 @xml_argument
-@click.option("--train", required=True, type=_file_type, help="XML file of what is trained on.")
-@click.option("--held-out", required=True, type=_file_type, help="XML file of the rest.")
+@click.option("--train", required=True, type=common.PATH, help="XML file for training.")
+@click.option("--held-out", required=True, type=common.PATH, help="XML file for the rest.")
 @click.option(
     "--fraction",
-    type=NumberRange(0, 1, min_open=True, max_open=True),
+    type=common.NumberRange(0, 1, min_open=True, max_open=True),
     default=0.1,
-    show_default=True,
-    help="Of the photographs (or pictures) to hold out.",
+    help="Fraction of the photographs (or images) to hold out.",
 )
-@click.option("--seed", type=SEED, default=1, show_default=True, help="Seed of the choice.")
+@common.seed_option
 def split(file: Path, train: Path, held_out: Path, fraction: float, seed: int) -> None:
     """Hold some photographs of a dlib XML file out.
 
-    Pictures are of one photograph when their names say so: crops that `prepare` wrote (a face, its
+    Images are of one photograph when their names say so: crops that `prepare` wrote (a face, its
     mirror image, its other samples), and faces numbered as in 134212_1.jpg and 134212_2.jpg. All
-    pictures of a person in the folders of YTF and CFP are kept together too. The same seed holds
-    out the same photographs. Everything dlib knows is kept, as by `merge`, and paths are made
-    relative to the new files.
+    images of a person in the folders of YTF and CFP are kept together too. The same seed holds out
+    the same photographs. Everything dlib knows is kept, as by `merge`, and paths are made relative
+    to the new files.
 
     \b
     Examples:
@@ -232,41 +203,33 @@ COLUMNS = 8
 ORDERS = ("file", "rarest", "worst", "random")
 
 
-@click.command("view")
+@xml.command()
 @xml_argument
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
-    help="Sheet to write: .png, .jpg and such, or .html (one page with the pictures in it).",
+    type=common.PATH,
+    help="Sheet to write: .png, .jpg and such, or .html (one page with the images in it).",
 )
 @click.option(
     "--order",
     type=click.Choice(ORDERS),
     default="file",
-    show_default=True,
-    help="As in the file; the rarest poses first; the least plausible landmarks first; at random.",
+    help="Order of the faces: as in the file; the rarest poses first; the least plausible "
+    "landmarks first; at random.",
 )
 @click.option(
-    "--limit", type=click.IntRange(1, 2000), default=48, show_default=True, help="Faces to show."
+    "--limit", type=click.IntRange(1, 2000), default=48, help="Largest number of faces to show."
 )
 @click.option(
     "--size",
     type=click.IntRange(40, 1000),
     default=180,
-    show_default=True,
     help="Side of a face's tile, in pixels.",
 )
 @click.pass_context
-def view(
-    ctx: click.Context,
-    file: Path,
-    output: Path,
-    order: str,
-    limit: int,
-    size: int,
-) -> None:
+def view(ctx: click.Context, file: Path, output: Path, order: str, limit: int, size: int) -> None:
     """Show the faces of dlib's XML with their landmarks and boxes on one sheet.
 
     "rarest" goes by how few other faces have about the same yaw, pitch and roll; "worst" by the
@@ -278,7 +241,8 @@ def view(
       efld-dlib xml view training_xml/train.xml -o sheet.png
       efld-dlib xml view train.xml -o worst.html --order worst --limit 200
     """
-    from ..drawing import HTML_SUFFIXES, require_sheet_suffix, write_sheet
+    from ..drawing import HTML_SUFFIXES, face_tile, require_sheet_suffix, write_sheet
+    from ..images import read_image
     from ..parallel import progress
     from ..xml.read import read_imglab, stated_scheme
 
@@ -286,107 +250,72 @@ def view(
     scheme = stated_scheme(file)
     if order in ("rarest", "worst") and scheme != "68":
         raise OptionError(f"--order {order} knows the 68 landmarks only; {file} has {scheme}")
-    problems = Problems(report=warn)
+    problems = Problems(report=common.warn)
     records = progress(read_imglab(file, scheme, problems), None, "entries")
     faces = [(record, number) for record in records for number in range(len(record.faces))]
     if not faces:
         raise DataError(file, "has no face to show")
     chosen = _chosen([record.faces[number] for record, number in faces], order, limit)
-    page = output.suffix.lower() in HTML_SUFFIXES
     tiles, captions = [], []
     for index, note in progress(chosen, len(chosen), "pictures"):
         record, number = faces[index]
         with problems.skipping():
-            tiles.append(_tile(record, number, size))
-            captions.append(_caption(record, number, note, page))
+            tiles.append(face_tile(read_image(record.path), record.faces[number], size))
+            # A page has room for the whole path as it stands in the XML.
+            page = output.suffix.lower() in HTML_SUFFIXES
+            name = record.photograph if page else record.path.name
+            of_several = f" #{number + 1}" if len(record.faces) > 1 else ""
+            captions.append(f"{name}{of_several}{note}")
     if not tiles:
         raise DataError(file, "has no picture that can be shown")
     title = f"{file.name}: {len(tiles)} of {len(faces)} faces, order: {order}"
     write_sheet(output, tiles, captions, title, COLUMNS, size)
     click.echo(f"{output}: {len(tiles)} of {len(faces)} faces", err=True)
-    finish(ctx, problems)
+    common.finish(ctx, problems)
 
 
 def _chosen(faces: Sequence[FaceAnnotation], order: str, limit: int) -> list[tuple[int, str]]:
     """Indices of the faces to show, in their order, each with a note for its caption."""
     import numpy as np
 
-    if order == "file":
-        return [(index, "") for index in range(min(limit, len(faces)))]
+    ranks = np.arange(len(faces))
+    notes = [""] * len(faces)
+    # What is not known (NaN) stands last, ties as in the file.
     if order == "random":
-        chosen = np.random.default_rng(1).permutation(len(faces))[:limit]
-        return [(int(index), "") for index in chosen]
-    if order == "rarest":
-        return _rarest(faces, limit)
-    from ..xml.info import implausibility
+        ranks = np.random.default_rng(1).permutation(len(faces))
+    elif order == "rarest":
+        from ..pose import face_poses
+        from ..prepare.rarity import pose_density
 
-    scores = implausibility(np.array([face.points for face in faces]))
-    return [(index, f"{scores[index]:.2f}") for index in _ascending(-scores, limit)]
+        poses = face_poses(faces)
+        ranks = np.argsort(pose_density(poses), kind="stable")
+        notes = ["  {:+.0f} {:+.0f} {:+.0f}".format(*pose) for pose in poses]
+    elif order == "worst":
+        from ..xml.info import implausibility
 
-
-def _rarest(faces: Sequence[FaceAnnotation], limit: int) -> list[tuple[int, str]]:
-    from ..pose import face_poses
-    from ..prepare.rarity import pose_density
-
-    poses = face_poses(faces)
-    return [
-        (index, "{:+.0f} {:+.0f} {:+.0f}".format(*poses[index]))
-        for index in _ascending(pose_density(poses), limit)
-    ]
+        scores = implausibility(np.array([face.points for face in faces]))
+        ranks = np.argsort(-scores, kind="stable")
+        notes = [f"  {score:.2f}" for score in scores]
+    return [(int(index), notes[index]) for index in ranks[:limit]]
 
 
-def _ascending(values: FloatArray, limit: int) -> list[int]:
-    """Indices of the lowest values; what is not known (NaN) stands last, ties as in the file."""
-    import numpy as np
-
-    return [int(index) for index in np.argsort(values, kind="stable")[:limit]]
-
-
-def _tile(record: ImageRecord, number: int, size: int) -> Image:
-    from ..drawing import face_tile
-    from ..images import read_image
-
-    return face_tile(read_image(record.path), record.faces[number], size)
-
-
-def _caption(record: ImageRecord, number: int, note: str, page: bool) -> str:
-    # A page has room for the whole path as it stands in the XML.
-    name = record.photograph if page else record.path.name
-    face = f" #{number + 1}" if len(record.faces) > 1 else ""
-    return f"{name}{face}{'  ' + note if note else ''}"
-
-
-@click.group()
-def xml() -> None:
-    """Annotations as the XML that dlib trains on: convert, check, look at, merge and split them.
-
-    \b
-    Examples:
-      efld-dlib xml convert 300w/ -o 300w.xml
-      efld-dlib xml check 300w.xml
-      efld-dlib xml view 300w.xml -o sheet.png
-    """
-
-
-@click.command("convert")
-@click.argument("source", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="XML file to write."
-)
+@xml.command()
+@click.argument("source", type=common.PATH)
+@common.output_option
 @click.option(
     "--subset",
-    help="Part of the data set: of 300w train (the default), test-common, test-challenging, "
+    help="Subset of the data set: of 300w train (the default), test-common, test-challenging, "
     "test-full, or a folder in it such as helen/testset; of wflw train or test; of aflw19 train, "
     "test or test-frontal; of ytf train, test or all.",
 )
 @click.option(
     "--scheme",
-    help="Landmarks to write, by their number: aflw has 21, 68 or 19, aflw2000 68 or 21, wflw 98 "
-    "or 68, imglab any [default: the first named].",
+    help="Number of the landmarks to write: aflw has 21, 68 or 19, aflw2000 68 or 21, wflw 98 or "
+    "68, imglab any [default: the first named].",
 )
 @click.option(
     "--pictures",
-    type=click.Path(path_type=Path),
+    type=common.PATH,
     help="Folder of the images, if they are not with the annotations (aflw, aflw19, merl-rav, "
     "cofw68, wflw).",
 )
@@ -395,20 +324,18 @@ def xml() -> None:
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Further options of a data set: hidden=drop leaves hidden landmarks of merl-rav out; "
-    "boxes_mat=DIR is the folder of 300-W's official bounding_boxes_*.mat.",
+    help="Further option of a data set: hidden=drop leaves hidden landmarks of merl-rav out; "
+    "boxes_mat=DIR is the folder of 300-W's official bounding_boxes_*.mat. May be repeated.",
 )
-@strict_option
-@click.pass_context
+@common.collects_problems
 def convert(
-    ctx: click.Context,
     source: Path,
     output: Path,
     subset: str | None,
     scheme: str | None,
     pictures: Path | None,
     settings: tuple[str, ...],
-    strict: bool,
+    problems: Problems,
 ) -> None:
     """Write the annotations of SOURCE as dlib XML.
 
@@ -441,10 +368,8 @@ def convert(
     from ..xml.write import scheme_comment, write_imglab
 
     dataset, root = find_dataset(source)
-    given = dict(split_setting(text) for text in settings)
-    options = {"subset": subset, "pictures": pictures, **given}
+    options = {"subset": subset, "pictures": pictures, **dict(map(_split_setting, settings))}
     options = {name: value for name, value in options.items() if value is not None}
-    problems = Problems(strict, warn)
     counts: list[FolderCount] = []
     records = dataset.records(root, scheme, problems, counts, **options)
     first = next(records, None)
@@ -457,8 +382,11 @@ def convert(
     for count in counts:
         click.echo(str(count), err=True)
     click.echo(f"{output}: {boxes} faces", err=True)
-    finish(ctx, problems)
 
 
-for command in (convert, info, check, view, merge, split):
-    xml.add_command(command)
+def _split_setting(text: str) -> tuple[str, str]:
+    """The parts of ``NAME=VALUE``; a name may be written with - for _."""
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise OptionError(f"--set takes NAME=VALUE, not '{text}'")
+    return name.replace("-", "_"), value

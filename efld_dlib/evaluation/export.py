@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import __version__
 from ..drawing import readable
-from ..files import atomic_path, write_json
+from ..files import atomic_text, write_json
 from ..tables import for_json
 from .bootstrap import CONFIDENCE
 from .evaluate import Evaluation
@@ -45,7 +45,7 @@ def write_faces(target: str | Path, studies: Sequence[Study]) -> None:
     picture), the regions' by the study's normaliser; the box is the one the predictor started from.
     What is not known or not measured is empty.
     """
-    with atomic_path(target) as temporary, temporary.open("w", newline="", encoding="utf-8") as out:
+    with atomic_text(target) as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(FACE_COLUMNS)
         for study in studies:

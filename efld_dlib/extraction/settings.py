@@ -23,7 +23,7 @@ class ExtractSettings:
 
     Parameters
     ----------
-    model : str, optional
+    model : path, optional
         A 68-point model file; by default the one that comes with the package. On a cluster, each
         machine must find it there.
     features : str
@@ -46,7 +46,7 @@ class ExtractSettings:
     ['d_36_45', 'r_36_45_30_48']
     """
 
-    model: str | None = None
+    model: str | Path | None = None
     features: str = "default"
     detector: str = "fast"
     min_score: float | None = None

@@ -1,17 +1,20 @@
-"""Options of dlib's shape predictor trainer, and named sets of them."""
+"""Options of dlib's shape predictor trainer, and named sets of them.
+
+The command line lists the sets in its help, which does not wait for NumPy and OpenCV.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..backend import load_dlib
 from ..errors import OptionError
-from ..images import read_image, to_gray
-from ..parallel import available_cores
-from ..records import ImageRecord
+
+if TYPE_CHECKING:
+    from ..records import ImageRecord
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ class TrainingOptions:
 
     def to_dlib(self) -> Any:
         """The same as a `dlib.shape_predictor_training_options`."""
+        from ..parallel import available_cores
+
         options = load_dlib().shape_predictor_training_options()
         for name, value in asdict(self).items():
             setattr(options, name, value)
@@ -304,15 +309,13 @@ def training_memory(records: list[ImageRecord], faces: int, options: TrainingOpt
     DataError
         The first picture cannot be read.
     """
+    from ..images import read_image, to_gray
+
     landmarks = len(records[0].faces[0].points)
     # dlib loads every picture as 8-bit gray.
-    pictures = len(records) * _pixels(records[0])
+    pictures = len(records) * to_gray(read_image(records[0].path)).size
     sample = SHAPES_PER_SAMPLE * 8 * landmarks + 2 * options.feature_pool_size + 200
     return BASE_BYTES + pictures + faces * options.oversampling_amount * sample
-
-
-def _pixels(record: ImageRecord) -> int:
-    return to_gray(read_image(record.path)).size
 
 
 def available_memory() -> int | None:

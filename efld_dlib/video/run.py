@@ -68,6 +68,15 @@ class VideoJsonLinesSink:
         _flush_to_terminal(self.stream)
 
 
+def open_sink(
+    kind: str, stream: TextIO, chosen: Sequence[Feature], point_confidence: bool = False
+) -> VideoSink:
+    """The sink for a format, csv or jsonl; else as `efld_dlib.writers.open_sink`."""
+    if kind == "csv":
+        return VideoCsvSink(stream, chosen, point_confidence)
+    return VideoJsonLinesSink(stream, chosen)
+
+
 def _flush_to_terminal(stream: TextIO) -> None:
     # Who reads stdout wants a camera's faces at once.
     if stream is sys.stdout:

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..boxes import Box
 from ..errors import DataError, Problems
-from ..files import atomic_path, write_text
+from ..files import atomic_text, write_text
 from ..landmarks import part_name
 from ..records import FaceAnnotation, ImageRecord
 
@@ -124,10 +124,7 @@ def writing(target: str | Path, name: str, comment: str) -> Iterator[XmlFile]:
     """
     target = Path(target)
     title, remark = (escape(_NOT_IN_TEXT.sub("?", text)) for text in (name, comment))
-    with (
-        atomic_path(target) as temporary,
-        temporary.open("w", encoding="utf-8", newline="\n") as file,
-    ):
+    with atomic_text(target) as file:
         file.write(
             "<?xml version='1.0' encoding='UTF-8'?>\n"
             f"<?xml-stylesheet type='text/xsl' href='{STYLESHEET_NAME}'?>\n"

@@ -99,3 +99,25 @@ def test_the_help_is_of_signs_that_every_terminal_can_show(words):
 def test_every_option_says_what_it_is(words):
     options = [each for each in ALL[words].params if isinstance(each, click.Option)]
     assert [each.name for each in options if not each.help] == []
+
+
+def test_the_help_of_prepare_names_what_there_is_to_choose():
+    from efld_dlib.prepare.augment import AUGMENTATIONS, PRESETS, parse_augmentation
+    from efld_dlib.prepare.build import PrepareOptions
+    from efld_dlib.prepare.rarity import WEIGHTINGS, Weighting, parse_weighting
+
+    options = {each.name: each for each in ALL["prepare",].params}
+    augmentation, weighting = options["augmentation"], options["weighting"]
+    assert f"({', '.join(PRESETS)})" in augmentation.help
+    assert f"({', '.join(AUGMENTATIONS)})" in augmentation.help
+    assert all(name in weighting.help for name in WEIGHTINGS)
+    usual = Weighting()
+    assert f"({usual.gamma:g} if not given)" in weighting.help
+    assert f"({usual.cap:g} if not given)" in weighting.help
+    # Without options, the command line does what the library does.
+    usual = PrepareOptions()
+    assert parse_augmentation(augmentation.default) == usual.augmentation
+    assert parse_weighting(weighting.default) == usual.weighting
+    assert {
+        name: options[name].default for name in ("mirror", "variants", "validation", "seed")
+    } == {name: getattr(usual, name) for name in ("mirror", "variants", "validation", "seed")}

@@ -111,7 +111,7 @@ def test_xml_reaches_neither_the_network_nor_other_files(head, more, server, tmp
     except DataError as error:
         said = str(error)
     said += repr(check_imglab(xml, pictures=False))
-    for arguments in (["merge", str(xml), "-o"], ["imglab", str(xml), "-o"]):
+    for arguments in (["merge", str(xml), "-o"], ["convert", str(xml), "-o"]):
         output = tmp_path / "out" / "b.xml"
         said += run_command(["xml", *arguments, str(output)], ("a.xml",), output).output
         said += output.read_text()
@@ -166,8 +166,8 @@ def test_names_in_an_xml_are_escaped_on_its_page(samples, tmp_path):
 def test_a_device_or_a_pipe_behind_a_name_is_not_opened(samples, tmp_path):
     xml = tmp_path / "a.xml"
     xml.write_text(BODY.format(name="../../../../../../../../../dev/zero", more=""))
-    for name in ("check", "info", "view"):
-        more = ["-o", str(tmp_path / "s.html")] if name == "view" else ["-j", "1"]
+    sheet = ["-o", str(tmp_path / "s.html")]
+    for name, more in {"check": ["-j", "1"], "info": [], "view": sheet}.items():
         result = run_command(["xml", name, str(xml), *more], ("a.xml",))
         assert "zero" in result.output or name == "info"
     (tmp_path / "b.pts").symlink_to("/dev/zero")

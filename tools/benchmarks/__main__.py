@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from efld_dlib.cli.main import Commands
+from efld_dlib.cli.main import SETTINGS, Commands
 
 from . import detection, extract, groups, profile, results, start, table2, table3, video
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings=SETTINGS)
 def benchmarks() -> None:
     """Measure efld_dlib beside other programs. The machine should be idle.
 
