@@ -162,7 +162,7 @@ def upright_images(
     from ..evaluation.detection import annotated_images
 
     for label, some in records.items():
-        yield from annotated_images(some, label, [0.0], problems)
+        yield from annotated_images(some, label, problems)
 
 
 def choose_detectors(

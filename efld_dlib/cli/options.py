@@ -92,7 +92,9 @@ labels_option = click.option(
     "tools/labels/consensus.xz; they replace the data set's own. Faces that it rejects are left "
     "out.",
 )
-json_option = click.option("--json", "json_file", type=FILE, help="JSON file for all figures.")
+json_option = click.option(
+    "-o", "--output", "json_file", type=FILE, help="JSON file for the result."
+)
 model_option = click.option(
     "-m",
     "--model",

@@ -60,7 +60,7 @@ def info(
     \b
     Examples:
       efld-dlib xml info training_xml/train.xml
-      efld-dlib xml info train.xml --no-pictures --json train-info.json
+      efld-dlib xml info train.xml --no-pictures -o train-info.json
     """
     from ..files import write_json
     from ..landmarks import SCHEMES

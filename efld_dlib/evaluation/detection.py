@@ -6,15 +6,14 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
-import cv2
 import numpy as np
 
-from ..boxes import Box, FloatArray
+from ..boxes import Box
 from ..datasets.split import fold_of
 from ..detection.detectors import Detector
 from ..detection.framing import is_half, match_detections, true_box
@@ -29,7 +28,7 @@ Item = TypeVar("Item")
 
 
 class Traits(NamedTuple):
-    """What may make a face hard to find; of the image as it was before it was turned.
+    """What may make a face hard to find.
 
     Parameters
     ----------
@@ -63,8 +62,6 @@ class InputImage:
         With the 68 landmarks.
     traits : sequence of Traits
         Those of the faces.
-    turn : float
-        Degrees by which the image was turned clockwise.
     """
 
     source: str
@@ -72,7 +69,6 @@ class InputImage:
     gray: Image
     faces: Sequence[FaceAnnotation] = ()
     traits: Sequence[Traits] = ()
-    turn: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -98,8 +94,6 @@ class ImageRun:
     Parameters
     ----------
     source, name : str
-    turn : float
-        As in `InputImage`.
     faces : tuple of DetectedFace
     others : mapping of str to tuple of float
         By detector, the scores of the detections that belong to no annotated face: false alarms,
@@ -110,7 +104,6 @@ class ImageRun:
 
     source: str
     name: str
-    turn: float
     faces: tuple[DetectedFace, ...]
     others: Mapping[str, tuple[float, ...]]
     seconds: Mapping[str, float]
@@ -172,7 +165,7 @@ def _run(detectors: Mapping[str, Detector], image: InputImage, turn: int) -> Ima
             each.score for each in found if not any(each.box is box for box in boxes)
         )
     faces = tuple(map(DetectedFace, image.traits, scores))
-    return ImageRun(image.source, image.name, image.turn, faces, others, seconds)
+    return ImageRun(image.source, image.name, faces, others, seconds)
 
 
 def traits_of(gray: Image, faces: Sequence[FaceAnnotation]) -> list[Traits]:
@@ -199,53 +192,16 @@ FACELESS = "faceless"
 
 
 def annotated_images(
-    records: Iterable[ImageRecord], source: str, turns: Sequence[float], problems: Problems
+    records: Iterable[ImageRecord], source: str, problems: Problems
 ) -> Iterator[InputImage]:
-    """Images with annotated faces, each at every angle of `turns`, in degrees clockwise.
-
-    Those that cannot be read are reported to `problems`.
-    """
+    """Images with annotated faces; those that cannot be read are reported to `problems`."""
     for record in records:
         gray = _read_gray(record.path, problems)
         if gray is None:
             continue
         faces = [face for face in record.faces if face.given.any()]
         name = "/".join(record.path.parts[-3:])
-        upright = InputImage(source, name, gray, faces, traits_of(gray, faces))
-        for turn in turns:
-            yield turned_image(upright, turn) if turn else upright
-
-
-def turned_image(image: InputImage, degrees: float) -> InputImage:
-    """The image turned clockwise, with the landmarks of its faces; their traits stay."""
-    gray, matrix = turned(image.gray, degrees)
-    faces = [
-        replace(face, points=face.points @ matrix[:, :2].T + matrix[:, 2], box=None, pose=None)
-        for face in image.faces
-    ]
-    return replace(image, gray=gray, faces=faces, turn=degrees)
-
-
-def turned(gray: Image, degrees: float) -> tuple[Image, FloatArray]:
-    """The whole image turned clockwise, and the map into it, shape (2, 3).
-
-    The image grows as far as it must; what is new in it repeats the pixels of the border.
-    """
-    height, width = gray.shape
-    angle = np.radians(degrees)
-    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    # A hair less, or rounding errors would make a quarter turn a pixel larger.
-    size = np.ceil(np.abs(rotation) @ [width, height] - 1e-6).astype(int)
-    shift = (size - 1) / 2 - rotation @ [(width - 1) / 2, (height - 1) / 2]
-    matrix = np.column_stack([rotation, shift])
-    result = cv2.warpAffine(
-        gray,
-        matrix,
-        (int(size[0]), int(size[1])),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return cast(Image, result), matrix
+        yield InputImage(source, name, gray, faces, traits_of(gray, faces))
 
 
 def faceless_images(

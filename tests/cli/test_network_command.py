@@ -58,7 +58,7 @@ def test_evaluate_tells_recall_time_and_false_alarms(sample, empty, made_up, tmp
     output = run(
         *("evaluate", sample, "--subset", "helen/testset", "--every", 2, "--seed", 3),
         *("--detectors", "dlib, fast", "--min-score", 0.7),
-        *("--faceless", empty, "--json", target),
+        *("--faceless", empty, "-o", target),
     ).stdout
     assert made_up == [("fast", 0.7, None, None)]
     (source,) = (name for name in rows(output, "Faces missed") if name.startswith("tree"))

@@ -60,7 +60,7 @@ def test_every_command_helps_with_an_example(command):
 
 def test_info_on_stdout_and_as_json(faces, tmp_path):
     target = tmp_path / "info.json"
-    text = run("info", faces, "--json", target).stdout
+    text = run("info", faces, "-o", target).stdout
     assert re.search(r"^faces +6$", text, re.MULTILINE)
     assert "45 to 60       1 #" in text
     contents = json.loads(target.read_text())
@@ -79,7 +79,7 @@ def test_info_skips_wrong_entries_and_says_so(faces):
 def test_json_has_null_where_there_is_no_number(tmp_path):
     empty, target = tmp_path / "e.xml", tmp_path / "e.json"
     write_imglab(empty, [])
-    run("info", empty, "--json", target)
+    run("info", empty, "-o", target)
     assert json.loads(target.read_text())["box_width"]["mean"] is None
 
 

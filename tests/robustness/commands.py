@@ -191,7 +191,7 @@ def compress(root: Path, path: Path) -> str:
 def xml_info(root: Path, path: Path) -> str:
     """Counts."""
     output = root / "out" / "info.json"
-    arguments = ["xml", "info", str(path), "--json", str(output)]
+    arguments = ["xml", "info", str(path), "-o", str(output)]
     return outcome(run_command(arguments, (path.name, "scheme"), output))
 
 

@@ -18,7 +18,7 @@ WRITERS: dict[str, tuple[str, str]] = {
     "video-csv": (f"video {{root}}/videos/v.avi {_MODEL} -o {{out}}", "faces.csv"),
     "video-jsonl": (f"video {{root}}/videos/v.avi {_MODEL} -o {{out}}", "faces.jsonl"),
     "xml-convert": ("xml convert {root}/w300 -o {out}", "made.xml"),
-    "xml-info": ("xml info {root}/faces.xml -j 1 --json {out}", "info.json"),
+    "xml-info": ("xml info {root}/faces.xml -o {out}", "info.json"),
     "xml-view-page": ("xml view {root}/faces.xml -o {out}", "sheet.html"),
     "xml-view-sheet": ("xml view {root}/faces.xml -o {out}", "sheet.png"),
     "xml-merge": ("xml merge {root}/faces.xml -o {out}", "both.xml"),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import click
 import cv2
 import numpy as np
 
+from efld_dlib.boxes import FloatArray
 from efld_dlib.cli.network import (
     choose_detectors,
     measured_sources,
@@ -38,7 +40,6 @@ from efld_dlib.evaluation.detection import (
     TIMES,
     ImageRun,
     InputImage,
-    annotated_images,
     by_source,
     faceless_images,
     figures,
@@ -188,9 +189,9 @@ def turns(
     chosen, problems = choose_detectors(detectors, None, networks), Problems(strict, warn)
     records = measured_sources(sources, subset, held_out, seed, every, problems)
     images = (
-        image
-        for label, some in records.items()
-        for image in annotated_images(some, label, angles(step), problems)
+        turned_image(image, angle)
+        for image in upright_images(records, problems)
+        for angle in angles(step)
     )
     runs = run_by_turns(chosen, images, "turned faces")
     names = list(chosen)
@@ -243,12 +244,43 @@ def angles(step: float) -> list[float]:
     return [angle for angle in found if angle > -180]
 
 
+def turned_image(image: InputImage, degrees: float) -> InputImage:
+    """The image turned clockwise, with the landmarks of its faces; the angle is its source."""
+    if not degrees:
+        return replace(image, source="0")
+    gray, matrix = turned(image.gray, degrees)
+    faces = [
+        replace(face, points=face.points @ matrix[:, :2].T + matrix[:, 2], box=None, pose=None)
+        for face in image.faces
+    ]
+    return replace(image, source=f"{degrees:g}", gray=gray, faces=faces)
+
+
+def turned(gray: Image, degrees: float) -> tuple[Image, FloatArray]:
+    """The whole image turned clockwise, and the map into it, shape (2, 3).
+
+    The image grows as far as it must; what is new in it repeats the pixels of the border.
+    """
+    height, width = gray.shape
+    angle = np.radians(degrees)
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    # A hair less, or rounding errors would make a quarter turn a pixel larger.
+    size = np.ceil(np.abs(rotation) @ [width, height] - 1e-6).astype(int)
+    shift = (size - 1) / 2 - rotation @ [(width - 1) / 2, (height - 1) / 2]
+    matrix = np.column_stack([rotation, shift])
+    result = cv2.warpAffine(
+        gray,
+        matrix,
+        (int(size[0]), int(size[1])),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return cast(Image, result), matrix
+
+
 def by_turn(runs: Iterable[ImageRun]) -> dict[float, list[ImageRun]]:
     """The runs at each angle, in the order of the angles."""
-    turns: dict[float, list[ImageRun]] = {}
-    for run in sorted(runs, key=lambda run: run.turn):
-        turns.setdefault(run.turn, []).append(run)
-    return turns
+    return dict(sorted((float(angle), some) for angle, some in by_source(runs).items()))
 
 
 def turn_table(runs: Sequence[ImageRun], names: Sequence[str]) -> Table:
