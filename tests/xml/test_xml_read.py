@@ -284,6 +284,14 @@ def test_a_latin_name_is_in_utf_8_where_its_bytes_are(tmp_path):
         assert [record.path.name for record in read_imglab(tmp_path / "a.xml")] == [read]
 
 
+@pytest.mark.parametrize("stated", ["", "<?xml version='1.0' encoding='UTF-8'?>"])
+def test_a_text_in_utf_16_is_read_whatever_it_states(tmp_path, stated):
+    text = stated + document("<box top='1' left='2' width='3' height='4'/>")
+    (tmp_path / "a.xml").write_bytes(text.encode("utf-16"))
+    (record,) = read_imglab(tmp_path / "a.xml")
+    assert record.faces[0].box == Box(2, 1, 3, 4)
+
+
 def test_copies_are_told_by_what_they_say(tmp_path):
     box = "<box top='1' left='2' width='30' height='40'{}><part name='00' x='5' y='6'/></box>"
     other = "<box left='2' top='1' height='40' width='30'>\n <part y='6' x='5' name='00'/></box>"
