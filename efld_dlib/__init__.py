@@ -45,10 +45,15 @@ message names it and says what to give.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "1.0.0"
+
+# OpenCV reads it once, when it is imported: no image of more pixels (`images.MAX_PIXELS`) is
+# unpacked. A limit of the user's own stays.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 27))
 
 if TYPE_CHECKING:
     from . import drawing as drawing

@@ -96,6 +96,22 @@ class Box(NamedTuple):
         return cls(float(left), float(top), float(right - left + 1), float(bottom - top + 1))
 
 
+class RotatedBox(NamedTuple):
+    """Where a face is, or may be.
+
+    Parameters
+    ----------
+    box : Box
+        Square, in the framing of dlib's frontal detector, of the face turned upright about the
+        box's centre.
+    roll : float
+        By how many degrees the face is turned clockwise in the image.
+    """
+
+    box: Box
+    roll: float
+
+
 class DlibRectangle(Protocol):
     """A `dlib.rectangle` or `dlib.drectangle`."""
 
@@ -126,10 +142,11 @@ def to_boxes(boxes: Iterable[BoxLike]) -> list[Box]:
         raise OptionError("boxes must be a sequence: give a single box as [box]")
     if isinstance(boxes, str | bytes) or not isinstance(boxes, Iterable):
         raise OptionError(f"boxes must be a sequence, not {boxes!r}; {_WHAT_IS_A_BOX}")
-    return [_to_box(box) for box in boxes]
+    return [to_box(box) for box in boxes]
 
 
-def _to_box(box: Any) -> Box:
+def to_box(box: Any) -> Box:
+    """One box, as `to_boxes` takes it, with its error."""
     if isinstance(box, Box):
         return box
     try:

@@ -43,8 +43,7 @@ class Crop:
 
     def to_photograph(self, points: FloatArray) -> FloatArray:
         """Points of the crop, shape (n, 2), in pixels of the photograph."""
-        a, b, x, c, d, y = self.matrix.ravel().tolist()
-        inverse = _as_matrix(_inverse((a, b, x, c, d, y)))
+        inverse = cast(FloatArray, cv2.invertAffineTransform(self.matrix))
         return points @ inverse[:, :2].T + inverse[:, 2]
 
     def from_photograph(self, points: FloatArray) -> FloatArray:
@@ -94,7 +93,8 @@ def canonical_crop(
     >>> crop.to_photograph(np.array([[179.5, 179.5]])).round(6).tolist()
     [[39.5, 49.5]]
     """
-    require_area(box)
+    if not (all(map(math.isfinite, box)) and box.width > 0 and box.height > 0):
+        raise DataError("<box>", f"{tuple(box)} is not a rectangle with an area")
     if not math.isfinite(roll):
         raise DataError("<box>", f"its roll, {roll}, is not an angle")
     scale = face_size / box.width
@@ -105,50 +105,26 @@ def canonical_crop(
     center_x, center_y = box.center
     cosine, sine = math.cos(math.radians(roll)), math.sin(math.radians(roll))
     a, b = scale * cosine, scale * sine
-    affine = (
-        a, b, middle - (a * center_x + b * center_y),
-        -b, a, middle - (a * center_y - b * center_x),
-    )  # fmt: skip
-    image = _warp_smoothly(gray, affine, side, average_below)
-    return Crop(image, _as_matrix(affine), Box(border, border, face_size, face_size))
+    matrix = np.array(
+        [
+            [a, b, middle - (a * center_x + b * center_y)],
+            [-b, a, middle - (a * center_y - b * center_x)],
+        ]
+    )
+    image = _warp_smoothly(gray, matrix, side, max(1, math.ceil(average_below / scale)))
+    return Crop(image, matrix, Box(border, border, face_size, face_size))
 
 
-def require_area(box: Box) -> None:
-    """Refuse, with a `DataError`, a box that is empty or not finite."""
-    if not (all(map(math.isfinite, box)) and box.width > 0 and box.height > 0):
-        raise DataError("<box>", f"{tuple(box)} is not a rectangle with an area")
-
-
-# An affine map as the six numbers of its matrix, row by row: for one point, numpy's calls take
-# longer than the sums.
-_Affine = tuple[float, float, float, float, float, float]
-
-
-def _warp_smoothly(gray: Image, affine: _Affine, side: int, average_below: float) -> Image:
-    """Warp into a square of `side` pixels, averaging where the image gets much smaller.
+def _warp_smoothly(gray: Image, matrix: FloatArray, side: int, fine: int) -> Image:
+    """Warp into a square of `side` pixels, each the average of `fine` x `fine`.
 
     The average is taken over the crop's own pixels, so that a face gives the same crop wherever in
     an image it lies.
     """
-    scale = math.hypot(affine[0], affine[3])
-    fine = max(1, math.ceil(average_below / scale))
-    a, b, x, c, d, y = (fine * number for number in affine)
     # Pixel centres: u_fine = (u + 0.5) * fine - 0.5.
-    half = (fine - 1) / 2
-    matrix, sides = _as_matrix((a, b, x + half, c, d, y + half)), (fine * side, fine * side)
-    warped = cv2.warpAffine(gray, matrix, sides, flags=cv2.INTER_LINEAR)
+    finer = fine * matrix
+    finer[:, 2] += (fine - 1) / 2
+    warped = cv2.warpAffine(gray, finer, (fine * side, fine * side), flags=cv2.INTER_LINEAR)
     if fine > 1:
         warped = cv2.resize(warped, (side, side), interpolation=cv2.INTER_AREA)
     return cast(Image, warped)
-
-
-def _inverse(affine: _Affine) -> _Affine:
-    """The affine map back."""
-    a, b, x, c, d, y = affine
-    area = a * d - b * c
-    a, b, c, d = d / area, -b / area, -c / area, a / area
-    return a, b, -(a * x + b * y), c, d, -(c * x + d * y)
-
-
-def _as_matrix(affine: _Affine) -> FloatArray:
-    return np.array(affine, dtype=np.float64).reshape(2, 3)

@@ -56,12 +56,12 @@ def draw_face(
     """
     given = _near(points[annotated(points)])
     extent = float(np.ptp(given, axis=0).max()) if len(given) else 0.0
-    if box is not None and not np.isfinite(box).all():
-        box = None
-    if box is not None:
+    if box is not None and np.isfinite(box).all():
         left, top, right, bottom = _near((box.left, box.top, box.right, box.bottom)).tolist()
         box = Box(left, top, right - left + 1, bottom - top + 1)
         extent = box.width
+    else:
+        box = None
     # Lines and letters of a face that is larger than the picture would cover it.
     extent = min(extent, max(image.shape[:2]))
     if box is not None:
@@ -181,15 +181,11 @@ def _fit(image: Image, size: int) -> Image:
 
 def _cut(text: str, width: int, scale: float) -> str:
     """As much of the end of `text` as fits into `width` pixels: names differ at their ends."""
-
-    def fits(candidate: str) -> bool:
-        (needed, _), _ = cv2.getTextSize(candidate, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
-        return bool(needed <= width)
-
-    if fits(text):
-        return text
-    start = next((i for i in range(1, len(text)) if fits(".." + text[i:])), len(text))
-    return ".." + text[start:]
+    for part in (text, *(f"..{text[start:]}" for start in range(1, len(text)))):
+        (needed, _), _ = cv2.getTextSize(part, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+        if needed <= width:
+            return part
+    return ".."
 
 
 HTML_SUFFIXES = (".html", ".htm")

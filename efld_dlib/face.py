@@ -17,7 +17,7 @@ from .boxes import Box, FloatArray, Pose, annotated
 from .errors import DataError, OptionError
 from .geometry import FEATURES, Feature, feature_names, features
 from .landmarks import GROUPS_68
-from .records import FaceAnnotation
+from .records import FaceAnnotation, same_values
 
 if TYPE_CHECKING:
     from .images import Image, ImageSource
@@ -103,7 +103,7 @@ class Face:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return all(_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return same_values(self, other)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -289,10 +289,3 @@ class TrackedFace(Face):
 def rounded(value: float, digits: int = 2) -> float | None:
     """A number for a file; None in place of NaN and infinity, which JSON lacks."""
     return round(float(value), digits) if math.isfinite(value) else None
-
-
-def _same(value: Any, other: Any) -> bool:
-    """Whether two values of a face are equal, NaN to NaN."""
-    if value is None or other is None:
-        return value is other
-    return np.array_equal(value, other, equal_nan=True)

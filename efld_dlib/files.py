@@ -101,7 +101,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         When the folder cannot be made or written to, or there is no room left.
     """
     target = Path(target)
-    try:
+    with _named(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
             raise OutputError(target, "is a folder, not a file to write")
@@ -112,16 +112,14 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
             prefix=f".{target.stem[:40]}-", suffix=target.suffix, dir=target.parent
         )
         os.close(handle)
-    except OSError as error:
-        raise OutputError(target, f"cannot be written ({error.strerror})") from error
     temporary = Path(name)
     try:
-        yield temporary
-        _publish(temporary, target)
-    except OSError as error:
-        if not _is_of(error, name):
-            raise
-        raise OutputError(target, f"cannot be written ({error.strerror})") from error
+        with _named(target, name):
+            yield temporary
+        with _named(target):
+            # mkstemp makes files for the owner's eyes only; an output gets the usual permissions.
+            os.chmod(temporary, 0o666 & ~_UMASK)
+            os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -136,23 +134,24 @@ def atomic_text(target: str | Path) -> Iterator[TextIO]:
         yield file
 
 
-def _is_of(error: OSError, name: str) -> bool:
-    """Whether `error` is one of the output: others go wrong meanwhile, such as of the inputs."""
-    return error.filename == name or (error.filename is None and error.errno in _NO_ROOM)
+@contextmanager
+def _named(target: Path, temporary: str | None = None) -> Iterator[None]:
+    """Make an `OutputError` of what goes wrong with an output.
+
+    Of a block that has a temporary file, other things may go wrong too, such as with the inputs.
+    """
+    try:
+        yield
+    except OSError as error:
+        lacking = error.filename is None and error.errno in _NO_ROOM
+        if temporary is None or error.filename == temporary or lacking:
+            raise OutputError(target, f"cannot be written ({error.strerror})") from error
+        raise
 
 
 # The only way to read the mask is to set it, which is done once, before any thread is there.
 _UMASK = os.umask(0o022)
 os.umask(_UMASK)
-
-
-def _publish(temporary: Path, target: Path) -> None:
-    try:
-        # mkstemp makes files for the owner's eyes only; an output gets the usual permissions.
-        os.chmod(temporary, 0o666 & ~_UMASK)
-        os.replace(temporary, target)
-    except OSError as error:
-        raise OutputError(target, f"cannot be written ({error.strerror})") from error
 
 
 @contextmanager

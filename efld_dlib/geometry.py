@@ -28,7 +28,9 @@ Values: TypeAlias = Any
 # A line goes from the mean of some landmarks to the mean of others; mostly from one to one.
 Line = tuple[tuple[int, ...], tuple[int, ...]]
 
-_SIZE = SCHEMES["68"].size
+Kind = Literal["distance", "ratio", "angle", "angle_between"]
+
+SIZE = SCHEMES["68"].size
 
 
 def line(start: int | tuple[int, ...], end: int | tuple[int, ...]) -> Line:
@@ -47,8 +49,8 @@ NOSE_MOUTH_LINE = line(NOSE_TIP, (LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER))
 def as_faces(points: ArrayLike) -> FloatArray:
     """`points` as float64, after making sure of their shape (..., 68, 2)."""
     faces = np.asarray(points, dtype=np.float64)
-    if faces.shape[-2:] != (_SIZE, 2):
-        raise ValueError(f"points must have shape (..., {_SIZE}, 2), not {faces.shape}")
+    if faces.shape[-2:] != (SIZE, 2):
+        raise ValueError(f"points must have shape (..., {SIZE}, 2), not {faces.shape}")
     return faces
 
 
@@ -67,8 +69,7 @@ def _vector(faces: FloatArray, along: Line) -> FloatArray:
     return vector
 
 
-@np.errstate(all="ignore")
-def mean_length(faces: FloatArray, lines: Sequence[Line]) -> Values:
+def _mean_length(faces: FloatArray, lines: Sequence[Line]) -> Values:
     """Mean length in pixels of some lines of each face, shape (...)."""
     vectors = [_vector(faces, along) for along in lines]
     lengths = [np.hypot(vector[..., 0], vector[..., 1]) for vector in vectors]
@@ -78,25 +79,27 @@ def mean_length(faces: FloatArray, lines: Sequence[Line]) -> Values:
 @np.errstate(all="ignore")
 def line_ratio(faces: FloatArray, above: Sequence[Line], below: Sequence[Line]) -> Values:
     """Mean length of some lines over that of others, shape (...); NaN over zero."""
-    divisor = mean_length(faces, below)
-    return mean_length(faces, above) / np.where(divisor > 0, divisor, np.nan)[()]
+    divisor = _mean_length(faces, below)
+    return _mean_length(faces, above) / np.where(divisor > 0, divisor, np.nan)[()]
 
 
 @np.errstate(all="ignore")
-def line_angle(faces: FloatArray, along: Line) -> Values:
-    """Direction of a line in degrees, as `angle` gives it, shape (...)."""
-    vector = _vector(faces, along)
-    x, y = vector[..., 0], vector[..., 1]
+def measured(
+    points: ArrayLike, kind: Kind, first: Sequence[Line], second: Sequence[Line] = ()
+) -> Values:
+    """What a `Feature` of these values measures, shape (...): pixels, a ratio or degrees."""
+    faces = as_faces(points)
+    if kind == "distance":
+        return _mean_length(faces, first)
+    if kind == "ratio":
+        return line_ratio(faces, first, second)
+    along = _vector(faces, first[0])
+    x, y = along[..., 0], along[..., 1]
+    if kind == "angle_between":
+        other = _vector(faces, second[0])
+        # How far the other line goes along the first one, and beside it.
+        x, y = x * other[..., 0] + y * other[..., 1], abs(x * other[..., 1] - y * other[..., 0])
     return np.where((x == 0) & (y == 0), np.nan, np.degrees(np.arctan2(y, x)))[()]
-
-
-@np.errstate(all="ignore")
-def lines_angle(faces: FloatArray, first: Line, second: Line) -> Values:
-    """Angle between two lines in degrees, as `angle_between` gives it, shape (...)."""
-    a, b = _vector(faces, first), _vector(faces, second)
-    cross = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
-    dot = a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1]
-    return np.where((cross == 0) & (dot == 0), np.nan, np.degrees(np.arctan2(abs(cross), dot)))[()]
 
 
 def distance(points: ArrayLike, i: int, j: int) -> Values:
@@ -128,7 +131,7 @@ def distance(points: ArrayLike, i: int, j: int) -> Values:
     >>> distance(faces, 36, 45).tolist()
     [50.0, 100.0]
     """
-    return mean_length(as_faces(points), [line(i, j)])
+    return measured(points, "distance", [line(i, j)])
 
 
 def ratio(points: ArrayLike, i: int, j: int, k: int, l: int) -> Values:  # noqa: E741
@@ -153,12 +156,12 @@ def ratio(points: ArrayLike, i: int, j: int, k: int, l: int) -> Values:  # noqa:
     >>> float(ratio(points, 36, 45, 30, 48))
     1.5
     """
-    return line_ratio(as_faces(points), [line(i, j)], [line(k, l)])
+    return measured(points, "ratio", [line(i, j)], [line(k, l)])
 
 
 def eye_distance(points: ArrayLike) -> Values:
     """Distance d_eye of the outer eye corners in pixels, shape (...): the paper's eq. (3)."""
-    return mean_length(as_faces(points), [EYE_LINE])
+    return measured(points, "distance", [EYE_LINE])
 
 
 def nose_mouth_distance(points: ArrayLike) -> Values:
@@ -174,12 +177,12 @@ def nose_mouth_distance(points: ArrayLike) -> Values:
     float64 or array, shape (...)
         Pixels.
     """
-    return mean_length(as_faces(points), [NOSE_MOUTH_LINE])
+    return measured(points, "distance", [NOSE_MOUTH_LINE])
 
 
 def eye_nose_mouth_ratio(points: ArrayLike) -> Values:
     """Ratio d_eye / d_nose_mouth, shape (...), the same at any size of the face: eq. (2)."""
-    return line_ratio(as_faces(points), [EYE_LINE], [NOSE_MOUTH_LINE])
+    return measured(points, "ratio", [EYE_LINE], [NOSE_MOUTH_LINE])
 
 
 def angle(points: ArrayLike, i: int, j: int) -> Values:
@@ -206,7 +209,7 @@ def angle(points: ArrayLike, i: int, j: int) -> Values:
     >>> float(angle(points, 36, 45)), float(angle(points, 27, 8))
     (0.0, 90.0)
     """
-    return line_angle(as_faces(points), line(i, j))
+    return measured(points, "angle", [line(i, j)])
 
 
 def angle_between(points: ArrayLike, i: int, j: int, k: int, l: int) -> Values:  # noqa: E741
@@ -232,12 +235,7 @@ def angle_between(points: ArrayLike, i: int, j: int, k: int, l: int) -> Values: 
     >>> float(angle_between(points, 36, 45, 27, 8))
     90.0
     """
-    return lines_angle(as_faces(points), line(i, j), line(k, l))
-
-
-Kind = Literal["distance", "ratio", "angle", "angle_between"]
-
-SIZE = SCHEMES["68"].size
+    return measured(points, "angle_between", [line(i, j)], [line(k, l)])
 
 
 @dataclass(frozen=True)
@@ -264,34 +262,13 @@ class Feature:
     second: tuple[Line, ...] = ()
     description: str = ""
 
-    @property
-    def scale_invariant(self) -> bool:
-        """Whether the size of the face in the picture leaves it as it is."""
-        return self.kind != "distance"
-
-    @property
-    def rotation_invariant(self) -> bool:
-        """Whether turning the picture leaves it as it is."""
-        return self.kind != "angle"
-
     def measure(self, points: ArrayLike) -> Values:
         """Value for each face of `points` (..., 68, 2): pixels, a ratio or degrees."""
-        faces = as_faces(points)
-        if self.kind == "distance":
-            return mean_length(faces, self.first)
-        if self.kind == "ratio":
-            return line_ratio(faces, self.first, self.second)
-        if self.kind == "angle":
-            return line_angle(faces, self.first[0])
-        return lines_angle(faces, self.first[0], self.second[0])
+        return measured(points, self.kind, self.first, self.second)
 
 
-def _ratio_to_eyes(name: str, measured: Line, description: str) -> Feature:
-    return Feature(name, "ratio", (measured,), (EYE_LINE,), description)
-
-
-def _opening(name: str, heights: Sequence[Line], width: Line, description: str) -> Feature:
-    return Feature(name, "ratio", tuple(heights), (width,), description)
+def _ratio(name: str, description: str, *above: Line, below: Line = EYE_LINE) -> Feature:
+    return Feature(name, "ratio", above, (below,), description)
 
 
 _LEFT_EYE, _RIGHT_EYE = GROUPS_68["left_eye"], GROUPS_68["right_eye"]
@@ -306,41 +283,40 @@ FEATURES: tuple[Feature, ...] = (
         "nose_mouth_distance", "distance", (NOSE_MOUTH_LINE,), (), "eq. (4): nose to mouth, pixels"
     ),
     Feature("eye_nose_mouth_ratio", "ratio", (EYE_LINE,), (NOSE_MOUTH_LINE,), "eq. (2): (3) / (4)"),
-    _opening("left_eye_aspect", (line(37, 41), line(38, 40)), line(36, 39), _BLINK.format("left")),
-    _opening(
-        "right_eye_aspect", (line(43, 47), line(44, 46)), line(42, 45), _BLINK.format("right")
+    _ratio(
+        "left_eye_aspect", _BLINK.format("left"), line(37, 41), line(38, 40), below=line(36, 39)
     ),
-    _opening(
+    _ratio(
+        "right_eye_aspect", _BLINK.format("right"), line(43, 47), line(44, 46), below=line(42, 45)
+    ),
+    _ratio(
         "mouth_aspect",
-        (line(61, 67), line(62, 66), line(63, 65)),
-        line(60, 64),
         "opening of the inner lips over their width, 0 when the mouth is closed",
+        *(line(61, 67), line(62, 66), line(63, 65)),
+        below=line(60, 64),
     ),
-    _opening(
+    _ratio(
         "lip_aspect",
-        (line(50, 58), line(51, 57), line(52, 56)),
-        MOUTH_LINE,
         "height of the outer lips over the width of the mouth",
+        *(line(50, 58), line(51, 57), line(52, 56)),
+        below=MOUTH_LINE,
     ),
-    _ratio_to_eyes("mouth_width", MOUTH_LINE, "mouth corners over eye distance: smile, pucker"),
-    _ratio_to_eyes("left_brow_raise", line(_LEFT_BROW, _LEFT_EYE), "brow to eye over eye distance"),
-    _ratio_to_eyes(
-        "right_brow_raise", line(_RIGHT_BROW, _RIGHT_EYE), "brow to eye over eye distance"
+    _ratio("mouth_width", "mouth corners over eye distance: smile, pucker", MOUTH_LINE),
+    _ratio("left_brow_raise", "brow to eye over eye distance", line(_LEFT_BROW, _LEFT_EYE)),
+    _ratio("right_brow_raise", "brow to eye over eye distance", line(_RIGHT_BROW, _RIGHT_EYE)),
+    _ratio("brow_gap", "inner brow ends over eye distance: frown", line(21, 22)),
+    _ratio("eye_gap", "inner eye corners over eye distance", line(39, 42)),
+    _ratio("nose_length", "nose root to nose base over eye distance", line(27, 33)),
+    _ratio("nose_width", "nose wings over eye distance", line(31, 35)),
+    _ratio("face_aspect", "face width over nose root to chin", line(0, 16), below=_FACE_HEIGHT),
+    _ratio(
+        "chin_height", "lower lip to chin over nose root to chin", line(57, 8), below=_FACE_HEIGHT
     ),
-    _ratio_to_eyes("brow_gap", line(21, 22), "inner brow ends over eye distance: frown"),
-    _ratio_to_eyes("eye_gap", line(39, 42), "inner eye corners over eye distance"),
-    _ratio_to_eyes("nose_length", line(27, 33), "nose root to nose base over eye distance"),
-    _ratio_to_eyes("nose_width", line(31, 35), "nose wings over eye distance"),
-    _opening("face_aspect", (line(0, 16),), _FACE_HEIGHT, "face width over nose root to chin"),
-    _opening(
-        "chin_height", (line(57, 8),), _FACE_HEIGHT, "lower lip to chin over nose root to chin"
-    ),
-    Feature(
+    _ratio(
         "nose_balance",
-        "ratio",
-        (line(LEFT_EYE_OUTER, NOSE_TIP),),
-        (line(RIGHT_EYE_OUTER, NOSE_TIP),),
         "nose tip to the left over to the right outer eye corner: 1 in a frontal face",
+        line(LEFT_EYE_OUTER, NOSE_TIP),
+        below=line(RIGHT_EYE_OUTER, NOSE_TIP),
     ),
     Feature("eye_line_angle", "angle", (EYE_LINE,), (), "direction of the eyes' line, degrees"),
     Feature("mouth_line_angle", "angle", (MOUTH_LINE,), (), "direction of the mouth, degrees"),

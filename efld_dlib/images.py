@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
+import struct
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast, runtime_checkable
 
@@ -12,8 +15,6 @@ from numpy.typing import NDArray
 
 from .errors import DataError, OptionError
 from .files import read_input
-from .picture_size import MORE_PIXELS, too_large
-from .png import still_png
 
 Image = NDArray[np.uint8]
 ColorOrder = Literal["rgb", "bgr", "gray"]
@@ -37,6 +38,10 @@ class PillowImage(Protocol):
 
 ImageSource = str | os.PathLike[str] | bytes | Readable | PillowImage | NDArray[np.generic]
 """Whatever `read_image` reads an image from."""
+
+MAX_PIXELS = 1 << 27
+"""Largest image that is read: 134 million pixels, 13,400 x 10,000. It takes a gigabyte. The package
+gives OpenCV the same limit (`OPENCV_IO_MAX_IMAGE_PIXELS`) if it is imported before OpenCV is."""
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
@@ -63,8 +68,8 @@ def read_image(source: ImageSource, color: ColorOrder | None = None) -> Image:
     Raises
     ------
     DataError
-        The file is missing, empty, no picture, or one of more than `picture_size.MAX_PIXELS`; the
-        array has another shape, type or range.
+        The file is missing, empty, no picture, or one of more than `MAX_PIXELS`; the array has
+        another shape, type or range.
     OptionError
         `source` is none of these; the colour order of an array is not stated, or is not one of the
         three.
@@ -123,14 +128,112 @@ def _decode(data: bytes, name: str | Path) -> Image:
         raise DataError(name, problem)
     try:
         # IMREAD_COLOR also turns the picture upright by its EXIF tag, and reduces it to 8 bit.
-        decoded = cv2.imdecode(np.frombuffer(still_png(data), np.uint8), cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(np.frombuffer(_still_png(data), np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         if "MAX_IMAGE" in error.err:
-            raise DataError(name, f"is too large; {MORE_PIXELS}") from error
+            raise DataError(name, f"is too large; {_MORE_PIXELS}") from error
         raise DataError(name, f"is not a picture that can be read ({error.err})") from error
     if decoded is None:
         raise DataError(name, "is not a picture, or a damaged one")
+    if decoded.size > 3 * MAX_PIXELS:  # OpenCV was imported before the package
+        raise DataError(name, f"is too large; {_MORE_PIXELS}")
     return cast(Image, cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+
+
+_MORE_PIXELS = f"more than {MAX_PIXELS // 10**6} million pixels are not read"
+_PNG, _JPEG, _BMP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"
+
+# OpenCV 4.11 takes memory for all that a part of a PNG states before it reads it. Of a picture that
+# is cut short less than this is lacking.
+_MOST_LACKING = 1 << 26
+
+
+def too_large(data: bytes) -> str | None:
+    """What to say of the bytes of a picture that would unpack to too much; None of another.
+
+    It is told by the size that the head of a JPEG, PNG or BMP states: dlib, which reads these, has
+    no limit. Of other formats OpenCV refuses what is larger than `MAX_PIXELS`. A PNG is too large
+    also if one of its parts states far more bytes than there are.
+    """
+    for _, start, end in _png_parts(data):
+        stated = end - start - _AROUND_PART
+        if end > len(data) and stated > _MOST_LACKING:
+            return f"states a part of {stated} bytes, of which it has not that many"
+    try:
+        width, height = _stated_size(data)
+    except struct.error:  # its head is cut short
+        return None
+    if width * height <= MAX_PIXELS:
+        return None
+    return f"states {width} x {height} pixels; {_MORE_PIXELS}"
+
+
+def _stated_size(data: bytes) -> tuple[int, int]:
+    """Width and height that the head of a JPEG, PNG or BMP states; 0 for other data."""
+    width = height = 0
+    if data.startswith(_PNG):
+        width, height = struct.unpack_from(">II", data, 16)
+    elif data.startswith(_BMP):
+        (head,) = struct.unpack_from("<I", data, 14)
+        width, height = struct.unpack_from("<HH" if head == 12 else "<ii", data, 18)  # 12: OS/2
+    elif data.startswith(_JPEG):
+        # A reader takes the largest frame for its buffers' sake, and a file may hold several.
+        width, height = max(_jpeg_frames(data), key=math.prod, default=(0, 0))
+    return abs(width), abs(height)
+
+
+# Markers of a JPEG that begin a frame, and those without a length; of the former some are tables.
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_ALONE = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
+_SCAN = 0xDA
+
+
+def _jpeg_frames(data: bytes) -> Iterator[tuple[int, int]]:
+    """Width and height of each frame before the first scan."""
+    position = 2
+    while 0 <= (position := data.find(b"\xff", position)) < len(data) - 9:
+        kind = data[position + 1]
+        if kind == _SCAN:
+            return
+        if kind in _FRAMES:
+            height, width = struct.unpack_from(">HH", data, position + 5)
+            yield width, height
+        if kind == 0xFF:
+            position += 1
+        elif kind in _ALONE:
+            position += 2
+        else:
+            position += 2 + max(2, int.from_bytes(data[position + 2 : position + 4], "big"))
+
+
+# PNG specification, third edition (W3C), 5.3 (chunk layout) and 11.3.4 (animation).
+_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
+_AROUND_PART = 12  # bytes besides its content: length, kind and checksum
+
+
+def _still_png(data: bytes) -> bytes:
+    """An animated PNG without its animation; other data as they are.
+
+    What is left is the picture that programs show which know no animated PNG. OpenCV 4.11 and 4.12
+    crash on damaged ones.
+    """
+    parts = list(_png_parts(data))
+    if not any(kind in _ANIMATION for kind, _, _ in parts):
+        return data
+    still = (data[start:end] for kind, start, end in parts if kind not in _ANIMATION)
+    return b"".join([_PNG, *still])
+
+
+def _png_parts(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of each up to IEND; the last may end beyond the data, its kind too."""
+    start = len(_PNG) if data.startswith(_PNG) else len(data)
+    while start + 4 <= len(data):
+        end = start + _AROUND_PART + int.from_bytes(data[start : start + 4], "big")
+        kind = data[start + 4 : start + 8]
+        yield kind, start, end
+        if kind == b"IEND":
+            return
+        start = end
 
 
 def _from_array(pixels: NDArray[np.generic], color: ColorOrder | None) -> Image:
@@ -175,3 +278,25 @@ def to_gray(image: Image) -> Image:
     if image.ndim == 2:
         return image
     return cast(Image, cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+
+
+def reduced(gray: Image, scales: Sequence[float]) -> list[tuple[Image, tuple[float, float]]]:
+    """An image at several sizes, each with the width and height of its pixels in those of `gray`.
+
+    Each is made of the one before it, which finds the same faces and takes less time.
+
+    Parameters
+    ----------
+    gray : array of uint8, shape (height, width)
+    scales : sequence of float
+        Falling; above 1 the image is enlarged.
+    """
+    sizes = []
+    small = gray
+    for scale in scales:
+        rows, columns = (max(1, round(side * scale)) for side in gray.shape)
+        if small.shape != (rows, columns):
+            how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+            small = cast(Image, cv2.resize(small, (columns, rows), interpolation=how))
+        sizes.append((small, (gray.shape[1] / columns, gray.shape[0] / rows)))
+    return sizes

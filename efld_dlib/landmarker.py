@@ -6,20 +6,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .boxes import Box, BoxLike, to_boxes
+from .boxes import BoxLike, RotatedBox, to_boxes
 from .detection.confidence import confidence, point_confidence
 from .detection.detectors import Detection, Detector
-from .detection.framing import Place
-from .detection.network import LandmarkNetwork, Look
+from .detection.network import LandmarkNetwork
 from .detection.network_detector import NetworkDetector
 from .detection.prediction import (
     FAST_CASCADES,
     LANDMARK_SIZE,
     LandmarkStage,
     Quality,
-    require_quality,
 )
-from .detection.registry import is_own
 from .errors import OptionError
 from .face import Face, TrackedFace
 from .images import ColorOrder, Image, ImageSource, read_image, to_gray
@@ -91,13 +88,12 @@ class FaceLandmarker:
         network: bool | None = None,
         point_confidence: bool = False,
     ) -> None:
-        require_quality(quality)
         if detector is not None and min_face is not None:
             raise OptionError("min_face is for the toolkit's own detector: give it or a detector")
         if detector is None:
             detector = NetworkDetector(min_face=min_face)
         if network is None:
-            network = model is None or is_own(detector)
+            network = model is None or isinstance(detector, NetworkDetector)
         if point_confidence and not network:
             raise OptionError("a confidence of each landmark needs the landmark network")
         if model is None or isinstance(model, (str, Path)):
@@ -113,9 +109,9 @@ class FaceLandmarker:
         self._made_with = (kept, detector, face_size, quality, None, network, point_confidence)
         self.predictor = predictor
         self.detector: Detector = detector
-        self.network = LandmarkNetwork.load() if network else None
+        self.network = LandmarkNetwork() if network else None
         self.point_confidence = point_confidence
-        self.stage = LandmarkStage(predictor, quality, face_size, self.network)
+        self.stage = LandmarkStage(predictor, quality, face_size)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._made_with
@@ -210,30 +206,28 @@ class FaceLandmarker:
 
         return track(self, source, options, smooth=smooth, color=color, fps=fps)
 
-    def face_at(self, gray: Image, detection: Detection) -> Face:
+    def face_at(self, gray: Image, detection: Detection, exact: bool = False) -> Face:
         """The face that a detector found in a gray image; its box is that of `detection`.
+
+        Parameters
+        ----------
+        gray : array of uint8, shape (height, width)
+        detection : Detection
+        exact : bool
+            Whether its place is known so well that the landmark network need not move it.
 
         Raises
         ------
         DataError
             The box is empty or not finite.
         """
-        place = Place(detection.box, detection.roll)
-        look = self._look(gray, place)
-        start = None if look is None else look.start
-        return self._face(gray, start or place, look, detection.box, detection.score)
-
-    def face_in(self, gray: Image, place: Place, box: Box, score: float) -> Face:
-        """The face at a place that is known exactly, with a box and a score of the caller's."""
-        return self._face(gray, place, self._look(gray, place), box, score)
-
-    def _look(self, gray: Image, place: Place) -> Look | None:
-        return None if self.network is None else self.network.look(gray, place)
-
-    def _face(self, gray: Image, start: Place, look: Look | None, box: Box, score: float) -> Face:
-        points = self.stage.predict(gray, start, look)
+        place = RotatedBox(detection.box, detection.roll)
+        if self.network is None:
+            points = self.stage.predict(gray, place)
+            return Face(detection.box, detection.score, points, estimate_pose(points))
+        look = self.network.look(gray, place)
+        points = self.stage.predict(gray, place if exact else look.start or place, look)
         pose = estimate_pose(points)
-        if look is None:
-            return Face(box, score, points, pose)
+        sure = confidence(look, points, pose)
         each = point_confidence(look, points, pose) if self.point_confidence else None
-        return Face(box, score, points, pose, confidence(look, points, pose), each)
+        return Face(detection.box, detection.score, points, pose, sure, each)

@@ -92,8 +92,8 @@ def estimate_pose(points: ArrayLike) -> Pose:
     >>> print(f"yaw {abs(pose.yaw):.1f}, pitch {abs(pose.pitch):.1f}, roll {pose.roll:.1f}")
     yaw 0.0, pitch 0.0, roll 90.0
     """
-    poses = estimate_poses(np.asarray(points, dtype=np.float64)[np.newaxis])
-    return Pose(*(float(value) for value in poses[0]))
+    (pose,) = estimate_poses(np.asarray(points, dtype=np.float64)[np.newaxis])
+    return Pose(*pose.tolist())
 
 
 def estimate_poses(points: ArrayLike, mean_face: FloatArray | None = None) -> FloatArray:
@@ -251,8 +251,8 @@ def pose_of_rotation(rotation: ArrayLike) -> Pose:
     Pose
         Degrees. At pitch = +-90, yaw and roll turn about one axis, and only one of them is kept.
     """
-    angles = _angles(np.asarray(rotation, dtype=np.float64)[np.newaxis])
-    return Pose(*(float(value) for value in angles[0]))
+    (angles,) = _angles(np.asarray(rotation, dtype=np.float64)[np.newaxis])
+    return Pose(*angles.tolist())
 
 
 def _angles(rotations: FloatArray) -> FloatArray:
@@ -294,8 +294,3 @@ def rotation_from_aflw2000(pose_para: ArrayLike) -> FloatArray:
     turn_z = _axis_rotation(0, 1, roll)
     rotation: FloatArray = turn_x @ turn_y @ turn_z
     return rotation
-
-
-def mirror_pose(pose: Pose) -> Pose:
-    """Pose of the face in the mirror image: yaw and roll change their sign."""
-    return Pose(-pose.yaw, pose.pitch, -pose.roll)

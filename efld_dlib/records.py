@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .boxes import BoolArray, Box, FloatArray, Pose, annotated
+
+
+def same_values(one: Any, other: Any) -> bool:
+    """Whether two data classes of one kind hold the same values, NaN equal to NaN."""
+    return all(_same(getattr(one, each.name), getattr(other, each.name)) for each in fields(one))
+
+
+def _same(value: Any, other: Any) -> bool:
+    if value is None or other is None:
+        return value is other
+    if isinstance(value, np.ndarray | tuple | float):
+        return np.array_equal(value, other, equal_nan=True)
+    return bool(value == other)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,17 +63,7 @@ class FaceAnnotation:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FaceAnnotation):
             return NotImplemented
-        mine, theirs = self.occluded, other.occluded
-        same_occlusion = (mine is None) == (theirs is None) and (
-            mine is None or theirs is None or np.array_equal(mine, theirs)
-        )
-        return (
-            same_occlusion
-            and np.array_equal(self.points, other.points, equal_nan=True)
-            and (self.box, self.scheme, self.pose, self.copies)
-            == (other.box, other.scheme, other.pose, other.copies)
-            and dict(self.attributes) == dict(other.attributes)
-        )
+        return same_values(self, other)
 
     __hash__ = None  # type: ignore[assignment]
 

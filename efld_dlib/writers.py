@@ -42,7 +42,7 @@ def open_sink(
     """
     if kind == "csv":
         return CsvSink(stream, chosen, point_confidence)
-    return JsonSink(stream, chosen) if kind == "json" else JsonLinesSink(stream, chosen)
+    return JsonSink(stream, chosen, document=kind == "json")
 
 
 def face_columns(chosen: Sequence[Feature], point_confidence: bool = False) -> list[str]:
@@ -76,22 +76,19 @@ def face_cells(face: Face, chosen: Sequence[Feature]) -> list[float | None]:
     return cells + [rounded(value, 5) for value in face.features(chosen).values()]
 
 
-def _as_json(entry: dict[str, Any], stream: TextIO) -> str:
-    """The entry as one line; a name that `stream` cannot hold as it stands is escaped."""
-    text = json.dumps(entry, ensure_ascii=False)
-    try:
-        text.encode(stream.encoding or "utf-8")
-    except UnicodeEncodeError:
-        text = json.dumps(entry)
-    return text
+_HEAD = '{"images": [\n'
 
 
-class JsonLinesSink:
-    """One JSON object a line, a line a picture."""
+class JsonSink:
+    """A JSON object for each image, as the images come.
 
-    def __init__(self, stream: TextIO, chosen: Sequence[Feature]) -> None:
-        self.stream = stream
-        self.chosen = chosen
+    Each has a line of its own, or stands in one document: ``{"images": [...]}``.
+    """
+
+    def __init__(self, stream: TextIO, chosen: Sequence[Feature], document: bool) -> None:
+        self.stream, self.chosen, self.document = stream, chosen, document
+        # Not yet written, so that nothing stands there where the first picture ends it all.
+        self.before = _HEAD
 
     def faces(self, name: str, faces: Sequence[Face]) -> None:
         self._entry({"file": name, "faces": [face.to_dict(self.chosen) for face in faces]})
@@ -100,30 +97,18 @@ class JsonLinesSink:
         self._entry({"file": name, "faces": [], "error": message})
 
     def close(self) -> None:
-        pass
+        if self.document:
+            head = _HEAD if self.before == _HEAD else "\n"
+            self.stream.write(f"{head}]}}\n")
 
     def _entry(self, entry: dict[str, Any]) -> None:
-        self.stream.write(_as_json(entry, self.stream) + "\n")
-
-
-_HEAD = '{"images": [\n'
-
-
-class JsonSink(JsonLinesSink):
-    """One JSON document: ``{"images": [...]}``, written as the pictures come."""
-
-    def __init__(self, stream: TextIO, chosen: Sequence[Feature]) -> None:
-        super().__init__(stream, chosen)
-        # Not yet written, so that nothing stands there where the first picture ends it all.
-        self.separator = _HEAD
-
-    def close(self) -> None:
-        head = _HEAD if self.separator == _HEAD else "\n"
-        self.stream.write(f"{head}]}}\n")
-
-    def _entry(self, entry: dict[str, Any]) -> None:
-        self.stream.write(self.separator + _as_json(entry, self.stream))
-        self.separator = ",\n"
+        text = json.dumps(entry, ensure_ascii=False)
+        try:
+            text.encode(self.stream.encoding or "utf-8")
+        except UnicodeEncodeError:  # a name that the stream cannot hold as it stands
+            text = json.dumps(entry)
+        self.stream.write(f"{self.before}{text}" if self.document else f"{text}\n")
+        self.before = ",\n"
 
 
 class CsvSink:

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image as PillowImage
 
 from efld_dlib import Box, FaceLandmarker
+from efld_dlib.boxes import RotatedBox
 from efld_dlib.detection.detectors import Detection
-from efld_dlib.detection.framing import Place, framed
+from efld_dlib.detection.framing import framed
 from efld_dlib.detection.network import LandmarkNetwork
 from efld_dlib.detection.network_detector import SURE
 from efld_dlib.detection.prediction import predict_points
@@ -125,7 +126,9 @@ def test_colour_order_must_be_said(landmarker, astronaut):
 
 def test_predicted_points_move_with_the_picture(landmarker, astronaut):
     padded = cv2.copyMakeBorder(astronaut, 30, 0, 70, 0, cv2.BORDER_CONSTANT)
-    here, there = (Place(Box(x, y, 95.5, 95.5), 3.0) for x, y in ((176.25, 75.5), (246.25, 105.5)))
+    here, there = (
+        RotatedBox(Box(x, y, 95.5, 95.5), 3.0) for x, y in ((176.25, 75.5), (246.25, 105.5))
+    )
     points = landmarker.stage.predict(to_gray(astronaut), here)
     moved = landmarker.stage.predict(to_gray(padded), there)
     np.testing.assert_allclose(moved, points + [70, 30], atol=0.1)

@@ -7,24 +7,52 @@ adds a line to `efld_dlib/data/box_calibration.csv`, or replaces the detector's.
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import numpy as np
 
+from efld_dlib.boxes import Box
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.detection.detectors import FrontalDetector
 from efld_dlib.detection.framing import match_detections
 from efld_dlib.detection.registry import (
+    OTHERS,
     TABLE,
-    DlibCnnDetector,
-    LbpDetector,
-    YunetDetector,
-    fit_calibration,
+    BoxCalibration,
 )
+from efld_dlib.errors import DataError
 from efld_dlib.files import write_text
 from efld_dlib.images import read_image, to_gray
 
 TARGET = Path(__file__).resolve().parent.parent / "efld_dlib" / "data" / TABLE
+
+
+MIN_PAIRS = 10
+
+
+def fit_calibration(boxes: Sequence[Box], wanted: Sequence[Box]) -> BoxCalibration:
+    """The calibration that takes a detector's `boxes` to those `wanted`, by medians.
+
+    Parameters
+    ----------
+    boxes, wanted : sequence of Box
+        Of the same faces in the same order; the latter square.
+
+    Raises
+    ------
+    DataError
+        There are fewer than `MIN_PAIRS` pairs.
+    """
+    if len(boxes) < MIN_PAIRS:
+        raise DataError("<boxes>", f"{len(boxes)} pairs of boxes are too few to fit a calibration")
+    rows = []
+    for box, target in zip(boxes, wanted, strict=True):
+        size = (box.width * box.height) ** 0.5
+        rows.append((*(np.subtract(target.center, box.center) / size), target.width / size))
+    x, y, scale = np.median(rows, axis=0)
+    return BoxCalibration(float(x), float(y), float(scale))
 
 
 @click.command()
@@ -39,14 +67,9 @@ def main(root: Path, detectors: tuple[str, ...], every: int) -> None:
         known = {row["detector"]: row for row in rows}
     for text in detectors:
         name, _, file = text.partition("=")
-        makers = {
-            "lbp": LbpDetector,
-            "yunet": lambda file=file: YunetDetector(file),
-            "dlib-cnn": lambda file=file: DlibCnnDetector(file),
-        }
-        if name not in makers:
-            raise click.UsageError(f"unknown detector '{name}'; choose from {', '.join(makers)}")
-        detector, dlibs, boxes, wanted = makers[name](), FrontalDetector(), [], []
+        if name not in OTHERS:
+            raise click.UsageError(f"unknown detector '{name}'; choose from {', '.join(OTHERS)}")
+        detector, dlibs, boxes, wanted = OTHERS[name](file), FrontalDetector(), [], []
         for record in list(read_w300(root))[::every]:
             gray = to_gray(read_image(record.path))
             (box,) = match_detections(record.faces, detector(gray))

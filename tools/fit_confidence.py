@@ -21,9 +21,10 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 from efld_dlib import FaceLandmarker
+from efld_dlib.boxes import RotatedBox
 from efld_dlib.cli.options import measured_records, sources_argument, warn
 from efld_dlib.detection.confidence import CONFIDENCE_FILE, EVIDENCE, FAILURE, evidence
-from efld_dlib.detection.framing import Place, match_detections
+from efld_dlib.detection.framing import match_detections
 from efld_dlib.errors import Problems
 from efld_dlib.files import write_json
 from efld_dlib.geometry import eye_distance
@@ -81,8 +82,8 @@ def _runs(records: list[ImageRecord], rng: np.random.Generator) -> tuple[np.ndar
                 continue
             for shift in SHIFTS:
                 moved = apply_deviation(hit.box, rng.normal(0, shift, 3))
-                place = Place(moved, hit.roll + float(rng.normal(0, 60 * shift)))
-                place = place if shift else Place(hit.box, hit.roll)
+                place = RotatedBox(moved, hit.roll + float(rng.normal(0, 60 * shift)))
+                place = place if shift else RotatedBox(hit.box, hit.roll)
                 look = landmarker.network.look(gray, place)
                 points = landmarker.stage.predict(gray, look.start or place, look)
                 # Landmarks that go astray where the network sees a face are rare, but not good.

@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 from efld_dlib import FaceLandmarker
-from efld_dlib.boxes import FloatArray
+from efld_dlib.boxes import FloatArray, RotatedBox
 from efld_dlib.cli.options import open_records, sources_argument, warn
 from efld_dlib.crops import canonical_crop
 from efld_dlib.datasets.split import group_of, is_held_out
@@ -37,7 +37,7 @@ from efld_dlib.detection.confidence import (
     patches,
     point_evidence,
 )
-from efld_dlib.detection.framing import Place, default_box_map, framed, is_usable, match_detections
+from efld_dlib.detection.framing import default_box_map, framed, is_usable, match_detections
 from efld_dlib.detection.network import BOX, CROP
 from efld_dlib.errors import Problems
 from efld_dlib.images import Image, read_image, to_gray
@@ -154,10 +154,10 @@ def runs(records: Sequence[ImageRecord], known: Experts, rng: np.random.Generato
                 continue
             hit = next(each for each in found if each.box == box)
             for kind in ("none", "astray", *COVERS):
-                place, image, hidden = Place(box, hit.roll), gray, _hidden(face)
+                place, image, hidden = RotatedBox(box, hit.roll), gray, _hidden(face)
                 if kind == "astray":
                     turn = hit.roll + float(rng.normal(0, _ASTRAY_ROLL))
-                    place = Place(apply_deviation(box, rng.normal(0, _ASTRAY, 3)), turn)
+                    place = RotatedBox(apply_deviation(box, rng.normal(0, _ASTRAY, 3)), turn)
                 elif kind != "none":
                     whole = default_box_map().complete(face.points)
                     image, under = cover(gray, whole, kind, rng)

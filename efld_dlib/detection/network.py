@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -17,16 +16,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..boxes import FloatArray
+from ..boxes import FloatArray, RotatedBox
 from ..crops import Crop, canonical_crop
 from ..errors import ModelFormatError
 from ..files import read_input
 from ..images import Image
 from ..pose import estimate_pose
-from .framing import Place, framed, is_usable
+from .framing import framed, is_usable
 
-FOLDER = "network"
-"""Folder of the package's data that holds the networks and their licence."""
+OWN_NETWORKS = Path(__file__).resolve().parent.parent / "data" / "network"
+"""Folder of the package's networks and their licence."""
 
 DETECTOR_FILE = "faces.onnx.xz"
 
@@ -91,6 +90,20 @@ class Found(NamedTuple):
         boxes = np.column_stack([centers, self.boxes[:, 2] * math.sqrt(step[0] * step[1])])
         return self._replace(boxes=boxes, points=(self.points + 0.5) * scale - 0.5)
 
+    def turned_back(self, turns: int, shape: tuple[int, ...]) -> Found:
+        """In pixels of the image from which that of `shape`, (height, width), was turned.
+
+        It was turned by quarters counterclockwise, `turns` of them.
+        """
+        middle = (np.array(shape[::-1]) - 1) / 2
+        middle_before = middle[::-1] if turns % 2 else middle
+        back = np.linalg.matrix_power(np.array([[0, 1], [-1, 0]]), turns)
+        boxes, poses = self.boxes.copy(), self.poses.copy()
+        boxes[:, :2] = (boxes[:, :2] - middle) @ back + middle_before
+        poses[:, 2] = (poses[:, 2] + 90.0 * turns + 180.0) % 360.0 - 180.0
+        points = (self.points - middle) @ back + middle_before
+        return Found(boxes, self.scores, points, poses)
+
 
 def decode(levels: Sequence[NDArray[np.float32]], least: float) -> Found:
     """The cells that see a face, sorted by score; many of them see the same one.
@@ -153,10 +166,8 @@ class Network:
 
     Parameters
     ----------
-    name : str
-        Its file's name.
-    folder : path, optional
-        The file's folder, if it is not the package's own file.
+    source : path
+        Its packed file.
 
     Raises
     ------
@@ -166,20 +177,14 @@ class Network:
         It is damaged, or not a network that OpenCV can run.
     """
 
-    def __init__(self, name: str, folder: str | Path | None = None) -> None:
-        self._name, self._folder = name, folder
-        self.source = name if folder is None else Path(folder, name)
-        """What to call its file."""
-        if folder is None:
-            data = files("efld_dlib.data").joinpath(FOLDER, name).read_bytes()
-        else:
-            data = read_input(Path(folder, name))
-        self._onnx = _unpacked(data, self.source)
+    def __init__(self, source: str | Path) -> None:
+        self.source = Path(source)
+        self._onnx = _unpacked(read_input(source), self.source)
         self._local = threading.local()
         self._new_net()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._name, self._folder)
+        return type(self), (self.source,)
 
     def __call__(self, pixels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Outputs for an input of shape (n, 1, height, width), the largest one first."""
@@ -218,12 +223,12 @@ def load_network(name: str, folder: str | Path | None = None) -> Network:
     DataError
         There is no such file; a `ModelFormatError` if it is damaged.
     """
-    return _own_network(name) if folder is None else Network(name, folder)
+    return _own_network(name) if folder is None else Network(Path(folder, name))
 
 
 @lru_cache
 def _own_network(name: str) -> Network:
-    return Network(name)
+    return Network(OWN_NETWORKS / name)
 
 
 def _unpacked(data: bytes, source: str | Path) -> bytes:
@@ -238,32 +243,25 @@ def _unpacked(data: bytes, source: str | Path) -> bytes:
     return onnx
 
 
-def find_faces(network: Network, gray: Image, scale: float, least: float) -> Found:
-    """The faces of an image that are 12 to 300 pixels wide at a scale, in pixels of the image.
+def find_faces(network: Network, gray: Image, least: float) -> Found:
+    """The faces of an image that are 12 to 300 pixels wide.
 
     Parameters
     ----------
     network : Network
         That of `DETECTOR_FILE`.
     gray : array of uint8, shape (height, width)
-    scale : float
-        By how much the image is enlarged, or below 1 reduced, before it is searched.
     least : float
         Lowest score, between 0 and 1.
     """
     height, width = gray.shape
-    columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
-    small = gray
-    if (columns, rows) != (width, height):
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        small = cast(Image, cv2.resize(gray, (columns, rows), interpolation=how))
-    padded = [-(-side // MULTIPLE) * MULTIPLE for side in (rows, columns)]
+    padded = [-(-side // MULTIPLE) * MULTIPLE for side in gray.shape]
     pixels = np.full((1, 1, *padded), PADDING, np.float32)
-    pixels[0, 0, :rows, :columns] = small
+    pixels[0, 0, :height, :width] = gray
     levels = [level[0] for level in network(pixels)]
     if [level.shape[:1] for level in levels] != [(CELL_OUTPUTS,)] * len(STRIDES):
         raise ModelFormatError(network.source, "has other outputs than a face network")
-    return surest(decode(levels, least)).moved((width / columns, height / rows))
+    return surest(decode(levels, least))
 
 
 LANDMARK_FILE = "landmarks.onnx.xz"
@@ -296,17 +294,17 @@ class Look:
         Rough landmarks in pixels of the image.
     crop : Crop
         What it saw.
-    place : Place
+    place : RotatedBox
         Where it looked.
     """
 
     score: float
     points: FloatArray
     crop: Crop
-    place: Place
+    place: RotatedBox
 
     @cached_property
-    def start(self) -> Place | None:
+    def start(self) -> RotatedBox | None:
         """Where the rough landmarks say that the face is, and its roll.
 
         None if they make no sense, or lie beside the place. To look once more from there gains
@@ -319,7 +317,7 @@ class Look:
         box = framed(self.points, roll)
         if not (is_usable(box) and box.overlap(self.place.box) > _LEAST_OVERLAP):
             return None
-        return Place(box, roll)
+        return RotatedBox(box, roll)
 
 
 def normalised(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -336,25 +334,20 @@ class LandmarkNetwork:
 
     Parameters
     ----------
-    network : Network
-        That of `LANDMARK_FILE`.
+    folder : path, optional
+        Folder of another network than the package's; errors as of `load_network`.
     """
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self.network = load_network(LANDMARK_FILE, folder)
 
-    @classmethod
-    def load(cls, folder: str | Path | None = None) -> LandmarkNetwork:
-        """The network of the package, or of a folder; see `network.load_network`."""
-        return cls(load_network(LANDMARK_FILE, folder))
-
-    def look(self, gray: Image, place: Place) -> Look:
+    def look(self, gray: Image, place: RotatedBox) -> Look:
         """What a place shows.
 
         Parameters
         ----------
         gray : array of uint8, shape (height, width)
-        place : Place
+        place : RotatedBox
 
         Raises
         ------

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 
-from ..boxes import FloatArray
+from ..boxes import FloatArray, RotatedBox
 from ..errors import OptionError
-from ..images import Image
+from ..images import Image, reduced
 from .detectors import Detection, MinFace
-from .framing import Place, square_box
-from .network import DETECTOR_FILE, Found, LandmarkNetwork, find_faces, joined, load_network, surest
+from .framing import square_box
+from .network import (
+    DETECTOR_FILE,
+    Found,
+    LandmarkNetwork,
+    find_faces,
+    joined,
+    load_network,
+    surest,
+)
 
 Mode = Literal["fast", "thorough"]
 
@@ -96,16 +105,17 @@ class NetworkDetector:
         self._in_company = COMPANY_SCORE if min_score is None else min_score
         self.min_face = None if min_face is None else MinFace.parse(min_face)
         self.network = load_network(DETECTOR_FILE, networks)
-        self.second = LandmarkNetwork.load(networks)
+        self.second = LandmarkNetwork(networks)
 
     def __call__(self, gray: Image) -> list[Detection]:
         return as_detections(self.find(gray))
 
     def find(self, gray: Image) -> Found:
         """The faces with all that the network says of them."""
+        sizes = reduced(gray, self.scales(gray.shape))
         turns = range(4) if self.mode == "thorough" else range(1)
         # A face may be seen in several turns, by some of them wrongly: the second network decides.
-        found = joined([self._turned(gray, turn) for turn in turns])
+        found = joined([self._turned(sizes, turn) for turn in turns])
         if self.min_face is not None:
             wanted = self.min_face.pixels(gray.shape)
             found = found.chosen(np.flatnonzero(found.boxes[:, 2] >= wanted))
@@ -123,11 +133,11 @@ class NetworkDetector:
         """The score of a place; if the face network is in doubt, by the other network too."""
         if score >= SURE:
             return score
-        look = self.second.look(gray, Place(square_box(*box), float(pose[2])))
+        look = self.second.look(gray, RotatedBox(square_box(*box), float(pose[2])))
         logit = math.log(score / (1 - score)) + OPINION * look.score - RESERVE
         return 1 / (1 + math.exp(-max(logit, -50.0)))
 
-    def scales(self, shape: tuple[int, int]) -> list[float]:
+    def scales(self, shape: tuple[int, ...]) -> list[float]:
         """At which sizes an image of a shape, (height, width), is looked at."""
         longer = max(shape)
         if self.min_face is None:
@@ -140,22 +150,14 @@ class NetworkDetector:
             scales.append(scales[-1] / REDUCTION)
         return scales
 
-    def _turned(self, gray: Image, turn: int) -> Found:
-        """What is found in the image turned by quarters counterclockwise, in its own pixels."""
-        image = np.ascontiguousarray(np.rot90(gray, turn)) if turn else gray
-        height, width = image.shape
-        parts = [
-            find_faces(self.network, image, scale, min(LOOKED_AT, self._in_company))
-            for scale in self.scales((height, width))
-        ]
-        found = surest(joined(parts))
-        if not turn:
-            return found
-        boxes, points, poses = found.boxes.copy(), found.points.copy(), found.poses.copy()
-        for places in (boxes[:, :2], points.reshape(-1, 2)):
-            _turn_back(places, turn, height, width)
-        poses[:, 2] = (poses[:, 2] + 90.0 * turn + 180.0) % 360.0 - 180.0
-        return Found(boxes, found.scores, points, poses)
+    def _turned(self, sizes: Sequence[tuple[Image, tuple[float, float]]], turn: int) -> Found:
+        """What is found in an image of several sizes, turned by quarters counterclockwise."""
+        parts = []
+        for small, step in sizes:
+            image = np.ascontiguousarray(np.rot90(small, turn))
+            found = find_faces(self.network, image, min(LOOKED_AT, self._in_company))
+            parts.append(found.turned_back(turn, image.shape).moved(step))
+        return surest(joined(parts))
 
 
 def as_detections(found: Found) -> list[Detection]:
@@ -164,12 +166,3 @@ def as_detections(found: Found) -> list[Detection]:
         Detection(square_box(x, y, width), float(score), float(pose[2]))
         for (x, y, width), score, pose in zip(found.boxes, found.scores, found.poses, strict=True)
     ]
-
-
-def _turn_back(places: FloatArray, turn: int, height: int, width: int) -> None:
-    """Take places of an image turned by quarters counterclockwise to those before, in place."""
-    for _ in range(turn):
-        x, y = places[:, 0].copy(), places[:, 1].copy()
-        # A quarter clockwise: the left edge becomes the top one.
-        places[:, 0], places[:, 1] = height - 1 - y, x
-        height, width = width, height

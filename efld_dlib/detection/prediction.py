@@ -9,14 +9,14 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ..boxes import Box, FloatArray
-from ..crops import FACE_SIZE, Crop, canonical_crop
+from ..boxes import Box, FloatArray, RotatedBox
+from ..crops import FACE_SIZE, canonical_crop
 from ..errors import OptionError
 from ..images import Image
 from ..landmarks import mirror_points
 from ..models.forest import CropPredictor
-from .framing import Place, framed, is_usable, square_box
-from .network import LandmarkNetwork, Look
+from .framing import framed, is_usable, square_box
+from .network import Look
 
 Quality = Literal["fast", "balanced", "best"]
 """``fast`` stops the predictor early and sees one crop; ``balanced`` sees its mirror image too, and
@@ -48,7 +48,7 @@ _MOVES = (
 
 @dataclass(frozen=True)
 class LandmarkStage:
-    """Predicts the landmarks of detected faces.
+    """Predicts the landmarks of faces whose place is known.
 
     Parameters
     ----------
@@ -58,9 +58,6 @@ class LandmarkStage:
         See `Quality`.
     face_size : int
         Width in pixels to which a face box is scaled before the predictor sees it; at least 1.
-    network : LandmarkNetwork, optional
-        Says where exactly a face is before the predictor sees it. Without one the predictor starts
-        from the detector's box, as in a plain dlib program.
 
     Raises
     ------
@@ -71,27 +68,19 @@ class LandmarkStage:
     predictor: CropPredictor
     quality: Quality = "balanced"
     face_size: int = LANDMARK_SIZE
-    network: LandmarkNetwork | None = None
 
     def __post_init__(self) -> None:
         require_quality(self.quality)
         if self.face_size < 1:
             raise OptionError(f"the face size must be at least 1 pixel, not {self.face_size}")
 
-    def __call__(self, gray: Image, place: Place) -> FloatArray:
-        """Landmarks of the face that a detector found at `place`, shape (68, 2), in its pixels."""
-        if self.network is None:
-            return self.predict(gray, place)
-        look = self.network.look(gray, place)
-        return self.predict(gray, look.start or place, look)
-
-    def predict(self, gray: Image, place: Place, look: Look | None = None) -> FloatArray:
+    def predict(self, gray: Image, place: RotatedBox, look: Look | None = None) -> FloatArray:
         """Landmarks of a face at any roll, shape (68, 2), in pixels of the image.
 
         Parameters
         ----------
         gray : array of uint8, shape (height, width)
-        place : Place
+        place : RotatedBox
             The predictor sees the face upright and framed alike, wherever this comes from.
         look : Look, optional
             What the landmark network says of the face; its rough landmarks help the predictor, if
@@ -109,13 +98,16 @@ class LandmarkStage:
             square_box(x + across * box.width, y + down * box.width, box.width * math.exp(growth))
             for across, down, growth in _MOVES
         ]
-        return self._mean(gray, [Place(each, place.roll) for each in moved], rough)
+        return self._mean(gray, [RotatedBox(each, place.roll) for each in moved], rough)
 
     def _mean(
-        self, gray: Image, places: Sequence[Place], rough: FloatArray | None = None
+        self, gray: Image, places: Sequence[RotatedBox], rough: FloatArray | None = None
     ) -> FloatArray:
         """What is predicted at some places and, unless it is to be fast, in mirror images."""
-        crops = [_crop(gray, place.box, self.face_size, place.roll) for place in places]
+        crops = [
+            canonical_crop(gray, place.box, self.face_size, SEEN, place.roll, _AVERAGE_BELOW)
+            for place in places
+        ]
         images = np.stack([crop.image for crop in crops])
         hint = None if rough is None else np.stack([crop.from_photograph(rough) for crop in crops])
         # The box is in the middle of its crop, so that a mirror image has it there too.
@@ -169,7 +161,3 @@ def predict_points(
 def _mirrored(shapes: FloatArray, side: int) -> FloatArray:
     """Landmarks, shape (n, 68, 2), in the mirror images of crops."""
     return np.stack([mirror_points(each, side) for each in shapes])
-
-
-def _crop(gray: Image, box: Box, face_size: int, roll: float) -> Crop:
-    return canonical_crop(gray, box, face_size, SEEN, roll, _AVERAGE_BELOW)

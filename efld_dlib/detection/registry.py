@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -15,41 +15,33 @@ import cv2
 import numpy as np
 
 from ..backend import load_dlib
-from ..boxes import Box
+from ..boxes import Box, to_box
 from ..errors import DataError, ModelFormatError, OptionError
 from ..images import Image
-from .detectors import Detection, Detector, FrontalDetector, Upsample
+from .detectors import Detection, Detector, FrontalDetector, Upsample, surest_first
 from .framing import square_box
 from .network_detector import Mode, NetworkDetector
 
+SMALLEST_LBP = 60
+"""Side in pixels of the smallest face that `lbp_detector` looks for."""
 
-class LbpDetector:
-    """scikit-image's cascade of local binary patterns, for frontal faces.
 
-    Parameters
-    ----------
-    smallest : int
-        Side of the smallest face in pixels.
-    """
-
-    def __init__(self, smallest: int = 60) -> None:
-        self.smallest = smallest
-
-    def __call__(self, gray: Image) -> list[Detection]:
-        side = min(gray.shape)
-        if side < self.smallest:
-            return []
-        found = _cascade().detect_multi_scale(
-            img=gray,
-            scale_factor=1.2,
-            step_ratio=1,
-            min_size=(self.smallest, self.smallest),
-            max_size=(side, side),
-        )
-        return [
-            Detection(Box(each["c"], each["r"], each["width"], each["height"]), math.nan)
-            for each in found
-        ]
+def lbp_detector(gray: Image) -> list[Detection]:
+    """The faces that scikit-image's cascade of local binary patterns finds: frontal ones."""
+    side = min(gray.shape)
+    if side < SMALLEST_LBP:
+        return []
+    found = _cascade().detect_multi_scale(
+        img=gray,
+        scale_factor=1.2,
+        step_ratio=1,
+        min_size=(SMALLEST_LBP, SMALLEST_LBP),
+        max_size=(side, side),
+    )
+    return [
+        Detection(Box(each["c"], each["r"], each["width"], each["height"]), math.nan)
+        for each in found
+    ]
 
 
 @lru_cache(maxsize=1)
@@ -66,8 +58,6 @@ class DlibCnnDetector:
     Parameters
     ----------
     model : path
-    upsample : int
-        How often the picture is doubled.
 
     Raises
     ------
@@ -77,31 +67,20 @@ class DlibCnnDetector:
         dlib cannot read it.
     """
 
-    def __init__(self, model: str | Path, upsample: int = 0) -> None:
+    def __init__(self, model: str | Path) -> None:
         _require_file(model)
         try:
             self.network = load_dlib().cnn_face_detection_model_v1(str(model))
         except (RuntimeError, MemoryError) as error:
             raise ModelFormatError(model, "is no detector network of dlib") from error
-        self.upsample = upsample
 
     def __call__(self, gray: Image) -> list[Detection]:
-        found = self.network(cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB), self.upsample)
-        return sorted(
-            (
-                Detection(
-                    Box(
-                        each.rect.left(),
-                        each.rect.top(),
-                        each.rect.width(),
-                        each.rect.height(),
-                    ),
-                    float(each.confidence),
-                )
-                for each in found
-            ),
-            key=lambda detection: -detection.score,
-        )
+        found = self.network(cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB))
+        return surest_first(Detection(to_box(each.rect), float(each.confidence)) for each in found)
+
+
+YUNET_SCORE = 0.6
+"""Lowest score that counts of YuNet, between 0 and 1."""
 
 
 class YunetDetector:
@@ -110,8 +89,6 @@ class YunetDetector:
     Parameters
     ----------
     model : path
-    threshold : float
-        Lowest score, between 0 and 1.
 
     Raises
     ------
@@ -121,10 +98,10 @@ class YunetDetector:
         OpenCV cannot read it, or it is another network.
     """
 
-    def __init__(self, model: str | Path, threshold: float = 0.6) -> None:
+    def __init__(self, model: str | Path) -> None:
         _require_file(model)
         try:
-            self.network = cv2.FaceDetectorYN.create(str(model), "", (320, 320), threshold)
+            self.network = cv2.FaceDetectorYN.create(str(model), "", (320, 320), YUNET_SCORE)
             # Other networks are known only when they are run.
             self(np.zeros((320, 320), np.uint8))
         except cv2.error as error:
@@ -134,18 +111,13 @@ class YunetDetector:
         height, width = gray.shape
         self.network.setInputSize((width, height))
         _, found = self.network.detect(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR))
-        rows = np.empty((0, 15)) if found is None else cast(Any, found)
-        detections = [
-            Detection(Box(*(float(value) for value in row[:4])), float(row[14]), _roll(row))
-            for row in rows
-        ]
-        return sorted(detections, key=lambda detection: -detection.score)
-
-
-def _roll(row: Any) -> float:
-    """Roll in degrees by the eyes, of which YuNet gives the subject's right one first."""
-    x, y = row[6:8] - row[4:6]
-    return math.degrees(math.atan2(y, x))
+        detections = []
+        for row in () if found is None else cast(Any, found):
+            # Roll by the eyes; the subject's right one comes first.
+            x, y = row[6:8] - row[4:6]
+            roll = math.degrees(math.atan2(y, x))
+            detections.append(Detection(to_box(row[:4]), float(row[14]), roll))
+        return surest_first(detections)
 
 
 def _require_file(model: str | Path) -> None:
@@ -154,7 +126,6 @@ def _require_file(model: str | Path) -> None:
 
 
 TABLE = "box_calibration.csv"
-MIN_PAIRS = 10
 
 
 @dataclass(frozen=True)
@@ -185,54 +156,23 @@ class BoxCalibration:
         return square_box(center_x + self.x * size, center_y + self.y * size, self.scale * size)
 
 
-def fit_calibration(boxes: Sequence[Box], wanted: Sequence[Box]) -> BoxCalibration:
-    """The calibration that takes a detector's `boxes` to those `wanted`, by medians.
-
-    Parameters
-    ----------
-    boxes, wanted : sequence of Box
-        Of the same faces in the same order; the latter square.
-
-    Raises
-    ------
-    DataError
-        There are fewer than `MIN_PAIRS` pairs.
-    """
-    if len(boxes) < MIN_PAIRS:
-        raise DataError("<boxes>", f"{len(boxes)} pairs of boxes are too few to fit a calibration")
-    rows = []
-    for box, target in zip(boxes, wanted, strict=True):
-        size = (box.width * box.height) ** 0.5
-        rows.append((*(np.subtract(target.center, box.center) / size), target.width / size))
-    x, y, scale = np.median(rows, axis=0)
-    return BoxCalibration(float(x), float(y), float(scale))
-
-
-@lru_cache(maxsize=1)
-def calibrations() -> dict[str, BoxCalibration]:
-    """The calibrations that come with the toolkit, by detector (``tools/fit_calibration.py``)."""
-    text = files("efld_dlib.data").joinpath(TABLE).read_text(encoding="utf-8")
-    return {
-        row["detector"]: BoxCalibration(float(row["x"]), float(row["y"]), float(row["scale"]))
-        for row in csv.DictReader(text.splitlines())
-    }
-
-
+@lru_cache
 def calibration(name: str) -> BoxCalibration:
-    """The calibration of a detector.
+    """The calibration of a detector that comes with the toolkit (``tools/fit_calibration.py``).
 
     Raises
     ------
     OptionError
         Unknown detector.
     """
-    known = calibrations()
+    text = files("efld_dlib.data").joinpath(TABLE).read_text(encoding="utf-8")
+    known = {row["detector"]: row for row in csv.DictReader(text.splitlines())}
     if name not in known:
         raise OptionError(
             f"there is no calibration of the boxes of '{name}', only of {', '.join(known)}: fit "
             "one with python -m tools.fit_calibration"
         )
-    return known[name]
+    return BoxCalibration(*(float(known[name][value]) for value in ("x", "y", "scale")))
 
 
 @dataclass(frozen=True)
@@ -257,11 +197,12 @@ class CalibratedDetector:
 OWN: tuple[str, ...] = get_args(Mode)
 DETECTORS = (*OWN, "dlib", "dlib=TIMES", "lbp", "yunet=FILE.onnx", "dlib-cnn=FILE.dat")
 
-_OTHERS: dict[str, Callable[[str], Detector]] = {
-    "lbp": lambda _: LbpDetector(),
+OTHERS: dict[str, Callable[[str], Detector]] = {
+    "lbp": lambda _: lbp_detector,
     "yunet": YunetDetector,
     "dlib-cnn": DlibCnnDetector,
 }
+"""Detectors of other projects by their kind, made of what stands behind it."""
 
 
 def make_detector(
@@ -303,13 +244,8 @@ def make_detector(
             return FrontalDetector(times, 0.0 if min_score is None else min_score, min_face)
     given = {"a smallest face": min_face is not None, "a lowest score": min_score is not None}
     for option, is_given in given.items():
-        if kind in _OTHERS and is_given:
+        if kind in OTHERS and is_given:
             raise OptionError(f"{', '.join((*OWN, 'dlib'))} take {option}, not '{name}'")
-    if kind in _OTHERS and bool(file) == (kind != "lbp"):
-        return CalibratedDetector(_OTHERS[kind](file), calibration(kind))
+    if kind in OTHERS and bool(file) == (kind != "lbp"):
+        return CalibratedDetector(OTHERS[kind](file), calibration(kind))
     raise OptionError(f"unknown detector '{name}'; choose from {', '.join(DETECTORS)}")
-
-
-def is_own(detector: Detector) -> bool:
-    """Whether it is the toolkit's, whose networks saw pictures that are for research alone."""
-    return isinstance(detector, NetworkDetector)

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any, cast
 
 import cv2
@@ -25,9 +24,6 @@ VideoSource = str | Path | int | Iterable[NDArray[np.generic]]
 
 # A single letter before the colon is a drive of Windows.
 _URL = re.compile(r"[a-zA-Z][\w+.-]+://")
-
-# OpenCV takes the numbers of cameras as C's int.
-_MAX_CAMERA = 2**31 - 1
 
 # A source that ends before this part of the time that it announces is damaged.
 _COMPLETE = 0.9
@@ -102,13 +98,13 @@ class VideoReader:
     def __init__(self, source: str | Path | int) -> None:
         self.live = isinstance(source, int)
         self.name = f"camera {source}" if self.live else str(source)
-        if isinstance(source, int):
-            if not 0 <= source <= _MAX_CAMERA:
-                raise DataError(self.name, _why_closed(source))
-        else:
-            _require_file(str(source))
+        if not isinstance(source, int):
+            source = str(source)
+            _require_file(source)
+        elif not 0 <= source < 2**31:  # OpenCV takes the numbers of cameras as C's int
+            raise DataError(self.name, _why_closed(source))
         with quiet_opencv():
-            self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
+            self._capture = cv2.VideoCapture(source)
         if not self._capture.isOpened():
             raise DataError(self.name, _why_closed(source))
         fps = self._capture.get(cv2.CAP_PROP_FPS)
@@ -121,16 +117,7 @@ class VideoReader:
     def __enter__(self) -> VideoReader:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the file or the camera."""
+    def __exit__(self, *error: object) -> None:
         self._capture.release()
 
     def __iter__(self) -> Iterator[Frame]:
@@ -151,7 +138,9 @@ class VideoReader:
             began = now if number == 0 else began
             # Clocks of streams may jump back; time must not.
             last = max(now - began, last + 1e-6)
-            yield Frame(_eight_bit_bgr(pixels), "bgr", number, last)
+            if pixels.ndim == 2:
+                pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
+            yield Frame(pixels.astype(np.uint8, copy=False), "bgr", number, last)
             number += 1
         if not number:
             raise DataError(self.name, "has no frame that can be read")
@@ -167,18 +156,12 @@ class VideoReader:
         return told if math.isfinite(told) and (told > 0 or number == 0) else number / self.fps
 
 
-def _why_closed(source: str | Path | int) -> str:
+def _why_closed(source: str | int) -> str:
     if isinstance(source, int):
         return "cannot be opened: there is no such camera, or another program uses it"
-    if _URL.match(str(source)):
+    if _URL.match(source):
         return "cannot be opened: there is no such stream, or it does not answer"
     return "is no video that can be read, or a damaged one"
-
-
-def _eight_bit_bgr(pixels: NDArray[Any]) -> Image:
-    if pixels.ndim == 2:
-        return cast(Image, cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR))
-    return pixels.astype(np.uint8, copy=False)
 
 
 def _require_file(source: str) -> None:
@@ -247,17 +230,11 @@ def frame_of(
 def quiet_opencv() -> Iterator[None]:
     """A block in which neither OpenCV nor FFmpeg writes to stderr: our own message will do."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    read, write = _log_level()
-    level = read()
-    write(0)
+    # OpenCV 5 has moved them; its typing knows neither in one place.
+    log: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
+    level = log.getLogLevel()
+    log.setLogLevel(0)
     try:
         yield
     finally:
-        write(level)
-
-
-def _log_level() -> tuple[Any, Any]:
-    """OpenCV's functions that read and set how much it logs; 0 is nothing."""
-    # OpenCV 5 has moved them; its typing knows neither in one place.
-    place: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
-    return place.getLogLevel, place.setLogLevel
+        log.setLogLevel(level)

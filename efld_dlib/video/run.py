@@ -36,8 +36,8 @@ class VideoSink(Protocol):
 class VideoCsvSink:
     """One row per face; a frame without a face has none.
 
-    The columns are those of `sinks.CsvSink`, after ``frame`` (counted from 0), ``face_id`` and
-    ``timestamp`` (seconds), as OpenFace calls them.
+    The columns are those of `writers.face_columns`, after ``frame`` (counted from 0), ``face_id``
+    and ``timestamp`` (seconds), as OpenFace calls them.
     """
 
     def __init__(

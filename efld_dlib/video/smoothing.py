@@ -60,6 +60,11 @@ class OneEuroFilter:
     ----------
     smoothing : Smoothing
 
+    Attributes
+    ----------
+    time : float
+        Seconds, of the last points; NaN before the first ones.
+
     Examples
     --------
     A point that jumps by a pixel and back is hardly moved; one that goes on moving is followed.
@@ -74,10 +79,8 @@ class OneEuroFilter:
 
     def __init__(self, smoothing: Smoothing) -> None:
         self.smoothing = smoothing
-        self._time = math.nan
-        self._raw: FloatArray | None = None
-        self._value: FloatArray | None = None
-        self._speed: FloatArray | None = None
+        self.time = math.nan
+        self._raw = self._value = self._speed = np.empty(0)
 
     def __call__(self, time: float, points: FloatArray, unit: float) -> FloatArray:
         """The smoothed points.
@@ -94,9 +97,9 @@ class OneEuroFilter:
         -------
         array, shape (n, 2)
         """
-        step = time - self._time
-        if self._raw is None or self._value is None or self._speed is None:
-            self._raw = self._value = points
+        step = time - self.time
+        if math.isnan(step):
+            self.time, self._raw, self._value = time, points, points
             self._speed = np.zeros_like(points)
         elif step > 0:
             velocity = (points - self._raw) / (step * unit)
@@ -106,10 +109,7 @@ class OneEuroFilter:
             speed = np.linalg.norm(self._speed, axis=1, keepdims=True)
             shares = _share(self.smoothing.min_cutoff + self.smoothing.beta * speed, step)
             self._value = self._value + shares * (points - self._value)
-            self._raw = points
-        else:
-            return self._value
-        self._time = time
+            self.time, self._raw = time, points
         return self._value
 
 
@@ -130,20 +130,17 @@ class FaceSmoother:
     """
 
     smoothing: Smoothing = field(default_factory=Smoothing)
-    _filters: dict[int, tuple[float, OneEuroFilter]] = field(default_factory=dict)
+    _filters: dict[int, OneEuroFilter] = field(default_factory=dict)
 
     def __call__(self, time: float, faces: Sequence[TrackedFace]) -> list[TrackedFace]:
         """The faces of the frame at `time` seconds with points, box and pose that move steadily."""
         self._filters = {
-            number: (last, kept)
-            for number, (last, kept) in self._filters.items()
-            if time - last <= MAX_GAP
+            number: kept for number, kept in self._filters.items() if time - kept.time <= MAX_GAP
         }
         return [self._smooth(time, face) for face in faces]
 
     def _smooth(self, time: float, face: TrackedFace) -> TrackedFace:
-        _, smoother = self._filters.get(face.id, (time, OneEuroFilter(self.smoothing)))
-        self._filters[face.id] = (time, smoother)
+        smoother = self._filters.setdefault(face.id, OneEuroFilter(self.smoothing))
         box = face.box
         corners = np.array([[box.left, box.top], [box.left + box.width, box.top + box.height]])
         moved = smoother(time, np.vstack([face.points, corners]), box.width)

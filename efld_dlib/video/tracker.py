@@ -10,9 +10,9 @@ from typing import Protocol
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from ..boxes import Box
+from ..boxes import Box, RotatedBox
 from ..detection.detectors import Detection, Detector
-from ..detection.framing import Place, framed, square_box
+from ..detection.framing import framed, square_box
 from ..detection.network import MAX_COVER, MAX_OVERLAP, LandmarkNetwork
 from ..errors import OptionError
 from ..face import Face, TrackedFace
@@ -79,9 +79,7 @@ class Landmarker(Protocol):
     @property
     def network(self) -> LandmarkNetwork | None: ...
 
-    def face_at(self, gray: Image, detection: Detection) -> Face: ...
-
-    def face_in(self, gray: Image, place: Place, box: Box, score: float) -> Face: ...
+    def face_at(self, gray: Image, detection: Detection, exact: bool = False) -> Face: ...
 
 
 @dataclass
@@ -89,18 +87,18 @@ class _Track:
     """What is remembered of a face: where it was, how it moves, for how long it is lost."""
 
     id: int
-    place: Place
+    place: RotatedBox
     velocity: tuple[float, float] = (0.0, 0.0)
     missed: int = 0
 
     @property
-    def expected(self) -> Place:
+    def expected(self) -> RotatedBox:
         """Where the face must be in the next frame, if it moves on as it did."""
         x, y = self.place.box.center
         moved = square_box(x + self.velocity[0], y + self.velocity[1], self.place.box.width)
-        return Place(moved, self.place.roll)
+        return RotatedBox(moved, self.place.roll)
 
-    def move(self, place: Place, known: bool) -> None:
+    def move(self, place: RotatedBox, known: bool) -> None:
         """Take over where the face is now."""
         shift = np.subtract(place.box.center, self.place.box.center)
         # After a gap nobody knows how fast the face is.
@@ -194,31 +192,27 @@ class FaceTracker:
             for track in self._tracks:
                 track.lose()
             return []
-        expected = [track.expected for track in self._tracks]
-        seen = [self._look(gray, place) for place in expected]
-        good = [
-            number
-            for number, (old, (face, new)) in enumerate(zip(expected, seen, strict=True))
-            if face.confidence >= self.options.keep_confidence
-            and _holds(old, face, new, gray.shape)
-        ]
+        # The faces that are there, each with its place and how far that is the expected one.
+        there: list[tuple[_Track, Face, RotatedBox, float]] = []
+        for track in self._tracks:
+            expected = track.expected
+            face = self.landmarker.face_at(gray, Detection(expected.box, 0.0, expected.roll), True)
+            place = _wanted(face, expected)
+            held = _holds(expected, face, place, gray.shape)
+            if held and face.confidence >= self.options.keep_confidence:
+                there.append((track, face, place, place.box.overlap(expected.box)))
         # Where one face hides another, both are found at the one in front: the other has jumped.
-        steps = [expected[number].box.overlap(seen[number][1].box) for number in good]
-        twice = doubles([seen[number][1].box for number in good], steps)
-        kept = {number for place, number in enumerate(good) if place not in twice}
+        twice = doubles([place.box for *_, place, _ in there], [step for *_, step in there])
         faces = []
-        for number, (track, (face, place)) in enumerate(zip(self._tracks, seen, strict=True)):
-            if number in kept:
+        for number, (track, face, place, _) in enumerate(there):
+            if number not in twice:
                 track.move(place, known=not track.missed)
                 faces.append(TrackedFace.of(face, track.id, box=place.box, score=face.confidence))
-            else:
+        followed = {face.id for face in faces}
+        for track in self._tracks:
+            if track.id not in followed:
                 track.lose()
         return faces
-
-    def _look(self, gray: Image, place: Place) -> tuple[Face, Place]:
-        """The face at a place, and where its landmarks want it."""
-        face = self.landmarker.face_in(gray, place, place.box, 0.0)
-        return face, _wanted(face, place)
 
     def _detection_is_due(self, followed: int) -> bool:
         if self.options.max_faces is not None and followed >= self.options.max_faces:
@@ -235,12 +229,12 @@ class FaceTracker:
         self._since_detection = 0
         lost = [track for track in self._tracks if track.missed]
         taken = [face.box for face in followed]
-        found: list[tuple[Detection, Face, Place]] = []
+        found: list[tuple[Detection, Face, RotatedBox]] = []
         for detection in self.landmarker.detector(gray):
             if len(taken) == self.options.max_faces:
                 break
             face = self.landmarker.face_at(gray, detection)
-            place = _wanted(face, Place(detection.box, detection.roll))
+            place = _wanted(face, RotatedBox(detection.box, detection.roll))
             if not any(same_face(place.box, other) for other in taken):
                 found.append((detection, face, place))
                 taken.append(place.box)
@@ -259,15 +253,15 @@ class FaceTracker:
         return faces
 
 
-def _wanted(face: Face, place: Place) -> Place:
+def _wanted(face: Face, place: RotatedBox) -> RotatedBox:
     """The place that landmarks ask for; the one they come from if they ask for none."""
     box = framed(face.points, face.pose.roll)
     if np.isfinite(box).all() and box.width >= _LEAST_WIDTH:
-        return Place(box, face.pose.roll)
+        return RotatedBox(box, face.pose.roll)
     return place
 
 
-def _holds(expected: Place, face: Face, place: Place, shape: tuple[int, ...]) -> bool:
+def _holds(expected: RotatedBox, face: Face, place: RotatedBox, shape: tuple[int, ...]) -> bool:
     """Whether landmarks are those of the face that was expected: it neither jumps nor leaves."""
     growth = place.box.width / expected.box.width
     x, y = place.box.center

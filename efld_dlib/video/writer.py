@@ -147,7 +147,7 @@ def open_video(target: Path, fps: float, paced: bool = False) -> Iterator[VideoW
     OptionError
         The suffix is not in `CODECS`.
     """
-    codec_of(target)
+    codec_of(target)  # before a file is made
     with atomic_path(target) as temporary:
         writer = VideoWriter(temporary, target, fps, paced)
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..backend import load_dlib
 from ..files import read_bytes
-from ..picture_size import too_large
+from ..images import too_large
 
 _JPEG = b"\xff\xd8\xff"
 # First bytes of formats that OpenCV reads; a usual dlib does not.

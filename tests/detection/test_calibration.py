@@ -10,11 +10,11 @@ from efld_dlib.detection.registry import (
     BoxCalibration,
     YunetDetector,
     calibration,
-    fit_calibration,
     make_detector,
 )
 from efld_dlib.errors import DataError, ModelFormatError, OptionError
 from efld_dlib.images import to_gray
+from tools.fit_calibration import fit_calibration
 
 
 def test_a_calibrated_box_is_square_shifted_and_scaled():

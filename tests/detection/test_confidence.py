@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from efld_dlib import FaceLandmarker
-from efld_dlib.boxes import Box, Pose
+from efld_dlib.boxes import Box, Pose, RotatedBox
 from efld_dlib.detection.confidence import confidence
-from efld_dlib.detection.framing import Place
 from efld_dlib.detection.network import LandmarkNetwork
 from efld_dlib.images import to_gray
 from efld_dlib.pose import estimate_pose
@@ -15,7 +14,7 @@ BOX = Box(179, 83, 88, 88)
 
 
 def sureness(gray, points, pose):
-    look = LandmarkNetwork.load().look(gray, Place(BOX, 0.0))
+    look = LandmarkNetwork().look(gray, RotatedBox(BOX, 0.0))
     return confidence(look, points, pose)
 
 

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from efld_dlib import FaceLandmarker
-from efld_dlib.boxes import Box
-from efld_dlib.detection.framing import Place
+from efld_dlib.boxes import Box, RotatedBox
 from efld_dlib.detection.network import LandmarkNetwork
 from efld_dlib.errors import OptionError
 from efld_dlib.images import to_gray
@@ -40,31 +39,31 @@ def test_a_face_of_no_size_is_refused(size):
 
 
 def test_the_network_finds_back_to_the_face_from_boxes_beside_it(astronaut):
-    gray, network = to_gray(astronaut), LandmarkNetwork.load()
-    right = Place(BOX, 0.0)
+    gray, network = to_gray(astronaut), LandmarkNetwork()
+    right = RotatedBox(BOX, 0.0)
     right = network.look(gray, right).start
-    for moved in (Place(Box(186, 88, 88, 88), 0.0), Place(Box(174, 78, 100, 100), 0.0)):
+    for moved in (RotatedBox(Box(186, 88, 88, 88), 0.0), RotatedBox(Box(174, 78, 100, 100), 0.0)):
         found = network.look(gray, moved).start
         assert found.box.overlap(right.box) > max(0.85, moved.box.overlap(right.box))
 
 
 def test_the_network_tells_a_face_from_what_is_beside_it(astronaut):
-    gray, network = to_gray(astronaut), LandmarkNetwork.load()
-    assert network.look(gray, Place(BOX, 0.0)).score > 2
-    assert network.look(gray, Place(Box(380, 360, 88, 88), 0.0)).score < -1
+    gray, network = to_gray(astronaut), LandmarkNetwork()
+    assert network.look(gray, RotatedBox(BOX, 0.0)).score > 2
+    assert network.look(gray, RotatedBox(Box(380, 360, 88, 88), 0.0)).score < -1
 
 
 def test_rough_landmarks_lie_near_the_predictors(astronaut):
-    gray, network = to_gray(astronaut), LandmarkNetwork.load()
+    gray, network = to_gray(astronaut), LandmarkNetwork()
     (face,) = FaceLandmarker().landmarks(gray, [BOX])
     eyes = np.linalg.norm(face.points[36] - face.points[45])
-    rough = network.look(gray, Place(BOX, 0.0)).points
+    rough = network.look(gray, RotatedBox(BOX, 0.0)).points
     assert np.linalg.norm(rough - face.points, axis=1).mean() < 0.1 * eyes
 
 
 def test_where_landmarks_make_no_sense_the_place_stays(astronaut):
     gray, landmarker = to_gray(astronaut), FaceLandmarker()
-    place = Place(BOX, 5.0)
+    place = RotatedBox(BOX, 5.0)
     look = landmarker.network.look(gray, place)
     for points in (np.full((68, 2), 3.0), look.points + 300):
         beside = replace(look, points=points)
@@ -76,8 +75,8 @@ def test_where_landmarks_make_no_sense_the_place_stays(astronaut):
 def test_rough_landmarks_pull_the_predictor_back_from_a_bad_start(astronaut):
     gray, landmarker = to_gray(astronaut), FaceLandmarker()
     (face,) = landmarker.landmarks(gray, [BOX])
-    look = landmarker.network.look(gray, Place(BOX, 0.0))
-    start = Place(Box(BOX.left + 30, BOX.top + 20, 88, 88), 0.0)
+    look = landmarker.network.look(gray, RotatedBox(BOX, 0.0))
+    start = RotatedBox(Box(BOX.left + 30, BOX.top + 20, 88, 88), 0.0)
     alone, told = (landmarker.stage.predict(gray, start, each) for each in (None, look))
     off, near = (np.linalg.norm(points - face.points, axis=1).mean() for points in (alone, told))
     assert near < 0.7 * off

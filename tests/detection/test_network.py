@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from efld_dlib.boxes import Box
-from efld_dlib.detection.framing import Place
+from efld_dlib.boxes import Box, RotatedBox
 from efld_dlib.detection.network import (
     CELL_OUTPUTS,
     DETECTOR_FILE,
@@ -150,7 +149,7 @@ def test_a_pickled_network_is_its_name(astronaut):
 
 def test_files_that_are_no_networks_are_refused(tmp_path):
     with pytest.raises(DataError, match="missing"):
-        Network(DETECTOR_FILE, tmp_path / "missing")
+        Network(tmp_path / "missing" / DETECTOR_FILE)
     for name, data in {
         "empty": b"",
         "text": b"no network at all",
@@ -160,7 +159,7 @@ def test_files_that_are_no_networks_are_refused(tmp_path):
         file = f"{name}.onnx.xz"
         (tmp_path / file).write_bytes(data)
         with pytest.raises(ModelFormatError, match=name):
-            Network(file, tmp_path)
+            Network(tmp_path / file)
 
 
 def test_networks_that_were_mixed_up_are_told(tmp_path):
@@ -171,7 +170,7 @@ def test_networks_that_were_mixed_up_are_told(tmp_path):
     with pytest.raises(ModelFormatError, match="other outputs than a face network"):
         NetworkDetector(networks=tmp_path)(gray)
     with pytest.raises(ModelFormatError, match="other outputs than a landmark network"):
-        LandmarkNetwork.load(tmp_path).look(gray, Place(Box(10, 10, 40, 40), 0.0))
+        LandmarkNetwork(tmp_path).look(gray, RotatedBox(Box(10, 10, 40, 40), 0.0))
 
 
 def test_the_networks_of_the_package_are_small():

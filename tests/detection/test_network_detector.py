@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from efld_dlib.boxes import RotatedBox
 from efld_dlib.detection import network_detector
-from efld_dlib.detection.framing import Place
 from efld_dlib.detection.network import Found, Look
 from efld_dlib.detection.network_detector import NetworkDetector
 from efld_dlib.detection.registry import make_detector
@@ -99,14 +99,14 @@ def test_the_landmark_network_decides_where_the_face_network_is_in_doubt(gray, m
     face = np.ascontiguousarray(gray[20:240, 110:330])
     sure = detector(face)[0]
     assert sure.score > network_detector.SURE
-    assert Place(sure.box, sure.roll) not in Second.places
+    assert RotatedBox(sure.box, sure.roll) not in Second.places
     monkeypatch.setattr(network_detector, "SURE", 1.0)
     scores = []
     for opinion in (-10.0, 0.0, 10.0):
         Second.opinion = opinion
         (found,) = [each for each in detector(face) if each.box == sure.box]
         scores.append(found.score)
-    assert Place(sure.box, sure.roll) in Second.places
+    assert RotatedBox(sure.box, sure.roll) in Second.places
     assert scores[0] < scores[1] < scores[2]
     Second.opinion = -60.0
     assert detector(face) == []
@@ -129,16 +129,17 @@ def test_a_doubtful_face_among_sure_ones(scores, options, found, monkeypatch):
             neutral = network_detector.RESERVE / network_detector.OPINION
             return Look(neutral, np.zeros((68, 2)), None, place)
 
-    def find(network, image, scale, least):
+    def find(network, image, least):
         boxes = [(60.0 * number + 40, 40.0, 40.0) for number in range(len(scores))]
         nothing = np.zeros((len(scores), 5, 2)), np.zeros((len(scores), 3))
         all_of_them = Found(np.array(boxes), np.array(scores), *nothing)
         return all_of_them.chosen(np.flatnonzero(np.array(scores) >= least))
 
     monkeypatch.setattr(network_detector, "find_faces", find)
-    detector = NetworkDetector(**options)
+    # At this size it is looked at once, as it is.
+    detector = NetworkDetector(**options, min_face=network_detector.NETWORK_FACE)
     detector.second = Second()
-    assert len(detector(np.zeros((80, 240), np.uint8))) == found
+    assert len(detector(np.zeros((80, 160), np.uint8))) == found
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_both_networks_learn_and_run_through_opencv(tmp_path, pictures, grounds)
     assert size < 400_000
     image = cv2.GaussianBlur(np.random.default_rng(1).random((70, 130)), (0, 0), 2)
     image = (255 * image).astype(np.uint8)
-    ours = find_faces(Network("faces.onnx.xz", tmp_path), image, 1.0, 0.001)
+    ours = find_faces(Network(tmp_path / "faces.onnx.xz"), image, 0.001)
     theirs = search(network, image, 0.001)
     assert len(ours.scores) == len(theirs.scores) > 0
     # The file's weights are rounded.
@@ -131,7 +131,7 @@ def test_both_networks_learn_and_run_through_opencv(tmp_path, pictures, grounds)
     pixels, points, faces = crops_of(pictures)
     with torch.inference_mode():
         theirs = network(torch.from_numpy(pixels)).numpy()
-    ours = Network("landmarks.onnx.xz", tmp_path)(pixels)[0]
+    ours = Network(tmp_path / "landmarks.onnx.xz")(pixels)[0]
     assert ours == pytest.approx(theirs, abs=0.05)
     assert points.shape == (len(faces), 68, 2)
 

@@ -104,7 +104,7 @@ def model(root: Path, path: Path) -> str:
 
 def network(root: Path, path: Path) -> str:
     """A face network, unpacked and run."""
-    return judged(lambda: find_faces(Network(path.name, path.parent), GRAY, 1.0, 0.5), (path.name,))
+    return judged(lambda: find_faces(Network(path), GRAY, 0.5), (path.name,))
 
 
 _PARSERS: tuple[Callable[[str], Any], ...] = (

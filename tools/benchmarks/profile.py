@@ -49,6 +49,7 @@ class Step(NamedTuple):
 STEPS = (
     Step("reading", images, "read_image"),
     Step("gray", landmarker, "to_gray"),
+    Step("detector: sizes", network_detector, "reduced"),
     Step("detector: network", network_detector, "find_faces"),
     Step("landmark network", landmark_network.LandmarkNetwork, "look"),
     Step("landmarks", landmark_stage.LandmarkStage, "predict"),

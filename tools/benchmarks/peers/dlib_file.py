@@ -10,7 +10,6 @@ import numpy as np
 
 from efld_dlib.backend import load_dlib
 from efld_dlib.boxes import Box, FloatArray
-from efld_dlib.detection.framing import Place
 from efld_dlib.errors import ModelFormatError
 from efld_dlib.evaluation.figures import STOCK_BYTES
 from efld_dlib.images import Image
@@ -68,7 +67,8 @@ class _ToolkitRunner(Runner):
         self.landmarker = landmarker
 
     def landmarks(self, picture: Picture, box: Box) -> FloatArray:
-        return self.landmarker.stage(picture.gray, Place(box, 0.0))
+        (face,) = self.landmarker.landmarks(picture.gray, [box])
+        return face.points
 
     def count_faces(self, rgb: Image) -> int:
         return len(self.landmarker.detect(rgb, "rgb"))
