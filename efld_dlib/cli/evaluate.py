@@ -138,7 +138,7 @@ def _writer(target: Path) -> Callable[[Path, Sequence[Study]], object]:
 
     suffix = target.suffix.lower()
     if suffix in SUFFIXES:
-        require_plotting(target)
+        require_plotting()
     known = {
         ".json": write_figures,
         ".csv": write_faces,

@@ -181,12 +181,12 @@ def compress(
 
     from ..files import read_input
     from ..models.compress import Search, leaf_usage
-    from ..models.efld import efld_bytes, is_efld, parse_efld, read_efld
+    from ..models.efld import efld_bytes, is_efld, parse_efld
     from ..models.loading import load_arrays, resolve_model
     from ..xml.read import read_imglab
 
     file = resolve_model(file)
-    kept = None if beside is None else read_efld(beside)
+    kept = None if beside is None else parse_efld(read_input(beside, ModelFormatError), beside)
     if kept is not None and role in kept.predictors:
         raise OptionError(f"{beside} has a predictor '{role}' already; give the new one a --role")
     limit = _bytes(max_bytes) - (0 if beside is None else beside.stat().st_size)
@@ -216,12 +216,12 @@ def compress(
     search = Search(predictor, reached, measure, metadata, role, partial(click.echo, err=True))
     allowed = None if max_loss is None or whole is None else whole * (1 + max_loss / 100)
     try:
-        best = search.best(limit, allowed) if step is None else search.trial(step, None)
+        best = search.best(limit, allowed) if step is None else search.trial(step)
     except OptionError as error:
         raise OptionError(f"{file}: {error}") from error
     _write_compressed(output, best.data, limit, kept)
     click.echo(f"{output}: {best}" + ("" if kept is None else f", with {beside}"))
-    if whole is not None and best.error is not None:
+    if whole is not None:
         loss = 100 * (best.error / whole - 1)
         click.echo(f"NME of the whole model {100 * whole:.3f} %, so {loss:+.2f} % of it")
         if max_loss is not None and loss > max_loss:

@@ -16,6 +16,7 @@ from ..tables import number
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
+"""Share of the sets' figures between the two ends of an interval."""
 
 _CHUNK = 2_000_000
 
@@ -58,13 +59,11 @@ class Bootstrap:
         Number of sets; 0 leaves the intervals out.
     seed : int
         The same seed gives the same intervals.
-    confidence : float
-        Share of the sets' figures between the two ends.
 
     Raises
     ------
     OptionError
-        The number of sets is below 0, or the confidence not between 0 and 1.
+        The number of sets is below 0.
 
     Examples
     --------
@@ -74,14 +73,9 @@ class Bootstrap:
     0.050 [0.047, 0.053]
     """
 
-    def __init__(
-        self, faces: int, resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
-    ) -> None:
+    def __init__(self, faces: int, resamples: int = RESAMPLES, seed: int = 0) -> None:
         if resamples < 0:
             raise OptionError(f"the number of resamples must be 0 or more, not {resamples}")
-        if not 0 < confidence < 1:
-            raise OptionError(f"the confidence must be between 0 and 1, not {confidence}")
-        self.confidence = confidence
         rng = np.random.default_rng(seed)
         # How often each face is in each set, shape (resamples, faces). Drawn some rows at a time,
         # since the generator's own whole numbers are eight bytes each.
@@ -124,6 +118,6 @@ class Bootstrap:
     def _figure(self, value: float, drawn: FloatArray) -> Figure:
         if not len(drawn):
             return Figure(value)
-        tail = (1 - self.confidence) / 2
+        tail = (1 - CONFIDENCE) / 2
         low, high = np.quantile(drawn, [tail, 1 - tail])
         return Figure(value, float(low), float(high))

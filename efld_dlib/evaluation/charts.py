@@ -4,16 +4,20 @@ which error, and the errors on the mean face.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+import base64
+import io
+from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
+from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 
 from ..boxes import FloatArray
 from ..drawing import escaped, readable
-from ..errors import DataError, MissingDependencyError
+from ..errors import MissingDependencyError, printable
 from ..files import atomic_path
+from ..landmarks import GROUPS_68
 from ..pose import mean_face_3d
 from .bootstrap import percent
 from .figures import ModelFigures, Study
@@ -23,6 +27,11 @@ LIMIT = 0.10
 """Error up to which the curve is drawn."""
 
 SUFFIXES = (".png", ".svg", ".pdf")
+
+# Without a date, the same figures give the same bytes.
+_METADATA = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+# Characters of a name that have room in the drawing.
+_LONGEST_NAME = 36
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito's, which the colour-blind can tell apart; they come again for further models."""
@@ -61,32 +70,13 @@ def colour(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
-def _curves(study: Study) -> Iterator[tuple[str, str, FloatArray, FloatArray]]:
-    """Label, colour and corners of each model's curve."""
-    for index, (model, own) in enumerate(zip(study.models, study.evaluations, strict=True)):
-        nme = percent(model.nme[study.normaliser], interval=False)
-        name = f"{readable(model.name)}: NME {nme} %"
-        yield name, colour(index), *ced_curve(own.errors_by(study.normaliser))
-
-
-def require_plotting(target: Path) -> None:
-    """Fail early where `plot_ced` would fail late.
-
-    Raises
-    ------
-    DataError
-        The suffix is none of `SUFFIXES`.
-    MissingDependencyError
-        matplotlib is not installed.
-    """
-    if target.suffix.lower() not in SUFFIXES:
-        raise DataError(target, f"ends in none of {', '.join(SUFFIXES)}")
+def require_plotting() -> None:
+    """Fail early, with a `MissingDependencyError`, where matplotlib is not installed."""
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise MissingDependencyError(
-            "a CED plot needs matplotlib: pip install matplotlib (the report page draws the curve "
-            "without it)"
+            'the error distribution is drawn by matplotlib: pip install "efld-dlib[plot]"'
         ) from error
 
 
@@ -101,93 +91,68 @@ def plot_ced(target: str | Path, studies: Sequence[Study]) -> None:
 
     Raises
     ------
-    DataError, MissingDependencyError
-        As in `require_plotting`.
+    MissingDependencyError
+        matplotlib is not installed.
     """
-    target = Path(target)
-    require_plotting(target)
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure as Drawing
-
-    drawing = Drawing(figsize=(5.6 * len(studies), 4.2), layout="constrained")
-    panels = drawing.subplots(1, len(studies), squeeze=False)[0]
-    for panel, study in zip(panels, studies, strict=True):
-        # A name may have dollar signs, between which matplotlib would read mathematics.
-        with rc_context({"text.parse_math": False}):
-            for name, hue, errors, share in _curves(study):
-                panel.step(100 * errors, 100 * share, where="post", color=hue, label=name)
-            panel.set_title(readable(study.data))
-            panel.legend(loc="lower right", title="NME of the found faces")
-        panel.set(
-            xlim=(0, 100 * LIMIT),
-            ylim=(0, 100),
-            xlabel=f"{study.normaliser} error, %",
-            ylabel=f"faces, % of all {study.faces}",
-        )
-        panel.grid(alpha=0.3)
-    with atomic_path(target) as temporary:
-        # Without a date, the same figures give the same file.
-        empty = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-        drawing.savefig(temporary, dpi=150, metadata=empty.get(target.suffix.lower()))
+    with atomic_path(target) as temporary, temporary.open("wb") as out:
+        _draw(out, Path(target).suffix.lower()[1:], studies)
 
 
-_WIDTH, _HEIGHT = 720, 400
-# Of the plot; its axes' numbers and titles stand outside.
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 704, 14, 354
+def ced_image(study: Study) -> str:
+    """The drawing of `plot_ced` as an HTML image, in which no name can become markup.
 
-
-def ced_svg(study: Study) -> str:
-    """The error curves of all models, with the failure threshold marked."""
-    parts = []
-    for tenths in range(0, 11, 2):
-        x, y = _place(LIMIT * tenths / 10, tenths / 10)
-        parts += [
-            f'<path class="grid" d="M{_LEFT},{y:.1f}H{_RIGHT}M{x:.1f},{_TOP}V{_BOTTOM}"/>',
-            _text(_LEFT - 8, y + 4, f"{10 * tenths}", "end"),
-            _text(x, _BOTTOM + 18, f"{10 * LIMIT * tenths:.0f}"),
-        ]
-    x, y = _place(FAILURE_THRESHOLD, 0)
-    parts += [
-        f'<path class="threshold" d="M{x:.1f},{_TOP}V{y:.1f}"/>',
-        _text((_LEFT + _RIGHT) / 2, _HEIGHT - 8, f"{study.normaliser} error, %"),
-        f'<g transform="translate(14,{(_TOP + _BOTTOM) / 2}) rotate(-90)">'
-        f"{_text(0, 0, 'faces with at most this error, %')}</g>",
-    ]
-    keys = []
-    for row, (name, hue, errors, share) in enumerate(_curves(study)):
-        corners = (_place(*each) for each in zip(errors, share, strict=True))
-        path = f"M{_LEFT},{_BOTTOM}" + "".join(f"H{x:.1f}V{y:.1f}" for x, y in corners)
-        title = f"<title>{escaped(name)}</title>"
-        parts.append(f'<path class="curve" stroke="{hue}" d="{path}">{title}</path>')
-        x, y = _RIGHT - 14, _BOTTOM + 4 - 20 * (len(study.models) - row)
-        keys.append(f'<circle cx="{x}" cy="{y - 4}" r="5" fill="{hue}"/>')
-        keys.append(_text(x - 12, y, name, "end", "key"))
+    Raises
+    ------
+    MissingDependencyError
+        matplotlib is not installed.
+    """
+    out = io.BytesIO()
+    _draw(out, "svg", [study])
+    address = "data:image/svg+xml;base64," + base64.b64encode(out.getvalue()).decode("ascii")
     label = f"Share of the faces by error, {escaped(study.data)}"
-    return (
-        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">'
-        f"{''.join(parts + keys)}</svg>"
-    )
+    return f'<img class="chart" alt="{label}" src="{address}">'
 
 
-def _place(error: float, share: float) -> tuple[float, float]:
-    return _LEFT + (_RIGHT - _LEFT) * error / LIMIT, _BOTTOM - (_BOTTOM - _TOP) * share
+def _draw(out: BinaryIO, kind: str, studies: Sequence[Study]) -> None:
+    require_plotting()
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    # Names within an SVG are by chance without the salt. A name of a model may have dollar signs,
+    # between which matplotlib would read mathematics.
+    with rc_context({"svg.hashsalt": "efld-dlib", "text.parse_math": False}), catch_warnings():
+        # Letters that the font lacks become boxes.
+        filterwarnings("ignore", "Glyph")
+        figure = Figure(figsize=(6.4 * len(studies), 4.2), layout="constrained")
+        panels = figure.subplots(1, len(studies), squeeze=False)[0]
+        for panel, study in zip(panels, studies, strict=True):
+            panel.axvline(100 * FAILURE_THRESHOLD, color="gray", linestyle="--", linewidth=1)
+            for index, model in enumerate(study.models):
+                nme = percent(model.nme[study.normaliser], interval=False)
+                error, share = ced_curve(study.evaluations[index].errors_by(study.normaliser))
+                # The name last: matplotlib leaves labels out that begin with an underscore.
+                label = f"{nme} %  {_shortened(model.name)}"
+                panel.step(100 * error, 100 * share, where="post", color=colour(index), label=label)
+            panel.legend(loc="lower right", title="NME of the found faces")
+            panel.set(
+                title=_shortened(study.data),
+                xlim=(0, 100 * LIMIT),
+                ylim=(0, 100),
+                xlabel=f"{study.normaliser} error, %",
+                ylabel=f"faces with at most this error, % of {study.faces}",
+            )
+            panel.grid(alpha=0.3)
+        figure.savefig(out, format=kind, dpi=150, metadata=_METADATA.get(kind))
 
 
-def _text(x: float, y: float, text: str, anchor: str = "middle", kind: str = "") -> str:
-    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
-    return f'<text class="{kind}" {place}>{escaped(text)}</text>'
+def _shortened(name: str) -> str:
+    """A name as text that every format can hold: its end, as names differ at their ends."""
+    text = printable(readable(name))
+    return text if len(text) <= _LONGEST_NAME else "..." + text[-_LONGEST_NAME:]
 
 
 _EYE_DISTANCE = 150.0
-_FACE_VIEW = "-145 -72 400 284"
-
-# Where a line through the landmarks begins; those from the eyes on are closed.
-_LINES = (0, 17, 22, 27, 31, 36, 42, 48, 60, 68)
-_FIRST_CLOSED = 36
-
-# Height at which the figure of each region stands beside the face, in eye distances.
-_LABELS = {"brows": -0.22, "eyes": 0.06, "nose": 0.36, "mouth": 0.76, "jaw": 1.06}
-_LABEL_X = 0.98 * _EYE_DISTANCE
+_FACE_VIEW = "-145 -72 290 284"
 
 
 def face_svg(model: ModelFigures, by: str, worst: float) -> str:
@@ -204,9 +169,10 @@ def face_svg(model: ModelFigures, by: str, worst: float) -> str:
     """
     face = mean_face_3d()[:, :2] * _EYE_DISTANCE
     parts = []
-    for start, end in pairwise(_LINES):
-        path = "L".join(f"{x:.1f},{y:.1f}" for x, y in face[start:end])
-        parts.append(f'<path class="outline" d="M{path}{"Z" if start >= _FIRST_CLOSED else ""}"/>')
+    for name, group in GROUPS_68.items():
+        path = "L".join(f"{x:.1f},{y:.1f}" for x, y in face[list(group)])
+        closed = "Z" if "eye" in name or name == "mouth" else ""
+        parts.append(f'<path class="outline" d="M{path}{closed}"/>')
     for index, ((x, y), error) in enumerate(zip(face, model.landmarks, strict=True)):
         if np.isfinite(error):
             parts.append(
@@ -214,9 +180,6 @@ def face_svg(model: ModelFigures, by: str, worst: float) -> str:
                 f'fill="{heat(error / worst if worst > 0 else 0)}">'
                 f"<title>landmark {index}: {100 * error:.2f} %</title></circle>"
             )
-    for name, height in _LABELS.items():
-        text = f"{name} {percent(model.regions[name], interval=False)} %"
-        parts.append(_text(_LABEL_X, height * _EYE_DISTANCE, text, "start"))
     label = f"Error of each landmark of {escaped(model.name)} by {escaped(by)}"
     return (
         f'<svg class="face" viewBox="{_FACE_VIEW}" role="img" aria-label="{label}">'
@@ -224,10 +187,11 @@ def face_svg(model: ModelFigures, by: str, worst: float) -> str:
     )
 
 
+_HEAT = np.array([[250, 204, 21], [234, 88, 12], [190, 18, 60], [88, 28, 135]])
+
+
 def heat(strength: float) -> str:
     """A colour from yellow (0) over red to purple (1)."""
-    stops = np.array([[250, 204, 21], [234, 88, 12], [190, 18, 60], [88, 28, 135]])
-    place = float(np.clip(strength, 0, 1)) * (len(stops) - 1)
-    low = min(int(place), len(stops) - 2)
-    mixed = stops[low] + (place - low) * (stops[low + 1] - stops[low])
+    stops = np.linspace(0, 1, len(_HEAT))
+    mixed = (np.interp(strength, stops, channel) for channel in _HEAT.T)
     return "#" + "".join(f"{round(value):02x}" for value in mixed)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -284,7 +283,7 @@ def summarise(runs: Sequence[ImageRun], name: str, first: str) -> Summary:
     """Figures of the detector `name`, its time compared with that of `first`."""
     faces = [face for run in runs for face in run.faces]
     alarmed = sum(bool(run.others[name]) for run in runs)
-    share = wilson_interval(alarmed, len(runs))
+    _, low, high = wilson_interval(alarmed, len(runs))
     times, firsts = (
         np.array([run.seconds[each] for run in runs] or [math.nan]) for each in (name, first)
     )
@@ -294,8 +293,8 @@ def summarise(runs: Sequence[ImageRun], name: str, first: str) -> Summary:
         missed(faces, name),
         sum(len(run.others[name]) for run in runs),
         alarmed,
-        share.low,
-        share.high,
+        low,
+        high,
         1000 * float(times.mean()),
         1000 * float(np.median(times)),
         float(np.median(firsts / times)),
@@ -307,7 +306,7 @@ def missed(faces: Sequence[DetectedFace], name: str) -> int:
     return sum(name not in face.scores for face in faces)
 
 
-def wilson_interval(count: int, number: int, confidence: float = CONFIDENCE) -> Figure:
+def wilson_interval(count: int, number: int) -> Figure:
     """The share `count` / `number` with its interval.
 
     Wilson, "Probable inference, the law of succession, and statistical inference", 1927: it also
@@ -319,40 +318,23 @@ def wilson_interval(count: int, number: int, confidence: float = CONFIDENCE) -> 
     >>> print(f"{100 * share:.2f} [{100 * low:.2f}, {100 * high:.2f}]")
     0.82 [0.28, 2.38]
     """
+    from scipy.stats import binomtest
+
     if not number:
         return Figure(math.nan)
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share = count / number
-    weight = 1 + z**2 / number
-    middle = (share + z**2 / (2 * number)) / weight
-    reach = z / weight * math.sqrt(share * (1 - share) / number + z**2 / (4 * number**2))
-    return Figure(share, max(0.0, middle - reach), min(1.0, middle + reach))
+    low, high = binomtest(count, number).proportion_ci(CONFIDENCE, "wilson")
+    return Figure(count / number, float(low), float(high))
 
 
-class Part(NamedTuple):
-    """A quantity by which recall is told, and the limits of its classes.
-
-    Parameters
-    ----------
-    label : str
-    quantity : callable
-        From a face's traits; NaN puts it into no class.
-    limits : tuple of float
-        Each class reaches from one limit to below the next.
-    """
-
-    label: str
-    quantity: Callable[[Traits], float]
-    limits: tuple[float, ...]
-
-
-PARTS = (
-    Part("|yaw|", lambda face: abs(face.yaw), (0, 15, 30, 45, 60, math.inf)),
-    Part("one half hidden", lambda face: 0.0 if face.half else math.nan, (0, math.inf)),
-    Part("|roll|", lambda face: abs(face.roll), (0, 15, 30, 45, math.inf)),
-    Part("size", lambda face: face.size, (0, 20, 40, 80, 120, 200, math.inf)),
-    Part("mean gray", lambda face: face.brightness, (0, 40, 70, 110, math.inf)),
-)
+PARTS: dict[str, tuple[Callable[[Traits], float], tuple[float, ...]]] = {
+    "|yaw|": (lambda face: abs(face.yaw), (0, 15, 30, 45, 60, math.inf)),
+    "one half hidden": (lambda face: 0.0 if face.half else math.nan, (0, math.inf)),
+    "|roll|": (lambda face: abs(face.roll), (0, 15, 30, 45, math.inf)),
+    "size": (lambda face: face.size, (0, 20, 40, 80, 120, 200, math.inf)),
+    "mean gray": (lambda face: face.brightness, (0, 40, 70, 110, math.inf)),
+}
+"""Quantities by which recall is told, NaN for a face in no class, and the limits of their classes:
+each reaches from one limit to below the next."""
 
 
 class FaceClass(NamedTuple):
@@ -370,18 +352,13 @@ class FaceClass(NamedTuple):
         return f"{self.label} {span(self.low, self.high)}"
 
 
-def face_classes(
-    faces: Sequence[DetectedFace], parts: Sequence[Part] = PARTS
-) -> Iterator[FaceClass]:
+def face_classes(faces: Sequence[DetectedFace]) -> Iterator[FaceClass]:
     """The classes of the faces, without those that are empty."""
-    for part in parts:
-        values = [part.quantity(face.traits) for face in faces]
-        for low, high in itertools.pairwise(part.limits):
-            inside = [
-                face for face, value in zip(faces, values, strict=True) if low <= value < high
-            ]
+    for label, (quantity, limits) in PARTS.items():
+        for low, high in itertools.pairwise(limits):
+            inside = [face for face in faces if low <= quantity(face.traits) < high]
             if inside:
-                yield FaceClass(part.label, low, high, inside)
+                yield FaceClass(label, low, high, inside)
 
 
 TIMES = (
@@ -456,10 +433,8 @@ def _times(each: Summary) -> tuple[str, str, str]:
     return number(each.ms_median, 1), number(each.ms_mean, 1), number(each.rate)
 
 
-def figures(
-    runs: Sequence[ImageRun], names: Sequence[str], parts: Sequence[Part] = PARTS
-) -> dict[str, Any]:
-    """All figures of runs: by detector, by classes of faces, and what was missed where.
+def figures(runs: Sequence[ImageRun], names: Sequence[str], classes: bool = True) -> dict[str, Any]:
+    """All figures of runs: by detector, by `classes` of faces, and what was missed where.
 
     What cannot be computed is None, since JSON has no NaN.
     """
@@ -478,7 +453,7 @@ def figures(
                 "faces": len(each.faces),
                 "missed": {name: missed(each.faces, name) for name in names},
             }
-            for each in face_classes(faces, parts)
+            for each in (face_classes(faces) if classes else ())
         ],
         "missed": {
             name: [

@@ -20,13 +20,13 @@ from ..detection.prediction import Quality, predict_points, require_quality
 from ..errors import DataError, EfldError, OptionError, Problems
 from ..images import Image, read_image, to_gray
 from ..landmarker import FaceLandmarker
-from ..landmarks import SCHEMES, convert_face
+from ..landmarks import convert_face
 from ..models.forest import CropPredictor, DlibPredictor
-from ..models.loading import load_predictor, predictor_size, require_68_points
+from ..models.loading import load_predictor, require_68_points
 from ..parallel import parallel_map, progress, resolve_jobs
 from ..pose import face_poses
 from ..records import FaceAnnotation, ImageRecord
-from .metrics import area_under_curve, failure_rate, mean_given, normalised_mean_errors
+from .metrics import area_shares, failures, mean_given, normalised_mean_errors
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,11 @@ class Evaluation:
 
     @property
     def auc(self) -> float:
-        return area_under_curve(self.errors[~np.isnan(self.errors)])
+        return float(mean_given(area_shares(self.errors)))
 
     @property
     def failures(self) -> float:
-        return failure_rate(self.errors[~np.isnan(self.errors)])
+        return float(mean_given(failures(self.errors)))
 
     @property
     def truth(self) -> FloatArray:
@@ -122,12 +122,9 @@ class Evaluation:
     @property
     def predicted(self) -> FloatArray:
         """Predicted landmarks of every face, shape (faces, 68, 2); NaN for a missed one."""
-        return np.array(
-            [
-                np.full(each.truth.shape, np.nan) if each.predicted is None else each.predicted
-                for each in self.results
-            ]
-        )
+        missed = np.full((68, 2), np.nan)
+        found = [result.predicted for result in self.results]
+        return np.array([missed if points is None else points for points in found])
 
     @property
     def found(self) -> BoolArray:
@@ -139,8 +136,8 @@ class Evaluation:
         """Yaw, pitch and roll of each face as `pose.face_poses` gives them, shape (faces, 3)."""
         return face_poses(
             [
-                FaceAnnotation(result.truth, pose=result.face.pose if result.face else None)
-                for result in self.results
+                FaceAnnotation(each.truth, pose=each.face.pose if each.face else None)
+                for each in self.results
             ]
         )
 
@@ -238,18 +235,15 @@ def evaluate_models(
     """
     if boxes not in get_args(Boxes):
         raise OptionError(f"boxes must be {', '.join(get_args(Boxes))}, not '{boxes}'")
+    require_quality(quality)
     problems = problems if problems is not None else Problems(strict=True)
-    jobs = resolve_jobs(jobs)
     check_models(models.values())
     listed = list(records)
-    require_quality(quality)
     names = tuple(map(str, models.values()))
     predict = partial(_predict, models=names, boxes=boxes, quality=quality)
-    outcomes = progress(
-        parallel_map(predict, listed, jobs), len(listed), "evaluating", show_progress
-    )
+    outcomes = parallel_map(predict, listed, resolve_jobs(jobs))
     faces: list[tuple[FaceResult, ...]] = []
-    for outcome in outcomes:
+    for outcome in progress(outcomes, len(listed), "evaluating", show_progress):
         if isinstance(outcome, EfldError):
             problems.add(outcome)
         else:
@@ -265,14 +259,13 @@ def evaluate_models(
 def check_models(models: Iterable[str | Path]) -> None:
     """Refuse, with a `ModelFormatError`, what is no 68-point predictor."""
     for model in models:
-        require_68_points(predictor_size(load_predictor(model)), model)
-
-
-Runner = Callable[[Image, Detection], FloatArray]
+        require_68_points(DlibPredictor(load_predictor(model)).points, model)
 
 
 @lru_cache(maxsize=1)
-def _loaded(models: tuple[tuple[str, int], ...], boxes: Boxes, quality: Quality) -> list[Runner]:
+def _loaded(
+    models: tuple[tuple[str, int], ...], boxes: Boxes, quality: Quality
+) -> list[Callable[[Image, Detection], FloatArray]]:
     """What predicts in this process; each with its file's time, to tell one trained anew."""
     if boxes == "pipeline":
         return [partial(_found, FaceLandmarker(model, quality=quality)) for model, _ in models]
@@ -307,25 +300,20 @@ def _predict(
     results = []
     for original, face, place in zip(record.faces, faces, places, strict=True):
         box = None if place is None else place.box
-        predictions = (None if place is None else run(gray, place) for run in runners)
-        results.append(
-            tuple(
-                FaceResult(record.path, face.points, points, box, original)
-                for points in predictions
-            )
-        )
+        predicted = [None if place is None else run(gray, place) for run in runners]
+        own = [FaceResult(record.path, face.points, each, box, original) for each in predicted]
+        results.append(tuple(own))
     return results
 
 
 def _with_68_points(path: Path, face: FaceAnnotation) -> FaceAnnotation:
-    size = SCHEMES["68"].size
-    if face.scheme == "68" and face.points.shape == (size, 2):
-        return face
     try:
-        return convert_face(face, "68")
-    except ValueError as error:
-        problem = f"has {len(face.points)} landmarks that cannot be compared with {size}"
-        raise DataError(path, problem) from error
+        converted = convert_face(face, "68")
+    except ValueError:
+        converted = face
+    if len(converted.points) != 68:
+        raise DataError(path, f"has {len(face.points)} landmarks that cannot be compared with 68")
+    return converted
 
 
 def _places(
@@ -336,16 +324,19 @@ def _places(
         found = _detector(boxes)(gray)
         by_box = {each.box: each for each in found}
         return [None if box is None else by_box[box] for box in match_detections(faces, found)]
-    return [Detection(box, math.nan) for box in _known_boxes(path, faces, boxes)]
+    boxed = _box_in_data if boxes == "file" else _box_of_truth
+    return [Detection(boxed(path, face), math.nan) for face in faces]
 
 
-def _known_boxes(path: Path, faces: list[FaceAnnotation], boxes: Boxes) -> list[Box]:
-    if boxes == "file":
-        if any(face.box is None for face in faces):
-            raise DataError(path, "has a face without a box")
-        return [face.box for face in faces if face.box is not None]
-    if any(face.given.sum() < MIN_POINTS for face in faces):
+def _box_in_data(path: Path, face: FaceAnnotation) -> Box:
+    if face.box is None:
+        raise DataError(path, "has a face without a box")
+    return face.box
+
+
+def _box_of_truth(path: Path, face: FaceAnnotation) -> Box:
+    if face.given.sum() < MIN_POINTS:
         raise DataError(path, f"has a face with fewer than {MIN_POINTS} landmarks to frame")
-    if any(not np.ptp(face.points[face.given], axis=0).any() for face in faces):
+    if not np.ptp(face.points[face.given], axis=0).any():
         raise DataError(path, "has a face of which all landmarks are in one place")
-    return [default_box_map().predict(face.points) for face in faces]
+    return default_box_map().predict(face.points)

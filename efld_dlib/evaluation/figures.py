@@ -21,6 +21,7 @@ from .metrics import (
     REGIONS,
     THRESHOLDS,
     area_shares,
+    failures,
     mean_given,
     normalisers,
     point_errors,
@@ -201,10 +202,7 @@ def _model_figures(
         median=bootstrap.quantile(chosen, 0.5),
         percentile_90=bootstrap.quantile(chosen, 0.9),
         auc={limit: bootstrap.mean(area_shares(chosen, limit)) for limit in THRESHOLDS},
-        failure_rate={
-            limit: bootstrap.mean(np.where(np.isnan(chosen), np.nan, chosen > limit))
-            for limit in THRESHOLDS
-        },
+        failure_rate={limit: bootstrap.mean(failures(chosen, limit)) for limit in THRESHOLDS},
         regions={
             name: bootstrap.mean(evaluation.errors_by(by, landmarks))
             for name, landmarks in REGIONS.items()
@@ -244,11 +242,11 @@ def _pose_groups(poses: FloatArray) -> dict[str, BoolArray]:
 
 
 def _comparison(first: Evaluation, second: Evaluation, bootstrap: Bootstrap, by: str) -> Comparison:
-    errors = first.errors_by(by), second.errors_by(by)
-    both = np.isfinite(errors[0]) & np.isfinite(errors[1])
-    difference = np.full(len(both), np.nan)
-    difference[both] = errors[1][both] - errors[0][both]
-    better = float((difference[both] < 0).mean()) if both.any() else math.nan
+    errors = np.stack([first.errors_by(by), second.errors_by(by)])
+    both = np.isfinite(errors).all(axis=0)
+    before, after = np.where(both, errors, np.nan)
+    difference = after - before
+    better = float(mean_given(np.where(both, difference < 0, np.nan)))
     return Comparison(first.name, second.name, int(both.sum()), bootstrap.mean(difference), better)
 
 
@@ -371,7 +369,7 @@ def _comparison_table(study: Study) -> Table:
 def verdict(comparison: Comparison) -> str:
     """Whether the interval of a difference leaves zero out, in words."""
     value, low, high = comparison.difference
-    if not (math.isfinite(low) and math.isfinite(high)):
+    if not math.isfinite(low):
         return "too few faces"
     if low <= 0 <= high:
         return "no clear difference"

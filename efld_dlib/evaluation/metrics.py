@@ -13,11 +13,8 @@ from typing import cast
 import numpy as np
 
 from ..boxes import FloatArray, annotated
-from ..errors import OptionError
 from ..geometry import eye_distance
 from ..landmarks import GROUPS_68
-
-EYES = ("left_eye", "right_eye")
 
 FAILURE_THRESHOLD = 0.08
 """NME above which a face counts as failed, and up to which the CED's area is taken."""
@@ -73,7 +70,9 @@ def mean_given(values: FloatArray, axis: int = -1) -> FloatArray:
 
 def pupil_distance(points: FloatArray) -> FloatArray:
     """Distance of the eyes' centres (means of their six landmarks) in pixels, shape (...)."""
-    left, right = (points[..., list(GROUPS_68[eye]), :].mean(axis=-2) for eye in EYES)
+    left, right = (
+        points[..., list(GROUPS_68[eye]), :].mean(axis=-2) for eye in ("left_eye", "right_eye")
+    )
     return cast(FloatArray, np.linalg.norm(left - right, axis=-1))
 
 
@@ -88,10 +87,9 @@ def box_size(points: FloatArray) -> FloatArray:
     6.0
     """
     given = annotated(points)[..., None]
-    extent = np.where(given, points, -np.inf).max(axis=-2) - np.where(given, points, np.inf).min(
-        axis=-2
-    )
-    return cast(FloatArray, np.sqrt(np.clip(extent, 0, None).prod(axis=-1)))
+    low = np.min(points, axis=-2, initial=np.inf, where=given)
+    high = np.max(points, axis=-2, initial=-np.inf, where=given)
+    return cast(FloatArray, np.sqrt(np.clip(high - low, 0, None).prod(axis=-1)))
 
 
 NORMALISERS: dict[str, Callable[[FloatArray], FloatArray]] = {
@@ -150,57 +148,42 @@ def normalised_mean_errors(
     return mean_given(errors) / normalisers(truth, by)
 
 
-def area_under_curve(errors: FloatArray, threshold: float = FAILURE_THRESHOLD) -> float:
-    """Area under the CED from 0 to `threshold`, divided by `threshold`; 1 is perfect.
+def area_shares(errors: FloatArray, threshold: float = FAILURE_THRESHOLD) -> FloatArray:
+    """What each face adds to the area under the CED from 0 to `threshold`, divided by `threshold`.
 
     The curve is a staircase, so its area is exact: each face adds what is left of the threshold
-    above its error.
+    above its error. The faces' mean is the area; 1 is perfect.
 
     Parameters
     ----------
     errors : array, shape (faces,)
-        Infinite for a missed face. NaN ones have to be left out before.
+        Infinite for a missed face.
     threshold : float
+        Above 0.
 
-    Raises
-    ------
-    OptionError
-        The threshold is not above 0.
+    Returns
+    -------
+    array, shape (faces,)
+        Between 0 and 1; NaN where the error is.
 
     Examples
     --------
     A face without error, one half way to the threshold, and a missed one:
 
-    >>> area_under_curve(np.array([0.0, 0.04, np.inf]), threshold=0.08)
-    0.5
+    >>> area_shares(np.array([0.0, 0.04, np.inf]), threshold=0.08).tolist()
+    [1.0, 0.5, 0.0]
     """
-    _check_threshold(threshold)
-    if not len(errors):
-        return float("nan")
-    return float(area_shares(errors, threshold).mean())
+    return np.clip(1 - errors / threshold, 0, None)
 
 
-def area_shares(errors: FloatArray, threshold: float = FAILURE_THRESHOLD) -> FloatArray:
-    """What each face adds to the area, between 0 and 1; NaN where its error is."""
-    return np.clip(1 - np.asarray(errors) / threshold, 0, None)
+def failures(errors: FloatArray, threshold: float = FAILURE_THRESHOLD) -> FloatArray:
+    """1 for each face with an error above `threshold`, else 0; the mean is the failure rate.
 
-
-def failure_rate(errors: FloatArray, threshold: float = FAILURE_THRESHOLD) -> float:
-    """Fraction of faces with an error above `threshold`; missed faces (infinite) are failures.
-
-    Parameters and errors are those of `area_under_curve`.
+    Parameters and errors are those of `area_shares`.
 
     Examples
     --------
-    >>> failure_rate(np.array([0.0, 0.04, 0.09, np.inf]), threshold=0.08)
-    0.5
+    >>> failures(np.array([0.0, 0.04, 0.09, np.inf, np.nan]), threshold=0.08).tolist()
+    [0.0, 0.0, 1.0, 1.0, nan]
     """
-    _check_threshold(threshold)
-    if not len(errors):
-        return float("nan")
-    return float((np.asarray(errors) > threshold).mean())
-
-
-def _check_threshold(threshold: float) -> None:
-    if not threshold > 0:
-        raise OptionError(f"the error threshold must be above 0, not {threshold}")
+    return np.where(np.isnan(errors), np.nan, errors > threshold)

@@ -12,12 +12,12 @@ import numpy as np
 from .. import __version__
 from ..boxes import Box, FloatArray, annotated
 from ..drawing import cut_out, escaped, jpeg_address
-from ..errors import DataError
+from ..errors import DataError, MissingDependencyError
 from ..files import write_text
 from ..images import read_image
 from ..tables import as_html, number
 from .bootstrap import percent
-from .charts import ced_svg, colour, face_svg, heat
+from .charts import ced_image, colour, face_svg, heat
 from .evaluate import Evaluation, FaceResult
 from .figures import ModelFigures, Study, study_tables, summary
 from .metrics import FAILURE_THRESHOLD
@@ -174,9 +174,16 @@ def _section(study: Study) -> str:
     return (
         f"<section><h2>{escaped(study.data)}</h2><p>{escaped(summary(study))}</p>"
         f'<div class="cards">{cards}</div>{error}'
-        f"<h3>Error distribution</h3>{ced_svg(study)}"
+        f"<h3>Error distribution</h3>{_curve(study)}"
         f"{_mean_faces(study)}{''.join(others)}{_SWITCHES}{_galleries(study)}</section>\n"
     )
+
+
+def _curve(study: Study) -> str:
+    try:
+        return ced_image(study)
+    except MissingDependencyError as error:
+        return f'<p class="note">Not drawn: {escaped(str(error))}</p>'
 
 
 def _card(index: int, model: ModelFigures, by: str) -> str:
@@ -200,7 +207,7 @@ def _mean_faces(study: Study) -> str:
         f"<figcaption>{escaped(model.name)}</figcaption></figure>"
         for model in study.models
     )
-    colours = ", ".join(heat(step / 8) for step in range(9))
+    colours = ", ".join(map(heat, np.linspace(0, 1, 4)))
     scale = "A circle's radius is its landmark's mean error" + (
         ", to the scale of the face" if study.normaliser == "inter-ocular" else ""
     )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -82,11 +83,9 @@ DEAD_ZONES = (0.0, 0.15)
 """Tried where an error can be measured; otherwise `quantise`'s own is taken."""
 
 # A search ends at a file of this share of the bytes allowed, or where the steps between which the
-# answer lies differ by no more than these factors.
+# answer lies differ by no more than this factor.
 _CLOSE_BYTES = 0.98
 _CLOSE_STEP = 1.08
-_NO_STEP = 1.01
-_MOST_TRIALS = 12
 
 Measure = Callable[[bytes], float]
 """The error of the model in the bytes of an `.efld` file."""
@@ -102,17 +101,17 @@ class Trial:
         As in `quantise`.
     data : bytes
         The `.efld` file.
-    error : float or None
-        What `measure` said of it.
+    error : float
+        What `measure` said of it; NaN without one.
     """
 
     step: float
     dead_zone: float
     data: bytes
-    error: float | None
+    error: float
 
     def __str__(self) -> str:
-        error = "" if self.error is None else f", NME {100 * self.error:.3f} %"
+        error = "" if math.isnan(self.error) else f", NME {100 * self.error:.3f} %"
         return (
             f"step {self.step:.2e}, dead zone {self.dead_zone:.2f}: {len(self.data)} bytes{error}"
         )
@@ -160,67 +159,58 @@ class Search:
             Not even the coarsest rounding is small enough.
         """
         if self.measure is None:
-            return self.fitting(max_bytes, None)
+            return self.fitting(max_bytes, DEAD_ZONE)
         fitting = [self.fitting(max_bytes, zone) for zone in DEAD_ZONES]
         if max_error is None:
-            return min(fitting, key=_error)
+            return min(fitting, key=attrgetter("error"))
         smallest = [self.smallest(trial, max_error) for trial in fitting]
-        return min(smallest, key=lambda trial: (_error(trial) > max_error, len(trial.data)))
+        return min(smallest, key=lambda trial: (trial.error > max_error, len(trial.data)))
 
-    def fitting(self, max_bytes: int, dead_zone: float | None) -> Trial:
+    def fitting(self, max_bytes: int, dead_zone: float) -> Trial:
         """The finest rounding whose file has at most `max_bytes`."""
-        trial = self.trial(FINEST, dead_zone)
-        if len(trial.data) <= max_bytes:
-            return trial
-        fine, fine_bytes = FINEST, len(trial.data)
-        trial = self.trial(COARSEST, dead_zone)
-        if len(trial.data) > max_bytes:
+        fine = self.trial(FINEST, dead_zone)
+        if len(fine.data) <= max_bytes:
+            return fine
+        coarse = self.trial(COARSEST, dead_zone)
+        if len(coarse.data) > max_bytes:
             raise OptionError(
-                f"the model does not fit in {max_bytes} bytes; the least is {len(trial.data)}"
+                f"the model does not fit in {max_bytes} bytes; the least is {len(coarse.data)}"
             )
-        for _ in range(_MOST_TRIALS):
-            if len(trial.data) >= _CLOSE_BYTES * max_bytes or trial.step < _NO_STEP * fine:
-                break
+        while len(coarse.data) < _CLOSE_BYTES * max_bytes and coarse.step > _CLOSE_STEP * fine.step:
             # Bytes fall about as the logarithm of the step rises.
-            share = (fine_bytes - 0.99 * max_bytes) / (fine_bytes - len(trial.data))
-            share = min(max(share, 0.1), 0.9)
-            step = math.exp((1 - share) * math.log(fine) + share * math.log(trial.step))
-            between = self.trial(step, dead_zone)
+            share = (len(fine.data) - 0.99 * max_bytes) / (len(fine.data) - len(coarse.data))
+            ratio = coarse.step / fine.step
+            between = self.trial(fine.step * ratio ** min(max(share, 0.1), 0.9), dead_zone)
             if len(between.data) <= max_bytes:
-                trial = between
+                coarse = between
             else:
-                fine, fine_bytes = step, len(between.data)
-        return trial
+                fine = between
+        return coarse
 
     def smallest(self, good: Trial, max_error: float) -> Trial:
         """The smallest file with at most `max_error`, or `good` if none is smaller."""
         bad = COARSEST
         while bad > _CLOSE_STEP * good.step:
             trial = self.trial(math.sqrt(good.step * bad), good.dead_zone)
-            if _error(trial) <= max_error:
+            if trial.error <= max_error:
                 good = trial
             else:
                 bad = trial.step
         return good
 
-    def trial(self, step: float, dead_zone: float | None) -> Trial:
-        """The file of one rounding, reported; `dead_zone` None is `DEAD_ZONE`.
+    def trial(self, step: float, dead_zone: float = DEAD_ZONE) -> Trial:
+        """The file of one rounding, reported.
 
         Raises
         ------
         OptionError
             `step` is out of range, or the leaves are too large for it.
         """
-        zone = DEAD_ZONE if dead_zone is None else dead_zone
         # The matrices are small: several threads wait for each other, and take four times as long.
         with threadpool_limits(1, "blas"):
-            quantised = quantise(self.predictor, step, self.reached, zone)
+            quantised = quantise(self.predictor, step, self.reached, dead_zone)
         data = efld_bytes({self.role: quantised}, self.metadata)
-        error = None if self.measure is None else self.measure(data)
-        trial = Trial(step, zone, data, error)
+        error = math.nan if self.measure is None else self.measure(data)
+        trial = Trial(step, dead_zone, data, error)
         self.report(trial)
         return trial
-
-
-def _error(trial: Trial) -> float:
-    return math.inf if trial.error is None else trial.error

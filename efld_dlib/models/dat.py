@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelFormatError
-from ..files import atomic_path, read_input
+from ..files import atomic_path
 from .predictor import Float32Array, IndexArray, Predictor, check_predictor
 
 Bytes = NDArray[np.uint8]
@@ -100,30 +100,24 @@ def _scan(block: Bytes, state: int) -> tuple[NDArray[np.intp], int]:
 def encode_numbers(numbers: NDArray[np.integer]) -> bytes:
     """The bytes of `numbers`, each below 2**24 in size, in their order."""
     numbers = np.ascontiguousarray(numbers, dtype=np.int32).ravel()
-    size = np.abs(numbers).view(np.uint32)
+    size = np.abs(numbers)
     length = (size > 0xFF).astype(np.uint8)
     length += size > 0xFFFF
     length += 1
-    words = size << np.uint32(8)
+    kept = _KEPT[length].view(np.bool_)
+    return number_words(numbers, length).astype("<u4", copy=False).view(np.uint8)[kept].tobytes()
+
+
+def number_words(numbers: Integers, length: NDArray[np.uint8] | np.uint8) -> NDArray[np.uint32]:
+    """Control byte and three bytes of each number, as one word of 32 bits; dlib reads `length`."""
+    words: NDArray[np.uint32] = np.abs(numbers).view(np.uint32) << np.uint32(8)
     words |= length
     words |= (numbers < 0).view(np.uint8) << np.uint8(7)
-    kept = _KEPT[length].view(np.bool_)
-    return words.astype("<u4", copy=False).view(np.uint8)[kept].tobytes()
+    return words
 
 
 _EXPONENTS = 255
 _POWERS = 2.0 ** np.arange(-_EXPONENTS, _EXPONENTS + 1)
-
-
-def read_dat(path: str | Path) -> Predictor:
-    """The shape predictor in a `.dat` file.
-
-    Raises
-    ------
-    ModelFormatError
-        The file cannot be read, is damaged, or its trees are not all of one size.
-    """
-    return parse_dat(read_input(path, ModelFormatError), path)
 
 
 def parse_dat(data: bytes, source: str | Path = "<bytes>") -> Predictor:
@@ -132,7 +126,7 @@ def parse_dat(data: bytes, source: str | Path = "<bytes>") -> Predictor:
     Raises
     ------
     ModelFormatError
-        As `read_dat`.
+        The data is damaged, or its trees are not all of one size.
     """
     # Looked at first, so that a large file of another kind costs nothing.
     if len(data) < 3 or data[:2] != b"\x01\x01" or not data[2] & 0x80:
@@ -159,30 +153,25 @@ class _Reader:
         if rows < 2 or rows % 2 or self.numbers[2] != -1:
             self.fail(f"the mean shape is announced as {rows} by {-int(self.numbers[2])} numbers")
         mean = self.floats(self.take(2 * rows, "the mean shape"))
-        cascades = int(self.take(1, "the number of cascades")[0])
+        cascades, trees, splits = (int(n) for n in self.take(3, "the trees"))
+        self.position -= 3
         if cascades < 1:
             self.fail(f"announces {cascades} cascades")
-        trees, splits = (int(n) for n in self.take(2, "the trees")[:2])
-        self.position -= 2
         if trees < 1 or splits < 1:
             self.fail(f"announces {trees} trees of {splits} splits")
         size = 1 + 4 * splits + 1 + (splits + 1) * (2 + 2 * rows)
-        forest = self.take(cascades * (1 + trees * size), "the trees")
-        forest = forest.reshape(cascades, 1 + trees * size)
-        self.same(forest[:, 0], trees, "trees in a cascade")
-        forest = forest[:, 1:].reshape(cascades, trees, size)
+        forest = self.lists(cascades, size, "trees").reshape(cascades, trees, size)
         self.same(forest[:, :, 0], splits, "splits in a tree")
         split = forest[:, :, 1 : 1 + 4 * splits].reshape(cascades, trees, splits, 4)
         self.same(forest[:, :, 1 + 4 * splits], splits + 1, "leaves in a tree")
         leaf = forest[:, :, 2 + 4 * splits :].reshape(cascades, trees, splits + 1, 2 + 2 * rows)
         self.same(leaf[..., 0], -rows, "length of a leaf")
         self.same(leaf[..., 1], -1, "width of a leaf")
-        pool, anchors = self.lists(cascades, 1, "anchors")
-        if pool < 1:
-            self.fail(f"announces {pool} anchors")
-        pixels, deltas = self.lists(cascades, 4, "deltas")
-        if pixels != pool:
-            self.fail(f"has {pool} anchors, but {pixels} deltas")
+        anchors = self.lists(cascades, 1, "anchors")
+        deltas = self.lists(cascades, 4, "deltas")
+        pool = anchors.shape[1]
+        if pool < 1 or deltas.shape[1] != 4 * pool:
+            self.fail(f"has {pool} anchors, and {deltas.shape[1] // 4} deltas")
         left = len(self.numbers) - self.position
         if left:
             self.fail(f"goes on for {left} numbers after its end")
@@ -204,7 +193,7 @@ class _Reader:
         self.position += count
         return self.numbers[self.position - count : self.position]
 
-    def lists(self, cascades: int, width: int, part: str) -> tuple[int, Integers]:
+    def lists(self, cascades: int, width: int, part: str) -> Integers:
         """One list for each cascade, of equal length, with `width` numbers to an entry."""
         announced, length = (int(n) for n in self.take(2, f"the {part}"))
         self.position -= 1
@@ -213,7 +202,7 @@ class _Reader:
         table = self.take(cascades * (1 + width * length), f"the {part}")
         table = table.reshape(cascades, 1 + width * length)
         self.same(table[:, 0], length, part)
-        return length, table[:, 1:]
+        return table[:, 1:]
 
     def leaves(self, leaf: Integers) -> Float32Array:
         """Values of all leaves, one cascade after the other to save memory."""

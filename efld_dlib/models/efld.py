@@ -1,7 +1,4 @@
-"""The outer form of an `.efld` file: header, packed arrays and checksum (docs/efld-format.md).
-
-Nothing in here knows what the arrays mean; `compact` does.
-"""
+"""Files of the form `.efld`: header, packed arrays and checksum (docs/efld-format.md)."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ import math
 import struct
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelFormatError, OptionError
-from ..files import read_input
-from .predictor import IndexArray, Predictor
+from .predictor import Float32Array, IndexArray
 from .quantised import MANTISSA, Quantised
 
 MAGIC = b"\x89EFLD\r\n\x1a"
@@ -150,6 +146,7 @@ _FAR = 1 << 20
 _NEAR_ROWS = 128
 _SIZES = ("points", "cascades", "trees", "splits", "pool", "components")
 _EXPONENTS = ("delta_exponent", "leaf_exponent")
+_ARRAYS = ("anchors", "deltas", "first", "rank", "thresholds", "classes", "basis", "coefficients")
 
 
 def pack_arrays(quantised: Quantised) -> tuple[dict[str, int], dict[str, bytes]]:
@@ -160,35 +157,35 @@ def pack_arrays(quantised: Quantised) -> tuple[dict[str, int], dict[str, bytes]]
     exponents = (quantised.delta_exponent, quantised.exponent)
     numbers = dict(zip((*_SIZES, *_EXPONENTS), (*sizes, *exponents), strict=True))
     ranks = np.empty_like(quantised.second)
-    for cascade, near in enumerate(_neighbours(quantised)):
+    neighbours = _neighbours(
+        quantised.mean_shape, quantised.anchors, quantised.deltas, quantised.delta_exponent
+    )
+    for cascade, near in enumerate(neighbours):
         place = np.argsort(near, axis=1)
         ranks[cascade] = place[quantised.first[cascade], quantised.second[cascade]]
     return numbers, {
         "mean_shape": pack_bytes(quantised.mean_shape.astype("<f4").tobytes()),
-        "anchors": pack_integers(quantised.anchors),
-        "deltas": pack_integers(quantised.deltas),
-        "first": pack_integers(quantised.first),
-        "rank": pack_integers(ranks),
-        "thresholds": pack_integers(quantised.thresholds),
-        "classes": pack_integers(quantised.classes),
-        "basis": pack_integers(quantised.basis),
-        "coefficients": pack_integers(quantised.coefficients),
+        **{
+            name: pack_integers(ranks if name == "rank" else getattr(quantised, name))
+            for name in _ARRAYS
+        },
     }
 
 
-def _neighbours(quantised: Quantised) -> Iterator[IndexArray]:
+def _neighbours(
+    mean_shape: Float32Array, anchors: IndexArray, deltas: IndexArray, delta_exponent: int
+) -> Iterator[IndexArray]:
     """For each cascade and pixel of its pool, the pixels by their distance, itself the first.
 
     A split compares pixels near each other, so the second one is a small number in this order.
     Distances are those of whole numbers, so that they are the same on every machine.
     """
-    unit = 2.0**-quantised.delta_exponent
-    mean_shape = quantised.mean_shape.astype(np.float64)
-    mean = np.clip(np.rint(mean_shape * unit), -_FAR, _FAR).astype(np.int64)
-    for anchors, deltas in zip(quantised.anchors, quantised.deltas, strict=True):
-        x, y = (mean[anchors] + np.clip(deltas, -_FAR, _FAR)).T
-        pool = len(anchors)
-        bits = pool.bit_length()
+    scaled = np.rint(mean_shape.astype(np.float64) * 2.0**-delta_exponent)
+    mean = np.clip(scaled, -_FAR, _FAR).astype(np.int64)
+    pool = anchors.shape[1]
+    bits = pool.bit_length()
+    for places in mean[anchors] + np.clip(deltas, -_FAR, _FAR):
+        x, y = places.T
         table = np.empty((pool, pool), dtype=np.int32)
         for start in range(0, pool, _NEAR_ROWS):
             rows = slice(start, start + _NEAR_ROWS)
@@ -213,49 +210,47 @@ def unpack_arrays(
         Something is missing, damaged, or out of proportion to a file of `file_bytes`.
     """
     points, cascades, trees, splits, pool, components = _sizes(entry, file_bytes)
-    leaves = trees * (splits + 1)
+    split, leaves = (cascades, trees, splits), trees * (splits + 1)
+    number = 1 - MANTISSA, MANTISSA, np.int32
+    # By name: shape, lowest number, what all are below, kind.
+    forms: dict[str, tuple[tuple[int, ...], int, int, type[np.integer]]] = {
+        "first": (split, 0, pool, np.int32),
+        "rank": (split, 0, pool, np.int32),
+        "thresholds": (split, *number),
+        "anchors": ((cascades, pool), 0, points, np.int32),
+        "deltas": ((cascades, pool, 2), *number),
+        "classes": ((cascades, trees, splits + 1), 0, 32, np.uint8),
+        "basis": ((components, 2 * points), *number),
+        "coefficients": ((cascades, components, leaves), -(1 << 15), 1 << 15, np.int16),
+    }
 
-    def integers(
-        name: str, *shape: int, lowest: int = 1 - MANTISSA, below: int = MANTISSA
-    ) -> NDArray[np.signedinteger[Any]]:
+    def unpacked(name: str) -> NDArray[Any]:
+        shape, lowest, below, kind = forms[name]
         values = unpack_integers(parts[name], math.prod(shape), name)
         if values.min() < lowest or values.max() >= below:
             raise ValueError(f"{name} has a number outside {lowest} to {below - 1}")
-        return values.reshape(shape)
-
-    def indices(name: str, *shape: int, below: int) -> IndexArray:
-        return integers(name, *shape, lowest=0, below=below).astype(np.int32)
-
-    def leaf_coefficients() -> NDArray[np.int16]:
-        shape = (cascades, components, leaves)
-        values = integers("coefficients", *shape, lowest=-(1 << 15), below=1 << 15)
-        return values.astype(np.int16, copy=False)
+        return values.reshape(shape).astype(kind, copy=False)
 
     with ThreadPoolExecutor(1) as thread:
         # Most of the work is in this one, and unpacking lets the other thread run.
-        coefficients = thread.submit(leaf_coefficients)
+        coefficients = thread.submit(unpacked, "coefficients")
         mean = np.frombuffer(unpack_bytes(parts["mean_shape"], 8 * points, "mean_shape"), "<f4")
         if len(mean) != 2 * points or not np.isfinite(mean).all():
             raise ValueError("the mean shape is cut short, or has a number that is not finite")
-        quantised = Quantised(
-            mean_shape=mean.astype(np.float32).reshape(points, 2),
-            first=indices("first", cascades, trees, splits, below=pool),
-            second=indices("rank", cascades, trees, splits, below=pool),
-            thresholds=integers("thresholds", cascades, trees, splits).astype(np.int32),
-            anchors=indices("anchors", cascades, pool, below=points),
-            deltas=integers("deltas", cascades, pool, 2).astype(np.int32),
-            classes=indices("classes", cascades, trees, splits + 1, below=32).astype(np.uint8),
-            basis=integers("basis", components, 2 * points).astype(np.int32),
-            coefficients=np.empty((0, 0, 0), dtype=np.int16),
-            delta_exponent=entry["delta_exponent"],
-            exponent=entry["leaf_exponent"],
-        )
+        mean_shape, exponent = mean.reshape(points, 2).astype(np.float32), entry["delta_exponent"]
+        arrays = {name: unpacked(name) for name in forms if name != "coefficients"}
         # In the file a second pixel is its rank among the neighbours of the first.
-        for near, first, second in zip(
-            _neighbours(quantised), quantised.first, quantised.second, strict=True
-        ):
+        arrays["second"] = arrays.pop("rank")
+        neighbours = _neighbours(mean_shape, arrays["anchors"], arrays["deltas"], exponent)
+        for near, first, second in zip(neighbours, arrays["first"], arrays["second"], strict=True):
             second[...] = near[first, second]
-    quantised = replace(quantised, coefficients=coefficients.result())
+    quantised = Quantised(
+        mean_shape=mean_shape,
+        coefficients=coefficients.result(),
+        delta_exponent=exponent,
+        exponent=entry["leaf_exponent"],
+        **arrays,
+    )
     if not quantised.fits():
         raise ValueError("has leaves out of range")
     return quantised
@@ -311,10 +306,6 @@ class CompactModel:
         """The predictor of `role`, or the first one; an `OptionError` lists the roles."""
         return self.predictors[choose_role(role, self.predictors)]
 
-    def predictor(self, role: str | None = None) -> Predictor:
-        """The same as arrays of floats."""
-        return self.quantised(role).predictor()
-
 
 def is_efld(data: bytes) -> bool:
     """Whether `data` begins as an `.efld` file does."""
@@ -351,17 +342,6 @@ def efld_bytes(predictors: Mapping[str, Quantised], metadata: Mapping[str, Any])
         raise OptionError(f"the metadata cannot be written as JSON ({error})") from error
 
 
-def read_efld(path: str | Path) -> CompactModel:
-    """The content of an `.efld` file.
-
-    Raises
-    ------
-    ModelFormatError
-        The file cannot be read, is damaged, or of a later version.
-    """
-    return parse_efld(read_input(path, ModelFormatError), path)
-
-
 def parse_efld(
     data: bytes,
     source: str | Path = "<bytes>",
@@ -380,7 +360,7 @@ def parse_efld(
     Raises
     ------
     ModelFormatError
-        As `read_efld`.
+        The data is damaged, or of a later version.
     """
     header, arrays = split(data, source)
     metadata, entries = header.get("metadata"), header.get("predictors")

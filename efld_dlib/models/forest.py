@@ -95,7 +95,7 @@ class Forest:
     """
 
     def __init__(self, quantised: Quantised) -> None:
-        cascades, trees, _ = quantised.first.shape
+        cascades, trees, splits = quantised.first.shape
         self.points = len(quantised.mean_shape)
         # Places are complex numbers here: to turn and to scale is to multiply.
         self._mean = _complex(quantised.mean_shape)
@@ -104,14 +104,12 @@ class Forest:
         # A single landmark has no turn and no size: dlib leaves its pixels where they are.
         self._fit = np.conj(centred) / spread if spread else None
         self._anchors = quantised.anchors.astype(np.intp)
-        unit = 2.0**quantised.delta_exponent
-        self._deltas = _complex(quantised.deltas * unit)
+        self._deltas = _complex(quantised.deltas * 2.0**quantised.delta_exponent)
         self._first = _padded(quantised.first, 0).astype(np.intp)
         self._second = _padded(quantised.second, 0).astype(np.intp)
         self._thresholds = _padded(quantised.thresholds, _NEVER).astype(np.int16)
-        self._leaf = _leaf_table(quantised.first.shape[2])
-        leaves = quantised.first.shape[2] + 1
-        self._start = np.arange(trees) * leaves
+        self._leaf = _leaf_table(splits)
+        self._start = np.arange(trees) * (splits + 1)
         self._basis = quantised.basis.astype(np.float32) * np.float32(2.0**quantised.exponent)
         self._scales = np.ldexp(
             np.float32(1), quantised.classes.reshape(cascades, -1).astype(np.int32)

@@ -12,20 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..backend import load_dlib
 from ..errors import ModelFormatError
 from ..files import is_file, read_input
 from ..landmarks import SCHEMES
-from .dat import assembled, parse_dat
+from .dat import assembled, number_words, parse_dat
 from .efld import choose_role, is_efld, parse_efld
 from .forest import CropPredictor, DlibPredictor, Forest
 from .predictor import Predictor
 from .quantised import Quantised
 
-# A number of three bytes behind its control byte, and a float: mantissa, exponent (one byte).
-_NUMBER, _FLOAT = 4, 6
+# A number of three bytes behind its control byte, and a float, whose exponent takes one byte.
+_NUMBER = "<u4"
+_FLOAT = np.dtype([("mantissa", _NUMBER), ("exponent", "<u2")])
 _THREADS = 2
 
 
@@ -41,43 +42,28 @@ def direct_bytes(quantised: Quantised) -> bytes:
 
 def _forest(quantised: Quantised, cascade: int) -> memoryview:
     trees, splits = quantised.first.shape[1:]
-    leaves, rows = splits + 1, 2 * len(quantised.mean_shape)
-    split_size, leaf_size = 2 * _NUMBER + _FLOAT, 2 * _NUMBER + rows * _FLOAT
-    leaf_start = 2 * _NUMBER + splits * split_size
-    tree_size = leaf_start + leaves * leaf_size
-    out = np.empty(trees * tree_size, dtype=np.uint8)
-
-    def field(kind: str, offset: int, *shape_and_strides: tuple[int, int]) -> NDArray[Any]:
-        shape, strides = zip((trees, tree_size), *shape_and_strides, strict=True)
-        return np.ndarray(shape, dtype=kind, buffer=out, offset=offset, strides=strides)
-
-    field("<u4", 0)[...] = _words(np.array(splits))
-    field("<u4", leaf_start - _NUMBER)[...] = _words(np.array(leaves))
-    per_split = (splits, split_size)
-    field("<u4", _NUMBER, per_split)[...] = _words(quantised.first[cascade])
-    field("<u4", 2 * _NUMBER, per_split)[...] = _words(quantised.second[cascade])
-    field("<u4", 3 * _NUMBER, per_split)[...] = _words(quantised.thresholds[cascade])
-    field("<u2", 4 * _NUMBER, per_split)[...] = 1
-    per_leaf, per_row = (leaves, leaf_size), (rows, _FLOAT)
-    field("<u4", leaf_start, per_leaf)[...] = _words(np.array(-rows))
-    field("<u4", leaf_start + _NUMBER, per_leaf)[...] = _words(np.array(-1))
-    numbers = quantised.leaf_integers(cascade).reshape(trees, leaves, rows)
-    start = leaf_start + 2 * _NUMBER
-    field("<u4", start, per_leaf, per_row)[...] = _words(numbers.astype(np.int32))
+    rows = 2 * len(quantised.mean_shape)
+    split = [("first", _NUMBER), ("second", _NUMBER), ("threshold", _FLOAT)]
+    leaf = [("rows", _NUMBER), ("columns", _NUMBER), ("values", _FLOAT, (rows,))]
+    tree: list[Any] = [("splits", _NUMBER), ("split", split, (splits,))]
+    tree += [("leaves", _NUMBER), ("leaf", leaf, (splits + 1,))]
+    out = np.empty(trees, tree)
+    out["splits"], out["leaves"] = _words([[splits], [splits + 1]])
+    out["split"]["first"] = _words(quantised.first[cascade])
+    out["split"]["second"] = _words(quantised.second[cascade])
+    out["split"]["threshold"]["mantissa"] = _words(quantised.thresholds[cascade])
+    out["split"]["threshold"]["exponent"] = 1
+    out["leaf"]["rows"], out["leaf"]["columns"] = _words([[[-rows]], [[-1]]])
+    values = out["leaf"]["values"]
+    numbers = quantised.leaf_integers(cascade).astype(np.int32)
+    values["mantissa"] = _words(numbers).reshape(values.shape)
     exponents = quantised.classes[cascade][..., None].astype(np.int32) + quantised.exponent
-    field("<u2", start + _NUMBER, per_leaf, per_row)[...] = (
-        (np.abs(exponents) << 8) | 1 | ((exponents < 0) << 7)
-    )
-    return out.data
+    values["exponent"] = (np.abs(exponents) << 8) | 1 | ((exponents < 0) << 7)
+    return out.view(np.uint8).data
 
 
-def _words(numbers: NDArray[Any]) -> NDArray[np.uint32]:
-    """Control byte and three bytes of each number, as one word of 32 bits."""
-    numbers = numbers.astype(np.int32, copy=False)
-    words: NDArray[np.uint32] = np.abs(numbers).view(np.uint32) << np.uint32(8)
-    words |= np.uint32(3)
-    words |= (numbers < 0).astype(np.uint32) << np.uint32(7)
-    return words
+def _words(numbers: ArrayLike) -> NDArray[np.uint32]:
+    return number_words(np.asarray(numbers, np.int32), np.uint8(3))
 
 
 DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "data" / "model" / "default.efld"
@@ -180,12 +166,9 @@ def load_arrays(path: str | Path | None = None, role: str | None = None) -> Pred
     """The shape predictor in a `.dat` or `.efld` file, as arrays; else as `load_predictor`."""
     model = resolve_model(path)
     data = read_input(model, ModelFormatError)
-    return parse_efld(data, model).predictor(role) if is_efld(data) else parse_dat(data, model)
-
-
-def predictor_size(predictor: Any) -> int:
-    """Number of landmarks that a shape predictor gives."""
-    return DlibPredictor(predictor).points
+    if not is_efld(data):
+        return parse_dat(data, model)
+    return parse_efld(data, model, partial(choose_role, role)).quantised().predictor()
 
 
 def require_68_points(size: int, path: str | Path) -> None:

@@ -85,8 +85,7 @@ class Predictor:
 
     def first_cascades(self, count: int) -> Predictor:
         """The predictor that stops after `count` cascades."""
-        cut = {name: getattr(self, name)[:count] for name in _BY_CASCADE}
-        return replace(self, **cut)
+        return replace(self, **{name: getattr(self, name)[:count] for name in _BY_CASCADE})
 
     def whole_thresholds(self) -> Float32Array:
         """The thresholds rounded down, which decides alike: gray levels are whole numbers.
@@ -102,8 +101,6 @@ class Predictor:
             np.array_equal(getattr(self, field.name), getattr(other, field.name))
             for field in fields(self)
         )
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 def check_predictor(predictor: Predictor, source: object) -> None:

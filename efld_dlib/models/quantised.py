@@ -149,8 +149,9 @@ def quantise(
         Rounding step of a leaf that every face reaches, in units of the box. A leaf that a quarter
         of the faces reach has twice the step, and so on: its error counts for less.
     reached : array, shape (runs, cascades, trees), optional
-        What `usage.leaf_usage` gives. Later trees then also make good, as far as their leaves can,
-        what the rounding of earlier ones did to these faces. Without it all leaves count alike.
+        What `compress.leaf_usage` gives. Later trees then also make good, as far as their leaves
+        can, what the rounding of earlier ones did to these faces. Without it all leaves count
+        alike.
     dead_zone : float
         From 0 to below 0.5: by how much of a step rounding prefers the number nearer to zero.
 

@@ -62,16 +62,14 @@ def parse_points(text: str, size: int) -> list[int]:
                 raise OptionError(f"'{name}' is not within the landmarks 0 to {size - 1}")
             chosen.update(range(low, high + 1))
             continue
-        sides = [group for group in groups if f"{group.split('_')[-1]}s" == name]
-        if name in groups:
-            sides = [name]
+        # "eyes" is "left_eye" and "right_eye".
+        sides = [own for part, own in groups.items() if name in (part, f"{part.split('_')[-1]}s")]
         if not sides:
             known = ", ".join(groups) or "none, as the scheme is not known"
             raise OptionError(
                 f"'{name}' is no landmark or part of the face; the parts are: {known}"
             )
-        for side in sides:
-            chosen.update(groups[side])
+        chosen.update(*sides)
     return sorted(chosen)
 
 
@@ -82,16 +80,13 @@ def select_points(predictor: Predictor, points: Sequence[int]) -> Predictor:
     stay may move slightly against the whole predictor's. A pixel whose landmark goes is tied to the
     nearest one of those that stay, at the same place of the mean shape.
 
-    Raises
-    ------
-    OptionError
-        No landmark is named, one twice, or one that the predictor has not.
+    Parameters
+    ----------
+    predictor : Predictor
+    points : sequence of int
+        At least one, each of them once, as `parse_points` gives them.
     """
     kept = np.array(points, dtype=np.int64)
-    if not len(kept) or len(set(kept.tolist())) != len(kept):
-        raise OptionError("the landmarks to keep must be some, and each named once")
-    if kept.min() < 0 or kept.max() >= predictor.points:
-        raise OptionError(f"the landmarks to keep must be from 0 to {predictor.points - 1}")
     mean = predictor.mean_shape[kept]
     places = predictor.mean_shape[predictor.anchors].astype(np.float64) + predictor.deltas
     distances = np.linalg.norm(places[:, :, None] - mean[None, None], axis=-1)

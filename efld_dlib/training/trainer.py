@@ -24,7 +24,8 @@ from ..errors import DataError, OptionError, TrainingError
 from ..evaluation.evaluate import evaluate
 from ..files import atomic_path, is_file, write_json
 from ..landmarks import part_name
-from ..models.dat import dat_bytes, read_dat
+from ..models.dat import dat_bytes
+from ..models.loading import load_arrays
 from ..models.subset import slim
 from ..parallel import available_cores
 from ..prepare.build import TRAIN_XML, VALIDATION_XML
@@ -266,7 +267,7 @@ def _nme(model: Path, records: list[ImageRecord], jobs: int | None) -> float | N
 def _improve(
     model: Path, records: list[ImageRecord], refit: RefitOptions | None, slim_file: bool
 ) -> None:
-    predictor = read_dat(model)
+    predictor = load_arrays(model)
     if refit is not None:
         predictor = refit_leaves(predictor, records, refit)
     model.write_bytes(dat_bytes(slim(predictor) if slim_file else predictor))

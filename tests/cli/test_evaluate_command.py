@@ -206,7 +206,7 @@ def test_a_plot_without_matplotlib_is_refused_at_once(tiny_model, crops, tmp_pat
     assert "'x.bmp' ends in none of .json" in run(tiny_model, crops, "-o", "x.bmp", code=2).stderr
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     result = run(tiny_model, crops, "-o", tmp_path / "x.png", code=2)
-    assert "pip install matplotlib" in result.stderr
+    assert 'pip install "efld-dlib[plot]"' in result.stderr
     assert not result.stdout
 
 

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from efld_dlib import FaceLandmarker
 from efld_dlib.cli.main import cli
 from efld_dlib.evaluation.evaluate import evaluate
-from efld_dlib.models.dat import read_dat
 from efld_dlib.models.loading import load_arrays
 from efld_dlib.xml.read import read_imglab
 
@@ -145,7 +144,7 @@ def test_slim_and_subset_load_in_plain_dlib(tiny_model, small, training_data, tm
     result = run("expand", small, "-o", tmp_path / "eyes.dat", "--points", "eyes,30")
     assert "landmarks 30 36 37" in result.stderr
     assert predict(tmp_path / "eyes.dat", training_data).shape == (13, 2)
-    assert read_dat(tmp_path / "eyes.dat").points == 13
+    assert load_arrays(tmp_path / "eyes.dat").points == 13
 
 
 def test_without_faces_all_leaves_count_alike(tiny_model, tmp_path):
@@ -157,7 +156,7 @@ def test_without_faces_all_leaves_count_alike(tiny_model, tmp_path):
     assert list(found["predictors"]) == ["x"]
     assert found["metadata"] == {"scheme": "68"}
     run("expand", tmp_path / "a.efld", "-o", tmp_path / "b.dat", "--role", "x")
-    whole, back = read_dat(copy), read_dat(tmp_path / "b.dat")
+    whole, back = load_arrays(copy), load_arrays(tmp_path / "b.dat")
     assert np.abs(whole.leaves - back.leaves).max() < 1e-4
 
 

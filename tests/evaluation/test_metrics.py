@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import auc as sklearn_auc
 
-from efld_dlib.errors import OptionError
 from efld_dlib.evaluation.metrics import (
-    area_under_curve,
-    failure_rate,
+    area_shares,
+    failures,
+    mean_given,
     normalised_mean_errors,
     point_errors,
 )
@@ -43,23 +43,21 @@ def test_a_face_that_cannot_be_normalised_is_nan_without_a_warning():
 def test_area_and_failures_by_hand():
     errors = np.array([0.0, 0.04, 0.08, 0.2, np.inf])
     # Each face adds the part of the threshold above its error: 1 + 0.5 + 0 + 0 + 0.
-    assert area_under_curve(errors, 0.08) == pytest.approx(1.5 / 5)
+    assert mean_given(area_shares(errors, 0.08)) == pytest.approx(1.5 / 5)
     # 0.08 itself is not above the threshold; the missed face is a failure.
-    assert failure_rate(errors, 0.08) == pytest.approx(2 / 5)
+    assert mean_given(failures(errors, 0.08)) == pytest.approx(2 / 5)
 
 
 def test_area_agrees_with_numerical_integration():
     errors = np.abs(np.random.default_rng(0).normal(0.04, 0.03, 200))
     grid = np.linspace(0, 0.08, 20001)
     curve = (errors[:, None] <= grid).mean(axis=0)
-    assert area_under_curve(errors, 0.08) == pytest.approx(
+    assert mean_given(area_shares(errors, 0.08)) == pytest.approx(
         sklearn_auc(grid, curve) / 0.08, abs=1e-4
     )
 
 
-def test_no_faces_give_nan_and_a_bad_threshold_is_refused():
-    assert np.isnan(area_under_curve(np.array([])))
-    assert np.isnan(failure_rate(np.array([])))
-    for measure in (area_under_curve, failure_rate):
-        with pytest.raises(OptionError, match="above 0, not 0"):
-            measure(np.array([0.1]), 0)
+def test_no_faces_give_nan_and_unmeasured_ones_are_left_out():
+    for measure in (area_shares, failures):
+        assert np.isnan(mean_given(measure(np.array([]))))
+        assert mean_given(measure(np.array([0.0, np.inf, np.nan]))) == 0.5

@@ -1,5 +1,8 @@
+import base64
 import re
+import sys
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -7,7 +10,7 @@ import pytest
 from made_up import FACE, made_up, shifted
 
 from efld_dlib.errors import DataError
-from efld_dlib.evaluation.charts import heat
+from efld_dlib.evaluation.charts import colour, heat
 from efld_dlib.evaluation.figures import study
 from efld_dlib.evaluation.report import (
     median_faces,
@@ -18,7 +21,7 @@ from efld_dlib.evaluation.report import (
 )
 
 ODD = "<b>&'\".png"
-VOID = {"meta", "input", "br"}
+VOID = {"meta", "input", "br", "img"}
 
 
 class Balance(HTMLParser):
@@ -52,6 +55,11 @@ def a_study(tmp_path):
     return study("set & more", "detector", outcomes)
 
 
+def curve_address(page):
+    (address,) = re.findall(r'src="(data:image/svg\+xml;base64,[^"]+)"', page)
+    return address
+
+
 def test_the_page_stands_alone(a_study, tmp_path):
     page = write_report(tmp_path / "report", [a_study])
     assert [path.name for path in page.parent.iterdir()] == ["index.html"]
@@ -61,9 +69,10 @@ def test_the_page_stands_alone(a_study, tmp_path):
     assert not parser.open
     assert "script" not in parser.tags
     assert "link" not in parser.tags
-    assert all(address.startswith("data:image/jpeg;base64,") for address in parser.addresses)
+    faces = [each for each in parser.addresses if each.startswith("data:image/jpeg;base64,")]
     # Each model has three faces that it was run on, among the worst and about the median.
-    assert len(parser.addresses) == 2 * (3 + 3) + 1
+    assert len(faces) == 2 * (3 + 3) + 1
+    assert set(parser.addresses) - set(faces) == {curve_address(text)}
     assert not re.search(r"url\(|@import", text)
     assert "nan" not in re.sub(r"base64,[^\"]*", "", text)
 
@@ -73,7 +82,23 @@ def test_the_page_shows_what_was_measured(a_study):
     for part in ("Missed faces", "worst faces", "median faces", "Paired comparison", "1 missed"):
         assert part in text
     assert "landmark 67: " in text
-    assert text.count('<path class="curve"') == 2
+    svg = ElementTree.fromstring(base64.b64decode(curve_address(text).partition(",")[2]))
+    drawn = ElementTree.tostring(svg, encoding="unicode")
+    # A curve and its key in the legend.
+    assert [drawn.count(f"stroke: {colour(index)}") for index in range(3)] == [2, 2, 0]
+
+
+def test_the_same_figures_give_the_same_page(a_study):
+    assert report_page([a_study]) == report_page([a_study])
+
+
+def test_without_matplotlib_the_page_says_what_to_install(a_study, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    text = report_page([a_study])
+    assert "Not drawn" in text
+    assert "pip install &quot;efld-dlib[plot]&quot;" in text
+    assert "svg+xml" not in text
+    assert "Missed faces" in text
 
 
 def test_names_are_escaped(a_study):

@@ -11,14 +11,13 @@ from efld_dlib.crops import canonical_crop
 from efld_dlib.errors import DataError, ModelFormatError, OptionError
 from efld_dlib.images import read_image, to_gray
 from efld_dlib.models.compress import Search, leaf_usage, reached_leaves
-from efld_dlib.models.dat import dat_bytes, parse_dat, read_dat, write_dat
+from efld_dlib.models.dat import dat_bytes, parse_dat, write_dat
 from efld_dlib.models.efld import (
     efld_bytes,
     pack_arrays,
     pack_bytes,
     pack_integers,
     parse_efld,
-    read_efld,
     unpack_integers,
 )
 from efld_dlib.models.loading import direct_bytes, load_arrays, load_predictor
@@ -37,7 +36,7 @@ def faces(training_data):
 
 @pytest.fixture(scope="module")
 def whole(tiny_model):
-    return read_dat(tiny_model)
+    return load_arrays(tiny_model)
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +112,9 @@ def test_a_file_comes_back_and_is_much_smaller(whole, reached, tiny_model, tmp_p
     metadata = {"licence": "none", "nme": {"test": 0.04}}
     path.write_bytes(efld_bytes({"main": quantised}, metadata))
     assert path.stat().st_size < tiny_model.stat().st_size / 12
-    model = read_efld(path)
+    model = parse_efld(path.read_bytes())
     assert model.metadata == metadata
-    assert model.predictor() == quantised.predictor() == load_arrays(path)
+    assert model.quantised().predictor() == quantised.predictor() == load_arrays(path)
     assert sum(model.part_bytes.values()) < path.stat().st_size
     assert efld_bytes({"main": quantised}, model.metadata) == path.read_bytes()
 
@@ -152,13 +151,13 @@ def test_several_predictors_have_roles(tmp_path):
     one, two = (quantise(random_predictor(seed), 1e-3) for seed in (1, 2))
     path = tmp_path / "two.efld"
     path.write_bytes(efld_bytes({"stage 1": one, "stage 2": two}, {}))
-    model = read_efld(path)
+    model = parse_efld(path.read_bytes())
     assert list(model.predictors) == ["stage 1", "stage 2"]
-    assert model.predictor() == one.predictor()
-    assert model.predictor("stage 2") == two.predictor() == load_arrays(path, "stage 2")
+    assert model.quantised().predictor() == one.predictor()
+    assert model.quantised("stage 2").predictor() == two.predictor() == load_arrays(path, "stage 2")
     assert load_predictor(path, "stage 2")(np.zeros((9, 9), np.uint8), BOX).num_parts == 4
     with pytest.raises(OptionError, match="no predictor 'third', but stage 1, stage 2"):
-        model.predictor("third")
+        model.quantised("third")
 
 
 def test_whatever_byte_changes_is_noticed():

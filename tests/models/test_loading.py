@@ -5,14 +5,15 @@ import pytest
 from efld_dlib import FaceLandmarker, backend
 from efld_dlib.errors import MissingDependencyError, ModelFormatError, OptionError
 from efld_dlib.models.efld import join
+from efld_dlib.models.forest import DlibPredictor
 from efld_dlib.models.information import describe
-from efld_dlib.models.loading import load_predictor, load_refined, predictor_size, resolve_model
+from efld_dlib.models.loading import load_predictor, load_refined, resolve_model
 
 
 def test_gives_the_plain_dlib_predictor(tiny_model):
     predictor = load_predictor(tiny_model)
     assert type(predictor) is dlib.shape_predictor
-    assert predictor_size(predictor) == 68
+    assert DlibPredictor(predictor).points == 68
     image = np.random.default_rng(0).integers(0, 255, (300, 300), dtype=np.uint8)
     box = dlib.rectangle(50, 50, 249, 249)
     ours, plain = predictor(image, box), dlib.shape_predictor(str(tiny_model))(image, box)

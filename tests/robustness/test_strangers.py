@@ -177,9 +177,9 @@ def test_a_device_or_a_pipe_behind_a_name_is_not_opened(samples, tmp_path):
 
 
 def test_metadata_of_a_model_is_only_shown(samples, tmp_path):
-    from efld_dlib.models.efld import efld_bytes, read_efld
+    from efld_dlib.models.efld import efld_bytes, parse_efld
 
-    sound = read_efld(samples / "models" / "full.efld")
+    sound = parse_efld((samples / "models" / "full.efld").read_bytes())
     path = tmp_path / "a.efld"
     metadata = {"licence": "\x1b]0;owned\x07", "__reduce__": ["os.system", "true"]}
     path.write_bytes(efld_bytes(sound.predictors, metadata))

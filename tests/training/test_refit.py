@@ -5,7 +5,8 @@ import pytest
 
 from efld_dlib.errors import DataError, OptionError, TrainingError
 from efld_dlib.evaluation.evaluate import evaluate
-from efld_dlib.models.dat import read_dat, write_dat
+from efld_dlib.models.dat import write_dat
+from efld_dlib.models.loading import load_arrays
 from efld_dlib.training import refit, trainer
 from efld_dlib.training.options import TrainingOptions
 from efld_dlib.training.refit import RefitOptions, refit_leaves
@@ -29,7 +30,7 @@ def nme(predictor, faces, folder):
 
 
 def test_held_out_faces_are_landmarked_better(tiny_model, faces, held_out, tmp_path):
-    whole = read_dat(tiny_model)
+    whole = load_arrays(tiny_model)
     seen = []
     better = refit_leaves(whole, faces, RefitOptions(runs=300), seen.append)
     assert nme(better, held_out, tmp_path) < 0.95 * nme(whole, held_out, tmp_path)
@@ -39,7 +40,7 @@ def test_held_out_faces_are_landmarked_better(tiny_model, faces, held_out, tmp_p
 
 
 def test_a_large_ridge_changes_nothing_to_speak_of(tiny_model, faces):
-    whole = read_dat(tiny_model)
+    whole = load_arrays(tiny_model)
     held = refit_leaves(whole, faces[:20], RefitOptions(ridge=1e6, runs=20))
     assert np.abs(held.leaves - whole.leaves).max() < 1e-5
     assert np.abs(refit_leaves(whole, faces[:20], RefitOptions(runs=20)).leaves).max() > 1e-3
@@ -47,7 +48,7 @@ def test_a_large_ridge_changes_nothing_to_speak_of(tiny_model, faces):
 
 def test_one_tree_moves_to_the_mean_of_its_faces(tiny_model, faces):
     # One cascade of one tree, no ridge: a leaf is the mean of what its faces are from the start.
-    whole = read_dat(tiny_model)
+    whole = load_arrays(tiny_model)
     names = ("first", "second", "thresholds", "leaves")
     one = replace(
         whole,
@@ -80,7 +81,7 @@ def reached_by(predictor, faces):
 
 
 def test_absent_landmarks_pull_at_nothing(tiny_model, faces):
-    whole = read_dat(tiny_model)
+    whole = load_arrays(tiny_model)
     bare = []
     for record in faces:
         points = record.faces[0].points.copy()
@@ -93,7 +94,7 @@ def test_absent_landmarks_pull_at_nothing(tiny_model, faces):
 
 
 def test_bad_input(tiny_model, faces, monkeypatch):
-    whole = read_dat(tiny_model)
+    whole = load_arrays(tiny_model)
     with pytest.raises(DataError, match="no face"):
         refit_leaves(whole, [])
     five = replace(whole, mean_shape=whole.mean_shape[:5])

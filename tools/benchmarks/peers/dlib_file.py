@@ -15,7 +15,8 @@ from efld_dlib.evaluation.figures import STOCK_BYTES
 from efld_dlib.images import Image
 from efld_dlib.landmarker import FaceLandmarker
 from efld_dlib.models.efld import is_efld
-from efld_dlib.models.loading import load_predictor, predictor_size, require_68_points
+from efld_dlib.models.forest import DlibPredictor
+from efld_dlib.models.loading import load_predictor, require_68_points
 
 from .base import ALL_68, BoxRunner, Method, Picture, Runner, among_68
 
@@ -52,7 +53,7 @@ class ToolkitModel(Method):
         ModelFormatError
             The file is missing, no model, or has not 68 landmarks.
         """
-        require_68_points(predictor_size(load_predictor(path)), path)
+        require_68_points(DlibPredictor(load_predictor(path)).points, path)
         return cls(name, path, known_training_set(path))
 
     def files(self) -> list[Path]:
@@ -93,7 +94,7 @@ class DlibFile(Method):
             The file is missing, no shape predictor, or of a scheme that is not known here; or it
             is an `.efld`, which a plain dlib program cannot read.
         """
-        size = predictor_size(load_predictor(path))
+        size = DlibPredictor(load_predictor(path)).points
         if is_efld(path.read_bytes()):
             raise ModelFormatError(path, "is no .dat: name it as a MODEL, not with --dat")
         if size not in COMMON:
