@@ -48,25 +48,17 @@ class Journal:
         self._committed = time.monotonic()
         self._kept: list[str] = []
 
-    def begin(self) -> None:
-        """Make the table if there is none."""
-        with _output_errors(self.path):
-            if not _schema(self._connection):
-                self._connection.execute(_TABLE)
-            # Whether the file can be written is seen now; and SQLite removes what a killed process
-            # left beside it when something was written.
-            self._connection.execute("PRAGMA user_version = 1")
-            self.commit()
-
     def __len__(self) -> int:
-        with _output_errors(self.path):
-            return int(self._connection.execute("SELECT count(*) FROM done").fetchone()[0])
+        return int(self._rows("SELECT count(*) FROM done")[0][0])
 
     def get(self, key: int | str) -> Any:
         """The value under `key`; None if there is none."""
+        found = self._rows(_SELECT, key)
+        return json.loads(found[0][1]) if found else None
+
+    def _rows(self, statement: str, *values: int | str) -> list[tuple[Any, ...]]:
         with _output_errors(self.path):
-            row = self._connection.execute(_SELECT, (key,)).fetchone()
-        return None if row is None else json.loads(row[1])
+            return self._connection.execute(statement, values).fetchall()
 
     def add(self, key: int | str, value: Any) -> None:
         """Put `value` under `key`; it is committed together with others.
@@ -84,8 +76,7 @@ class Journal:
 
     def clear(self) -> None:
         """Remove all entries."""
-        with _output_errors(self.path):
-            self._connection.execute("DELETE FROM done")
+        self._rows("DELETE FROM done")
 
     def commit(self) -> None:
         """Let everything so far survive the end of this process."""
@@ -103,7 +94,7 @@ class Journal:
         Its bytes depend on nothing but the entries, not on the order or the runs they come from.
         """
         with _output_errors(self.path):
-            rows = [self._connection.execute(_SELECT, (key,)).fetchone() for key in self._kept]
+            rows = [row for key in self._kept for row in self._rows(_SELECT, key)]
             self._connection.commit()
             self._connection.close()
             if not rows:
@@ -141,7 +132,13 @@ def open_journal(path: Path, discard: bool = False) -> Iterator[Journal]:
     with closing(connection):
         journal = Journal(path, connection)
         try:
-            journal.begin()
+            with _output_errors(path):
+                if not _schema(connection):
+                    connection.execute(_TABLE)
+                # Whether the file can be written is seen now; and SQLite removes what a killed
+                # process left beside it when something was written.
+                connection.execute("PRAGMA user_version = 1")
+                journal.commit()
             yield journal
             journal.finish()
         except BaseException:
@@ -157,29 +154,20 @@ def _connection(path: Path, discard: bool) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Says why better than SQLite does.
     path.touch()
-    connection = _sound(path)
-    if connection is None:
-        if not discard:
-            problem = "is damaged or of another version, so that it cannot be continued"
-            raise DataError(path, f"{problem}; --restart starts over")
-        path.write_bytes(b"")
-        connection = _locked(path)
-    return connection
-
-
-def _sound(path: Path) -> sqlite3.Connection | None:
-    """A connection to the file; None if it is damaged."""
     try:
         connection = _locked(path)
+        if _is_whole(connection):
+            return connection
+        connection.close()
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError:
-        return None
-    with suppress(sqlite3.Error):
-        if not _schema(connection) or _is_whole(connection):
-            return connection
-    connection.close()
-    return None
+        pass
+    if not discard:
+        problem = "is damaged or of another version, so that it cannot be continued"
+        raise DataError(path, f"{problem}; --restart starts over")
+    path.write_bytes(b"")
+    return _locked(path)
 
 
 def _locked(path: Path) -> sqlite3.Connection:
@@ -211,14 +199,17 @@ def _schema(connection: sqlite3.Connection) -> list[tuple[str]]:
 
 
 def _is_whole(connection: sqlite3.Connection) -> bool:
-    return (
-        _schema(connection) == [(_TABLE,)]
-        and connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
-        and all(
-            isinstance(value, bytes) and checksum == _checksum(key, value)
-            for key, value, checksum in connection.execute("SELECT * FROM done")
+    """Whether it is empty, or has the table and nothing damaged in it."""
+    with suppress(sqlite3.Error):
+        return not _schema(connection) or (
+            _schema(connection) == [(_TABLE,)]
+            and connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+            and all(
+                isinstance(value, bytes) and checksum == _checksum(key, value)
+                for key, value, checksum in connection.execute("SELECT * FROM done")
+            )
         )
-    )
+    return False
 
 
 def _checksum(key: int | str, value: bytes) -> int:

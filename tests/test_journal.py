@@ -100,8 +100,11 @@ with journal.open_journal(Path(sys.argv[1])) as opened:
     # Little memory, so that entries are written to the file before they are committed.
     opened._connection.execute("PRAGMA cache_size = 4")
     start = len(opened)
+    # One at least, however busy the machine is.
+    opened.add(start, [start] * 300)
+    opened.commit()
     print("ready", flush=True)
-    for number in range(start, start + 1_000_000):
+    for number in range(start + 1, start + 1_000_000):
         opened.add(number, [number] * 300)
 """
 

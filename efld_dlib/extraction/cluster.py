@@ -7,6 +7,8 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import islice
 from types import ModuleType
 from typing import Any
 
@@ -55,40 +57,28 @@ def cluster_outcomes(
     except (OSError, ValueError) as error:
         raise EfldError(f"{address}: no Dask scheduler answers there ({error})") from error
     with client:
-        yield from _Cluster(distributed, client, settings).run(tasks)
+        cluster = _Cluster(distributed, client)
+        submit = partial(client.submit, look_at_here, settings, settings.identity(), pure=False)
+        run_name = f"efld-{uuid.uuid4().hex}"
+        source = iter(tasks)
+        under_way: deque[tuple[Task, Any]] = deque()
+        while True:
+            for task in islice(source, max(0, cluster.window - len(under_way))):
+                # The key is the picture's: Dask knows a task that is done from one that is not.
+                under_way.append((task, submit(task, key=f"{run_name}-{task.number}")))
+            if not under_way:
+                return
+            yield cluster.result(*under_way.popleft())
 
 
 class _Cluster:
-    def __init__(self, distributed: ModuleType, client: Any, settings: ExtractSettings) -> None:
+    def __init__(self, distributed: ModuleType, client: Any) -> None:
         self.distributed, self.client = distributed, client
-        self.settings, self.identity = settings, settings.identity()
-        self.run_name = f"efld-{uuid.uuid4().hex}"
         self.seen = time.monotonic()
         self.window = _LEAST
         self._look()
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
-        source = iter(tasks)
-        under_way: deque[tuple[Task, Any]] = deque()
-        while True:
-            while len(under_way) < self.window and (task := next(source, None)) is not None:
-                under_way.append((task, self._submit(task)))
-            if not under_way:
-                return
-            yield self._result(*under_way.popleft())
-
-    def _submit(self, task: Task) -> Any:
-        # The key is the picture's, so that Dask knows a task that is done from one that is not.
-        return self.client.submit(
-            look_at_here,
-            self.settings,
-            self.identity,
-            task,
-            key=f"{self.run_name}-{task.number}",
-            pure=False,
-        )
-
-    def _result(self, task: Task, future: Any) -> Outcome:
+    def result(self, task: Task, future: Any) -> Outcome:
         while True:
             try:
                 outcome: Outcome = future.result(timeout=_LOOK_SECONDS)

@@ -15,7 +15,7 @@ from ..journal import Journal, open_journal
 from ..parallel import progress, resolve_jobs
 from ..writers import Row, table_columns, table_rows
 from .settings import ExtractSettings
-from .tables import table_kind, write_table
+from .tables import table_writer
 from .workers import Outcome, Task, Workers, file_state, shown
 
 # Where the journal says what the run is of, beside the outcomes under the images' numbers.
@@ -102,27 +102,25 @@ def extract(
     ExtractSummary(pictures=2, faces=3, errors=0, continued=0)
     """
     settings = settings if settings is not None else ExtractSettings()
-    settings.check()
+    identity = settings.identity()
     if earlier not in get_args(Earlier):
         raise OptionError(f"earlier must be {', '.join(get_args(Earlier))}, not {earlier!r}")
-    target, names = Path(output), _without_repeats(pictures)
-    kind = table_kind(target)
+    target = Path(output)
+    names = list(dict.fromkeys(os.fspath(picture) for picture in pictures))
+    write = table_writer(target)
     if target.is_dir():
         raise DataError(target, "is a folder, not a file to write")
     with open_journal(journal_path(target), discard=earlier == "restart") as journal:
-        run = _described(settings.identity(), names)
-        done = _begin(journal, run, names, earlier)
-        if strict:
-            for outcome in _done(journal, done):
-                _require_usable(names[outcome.number], outcome)
+        run = _described(identity, names)
+        done = _begin(journal, run, names, earlier, strict)
         tasks = (Task(n, os.path.abspath(names[n])) for n in range(done, len(names)))
         outcomes = _outcomes(tasks, len(names) - done, settings, jobs, cluster)
         for outcome in progress(outcomes, len(names), "extracting", show_progress, done):
-            if outcome.error is not None:
-                if strict:
-                    _require_usable(names[outcome.number], outcome)
-                if report is not None:
-                    report(DataError(shown(names[outcome.number]), outcome.error))
+            error = _error(names, outcome)
+            if error is not None and strict:
+                raise error
+            if error is not None and report is not None:
+                report(error)
             if outcome.number == 0:
                 # Not before, so that a journal without an outcome is empty.
                 journal.add(_RUN_KEY, run)
@@ -132,8 +130,7 @@ def extract(
         finished = progress(_done(journal, len(names)), len(names), "writing", show_progress)
         with atomic_path(target) as temporary:
             try:
-                rows = _rows(names, finished, len(columns), summary)
-                write_table(kind, temporary, columns, rows)
+                write(temporary, columns, _rows(names, finished, len(columns), summary))
             except OSError as error:
                 raise DataError(target, f"cannot be written ({error.strerror})") from error
     return summary
@@ -169,7 +166,9 @@ def _described(identity: dict[str, Any], names: Sequence[str]) -> dict[str, Any]
     return {"settings": identity, "pictures": len(names), "names": digest.hexdigest()}
 
 
-def _begin(journal: Journal, run: dict[str, Any], names: Sequence[str], earlier: Earlier) -> int:
+def _begin(
+    journal: Journal, run: dict[str, Any], names: Sequence[str], earlier: Earlier, strict: bool
+) -> int:
     """The number of outcomes that the journal of the same run has; else an `EfldError`."""
     if earlier == "restart":
         journal.clear()
@@ -190,7 +189,15 @@ def _begin(journal: Journal, run: dict[str, Any], names: Sequence[str], earlier:
                 f"{journal.path}: {shown(name)} has changed since the interrupted run looked at "
                 "it; --restart begins anew"
             )
+        error = _error(names, outcome)
+        if error is not None and strict:
+            raise error
     return done
+
+
+def _error(names: Sequence[str], outcome: Outcome) -> DataError | None:
+    problem = outcome.error
+    return None if problem is None else DataError(shown(names[outcome.number]), problem)
 
 
 def _require_same_run(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
@@ -221,12 +228,3 @@ def _rows(
         summary.faces += len(outcome.faces)
         summary.errors += outcome.error is not None
         yield from table_rows(shown(name), outcome.error, outcome.faces, columns)
-
-
-def _require_usable(name: str, outcome: Outcome) -> None:
-    if outcome.error is not None:
-        raise DataError(shown(name), outcome.error)
-
-
-def _without_repeats(pictures: Iterable[str | Path]) -> list[str]:
-    return list(dict.fromkeys(os.fspath(picture) for picture in pictures))

@@ -19,7 +19,7 @@ from ..models.loading import resolve_model
 
 @dataclass(frozen=True)
 class ExtractSettings:
-    """How faces are found and described; what is wrong with it, `check` and `landmarker` say.
+    """How faces are found and described; what is wrong with it, `identity` and `landmarker` say.
 
     Parameters
     ----------
@@ -59,21 +59,19 @@ class ExtractSettings:
         """The features, in the order of their columns."""
         return tuple(parse_features(self.features))
 
-    def check(self) -> None:
-        """Refuse now, with an `EfldError`, features, a quality and files that are none: they would
-        stop every process later.
-        """
-        require_quality(self.quality)
-        parse_features(self.features)
-        resolve_model(self.model)
-        _detector_file(self.detector)
-
     def identity(self) -> dict[str, Any]:
         """All that the results depend on beside the pictures, in plain types.
 
         Files are told by their content: a model that was trained anew under its old name counts as
         another one.
+
+        Raises
+        ------
+        EfldError
+            The features, the quality or a file is invalid, which would stop every process later.
         """
+        require_quality(self.quality)
+        parse_features(self.features)
         stated = asdict(self)
         stated["model"] = sha256(resolve_model(self.model))
         name, file = _detector_file(self.detector)

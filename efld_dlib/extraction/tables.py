@@ -17,8 +17,12 @@ from ..writers import TEXT_COLUMNS, Row
 _GROUP = 4096
 
 
-def table_kind(target: Path) -> str:
-    """The format that a file's suffix asks for: one of `KINDS`.
+TableWriter = Callable[[Path, Sequence[str], Iterable[Row]], None]
+"""Writes columns and rows, of which few are in memory at a time, into a file."""
+
+
+def table_writer(target: Path) -> TableWriter:
+    """What writes the format that a file's suffix asks for.
 
     Raises
     ------
@@ -26,23 +30,13 @@ def table_kind(target: Path) -> str:
         It is none of `KINDS`.
     MissingDependencyError
         It is Parquet, and pyarrow is not installed.
-
-    Examples
-    --------
-    >>> table_kind(Path("features.CSV"))
-    'csv'
     """
     kind = target.suffix.lower().lstrip(".")
     if kind not in _WRITERS:
         raise OptionError(f"'{target}' must end in .{', .'.join(KINDS[:-1])} or .{KINDS[-1]}")
     if kind == "parquet":
         _pyarrow("pyarrow")
-    return kind
-
-
-def write_table(kind: str, path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Write `rows`, of which few are in memory at a time, in the format `kind`."""
-    _WRITERS[kind](path, columns, rows)
+    return _WRITERS[kind]
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
@@ -84,7 +78,7 @@ def _pyarrow(module: str) -> ModuleType:
         ) from error
 
 
-_WRITERS: dict[str, Callable[[Path, Sequence[str], Iterable[Row]], None]] = {
+_WRITERS: dict[str, TableWriter] = {
     "parquet": _write_parquet,
     "csv": _write_csv,
     "jsonl": _write_jsonl,

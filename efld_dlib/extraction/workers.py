@@ -8,13 +8,14 @@ import signal
 import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
 import cv2
+from threadpoolctl import threadpool_limits
 
 from ..errors import DataError, EfldError
 from ..parallel import interrupts_blocked
@@ -86,18 +87,18 @@ def look_at(landmarker: Any, settings: ExtractSettings, task: Task) -> Outcome:
     """Find the faces of a picture; whatever is wrong with it becomes part of the outcome."""
     # Before the picture is read: one that is changed meanwhile is not taken for the new one.
     state = file_state(task.path)
+    cells: list[list[float | None]] = []
+    problem = None
     try:
-        faces = landmarker.detect(task.path)
-        cells = [face_cells(face, settings.chosen) for face in faces]
+        cells = [face_cells(face, settings.chosen) for face in landmarker.detect(task.path)]
     except DataError as error:
-        return Outcome(task.number, *state, error.problem, [])
+        problem = error.problem
     except MemoryError:
-        return Outcome(task.number, *state, "needs more memory than there is", [])
+        problem = "needs more memory than there is"
     except Exception as error:
         # A picture that nobody thought of must not end a run over a million others.
         problem = shown(f"failed ({type(error).__name__}: {error})")
-        return Outcome(task.number, *state, problem, [])
-    return Outcome(task.number, *state, None, cells)
+    return Outcome(task.number, *state, problem, cells)
 
 
 _LOCK = threading.Lock()
@@ -140,8 +141,10 @@ def work(connection: Connection, settings: ExtractSettings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-    # OpenCV's threads would compete with the other processes.
+    # OpenCV's threads and those of numpy's linear algebra would compete with the other processes;
+    # and the last bits of the latter's results depend on their number.
     cv2.setNumThreads(1)
+    threadpool_limits(1, "blas")
     # The parent may be gone, and then so is the work.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
@@ -162,12 +165,6 @@ _AHEAD = 32
 MOST_DEATHS = 8
 """So many workers may die one after the other without an outcome between."""
 
-# The threads of numpy's linear algebra compete with the processes, and the last bits of its results
-# depend on their number.
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
-
 
 class _Worker:
     """A process, the pipe to it, and the tasks that it has not answered."""
@@ -176,7 +173,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(theirs, settings), daemon=True)
-        with _environment(_ONE_THREAD), interrupts_blocked():
+        with interrupts_blocked():
             self.process.start()
         # Now the worker alone holds that end, and its death closes it.
         theirs.close()
@@ -309,17 +306,3 @@ class Workers:
         for worker in self.workers:
             worker.end()
         self.workers = []
-
-
-@contextmanager
-def _environment(changes: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

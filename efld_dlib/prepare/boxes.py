@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,25 +81,6 @@ def apply_deviation(expected: Box, deviation: FloatArray) -> Box:
     )
 
 
-def fit_box_model(frame: BoxMap, points: Sequence[FloatArray], boxes: Sequence[Box]) -> BoxModel:
-    """The model of matched faces; with few of them the scatter is `TYPICAL_SCATTER`.
-
-    Parameters
-    ----------
-    frame : BoxMap
-    points : sequence of array, shape (n, 2)
-        Landmarks of the matched faces.
-    boxes : sequence of Box
-        The detector's box of each.
-    """
-    if len(boxes) < MIN_FACES_TO_FIT:
-        return BoxModel(frame, TYPICAL_SCATTER)
-    deviations = [
-        deviation_of(box, frame.predict(face)) for face, box in zip(points, boxes, strict=True)
-    ]
-    return BoxModel(frame, np.cov(np.array(deviations).T))
-
-
 MAX_CENTER_RESIDUAL = 0.2
 """A matched box whose centre is further from the map's than this fraction of its width is one
 that sits wrongly (half a face, or a face and its beard), and is replaced by the map's."""
@@ -107,19 +89,29 @@ MAX_SIZE_RATIO = 1.35
 """Likewise for a matched box wider or narrower than the map's by this factor."""
 
 
-def fit_box_map(points: FloatArray, boxes: Sequence[Box]) -> BoxMap:
+BOX_KINDS = ("matched", "predicted", "replaced", "rejected")
+"""Where a face's box came from: the detector's own; the map's because the detector missed the face,
+or because its box sat wrongly; or none, with too few landmarks."""
+
+
+def fit_box_map(matched: Sequence[tuple[FloatArray, Box]]) -> BoxMap:
     """Fit the map from landmarks to detector boxes by ridge regression.
 
     Parameters
     ----------
-    points : array, shape (faces, n, 2)
-        Landmarks of the matched faces, all annotated.
-    boxes : sequence of Box
-        The detector's box of each.
+    matched : sequence of (array of shape (n, 2), Box)
+        Landmarks, all annotated, and detector's box of each matched face.
+
+    Returns
+    -------
+    BoxMap
+        `default_box_map` with fewer than `MIN_FACES_TO_FIT`.
     """
+    if len(matched) < MIN_FACES_TO_FIT:
+        return default_box_map()
     shapes, targets = [], []
-    for face, box in zip(points, boxes, strict=True):
-        shape, center, size = normalise(face)
+    for points, box in matched:
+        shape, center, size = normalise(points)
         shapes.append(shape)
         targets.append((*((np.array(box.center) - center) / size), box.width / size))
     mean_shape = np.mean(shapes, axis=0)
@@ -135,36 +127,9 @@ def fit_box_map(points: FloatArray, boxes: Sequence[Box]) -> BoxMap:
     return BoxMap(mean_shape, np.vstack([slopes, constant]))
 
 
-@dataclass(frozen=True)
-class BoxReport:
-    """Where the training faces' boxes came from.
-
-    Parameters
-    ----------
-    matched, predicted : int
-        Faces with the detector's own box, and with the map's because the detector missed them.
-    replaced : int
-        Faces of the detector's box that sat wrongly and gave way to the map's.
-    rejected : int
-        Faces with too few landmarks to be used.
-    """
-
-    matched: int
-    predicted: int
-    replaced: int
-    rejected: int
-
-    def __str__(self) -> str:
-        return (
-            f"boxes: {self.matched} matched with the detector, {self.predicted} predicted from "
-            f"landmarks (detector missed the face), {self.replaced} predicted (detector's box sat "
-            f"wrongly), {self.rejected} faces rejected"
-        )
-
-
 def assign_boxes(
     faces: Sequence[FaceAnnotation], detected: Sequence[Box | None]
-) -> tuple[list[Box | None], BoxReport, BoxMap]:
+) -> tuple[list[Box | None], dict[str, int], BoxModel]:
     """A box for each face.
 
     Parameters
@@ -178,30 +143,35 @@ def assign_boxes(
     -------
     boxes : list of Box or None
         None = the face is rejected.
-    report : BoxReport
-    frame : BoxMap
-        The map that the predicted boxes come from.
+    counts : dict
+        Number of faces of each of `BOX_KINDS`.
+    model : BoxModel
+        The map that the predicted boxes come from, and the scatter of the matched faces about it.
     """
-    usable = [int(face.given.sum()) >= MIN_POINTS for face in faces]
-    pairs = [
-        (face.points, box)
-        for face, box, good in zip(faces, detected, usable, strict=True)
-        if good and box is not None and face.given.all()
+    whole = [face.points if face.given.all() else None for face in faces]
+    box_map = fit_box_map(
+        [
+            (points, box)
+            for points, box in zip(whole, detected, strict=True)
+            if points is not None and box is not None
+        ]
+    )
+    chosen = [_choose(face, box, box_map) for face, box in zip(faces, detected, strict=True)]
+    deviations = [
+        deviation_of(box, box_map.predict(points))
+        for points, (kind, box) in zip(whole, chosen, strict=True)
+        if points is not None and box is not None and kind == "matched"
     ]
-    if len(pairs) >= MIN_FACES_TO_FIT:
-        box_map = fit_box_map(np.array([points for points, _ in pairs]), [box for _, box in pairs])
-    else:
-        box_map = default_box_map()
-    boxes: list[Box | None] = []
-    counts = {"matched": 0, "predicted": 0, "replaced": 0, "rejected": 0}
-    for face, box, good in zip(faces, detected, usable, strict=True):
-        kind, chosen = _choose(face, box, box_map) if good else ("rejected", None)
-        boxes.append(chosen)
-        counts[kind] += 1
-    return boxes, BoxReport(**counts), box_map
+    enough = len(deviations) >= MIN_FACES_TO_FIT
+    scatter = np.cov(np.array(deviations).T) if enough else TYPICAL_SCATTER
+    found = Counter(kind for kind, _ in chosen)
+    counts = {kind: found[kind] for kind in BOX_KINDS}
+    return [box for _, box in chosen], counts, BoxModel(box_map, scatter)
 
 
 def _choose(face: FaceAnnotation, box: Box | None, box_map: BoxMap) -> tuple[str, Box | None]:
+    if face.given.sum() < MIN_POINTS:
+        return "rejected", None
     predicted = box_map.predict(face.points)
     if not predicted.width > 0:
         return "rejected", None

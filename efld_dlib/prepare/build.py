@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import shutil
 import tempfile
@@ -29,16 +30,23 @@ from ..errors import DataError, OptionError, OutputError, Problems
 from ..files import atomic_path, exclusive, write_json
 from ..images import Image, read_image, to_gray
 from ..journal import Journal, open_journal
-from ..landmarks import SCHEMES, mirror_points
+from ..landmarks import mirror_points
 from ..parallel import parallel_map, progress, resolve_jobs
 from ..pose import estimate_pose
 from ..records import FaceAnnotation, ImageRecord
 from ..xml.write import write_imglab
-from .augment import AUGMENTATIONS, DEFAULT_AUGMENTATION, PRESETS, Step, augment, require_box
-from .boxes import BoxModel, BoxReport, apply_deviation
+from .augment import (
+    AUGMENTATIONS,
+    DEFAULT_AUGMENTATION,
+    Step,
+    augment,
+    parse_augmentation,
+    require_box,
+)
+from .boxes import BoxModel, apply_deviation
 from .rarity import Weighting, copies_for_weights, weigh
 from .report import write_rarity_report
-from .samples import CACHE, Framing, TrainingFace, boxed_faces
+from .samples import CACHE, Framing, boxed_faces
 
 JOURNAL = "journal.sqlite"
 """File among the crops that says which of them are done, while they are made."""
@@ -89,7 +97,7 @@ class PrepareOptions:
     face_size: int = FACE_SIZE
     mirror: bool = True
     variants: int = 4
-    augmentation: tuple[Step, ...] = PRESETS[DEFAULT_AUGMENTATION]
+    augmentation: tuple[Step, ...] = parse_augmentation(DEFAULT_AUGMENTATION)
     weighting: Weighting = field(default_factory=Weighting)
     budget: int | None = None
     validation: float = 0.1
@@ -100,19 +108,22 @@ class PrepareOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.validation < 1:
             raise OptionError(f"validation must be from 0 to below 1, not {self.validation}")
-        if not 40 <= self.face_size <= 1000:
-            raise OptionError(f"face size must be 40 to 1000 pixels, not {self.face_size}")
-        if not 1 <= self.jpeg_quality <= 100:
-            raise OptionError(f"JPEG quality must be 1 to 100, not {self.jpeg_quality}")
-        if not 1 <= self.variants <= 1000:
-            raise OptionError(f"variants must be 1 to 1000, not {self.variants}")
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise OptionError(f"{name} must be from {low} to {high}, not {value}")
         if self.framing not in get_args(Framing):
             known = " or ".join(get_args(Framing))
             raise OptionError(f"the framing must be {known}, not '{self.framing}'")
-        if self.budget is not None and self.budget < 1:
-            raise OptionError(f"the budget must be at least 1 sample, not {self.budget}")
-        if self.seed < 0:
-            raise OptionError(f"the seed must not be negative, as {self.seed} is")
+
+
+_RANGES: dict[str, tuple[int, float]] = {
+    "face_size": (40, 1000),
+    "jpeg_quality": (1, 100),
+    "variants": (1, 1000),
+    "budget": (1, math.inf),
+    "seed": (0, math.inf),
+}
 
 
 @dataclass(frozen=True)
@@ -123,8 +134,9 @@ class PrepareReport:
     ----------
     folder : Path
         Where `TRAIN_XML`, `VALIDATION_XML` and the crops lie.
-    boxes : BoxReport
-        Where the boxes came from.
+    boxes : dict
+        Number of faces by where their box came from: "matched" with the detector's, "predicted"
+        because it missed the face, "replaced" because its box sat wrongly, or "rejected".
     train_faces, train_samples : int
         Annotated faces to train on, and the crops made of them.
     validation_faces : int
@@ -136,7 +148,7 @@ class PrepareReport:
     """
 
     folder: Path
-    boxes: BoxReport
+    boxes: dict[str, int]
     train_faces: int
     train_samples: int
     validation_faces: int
@@ -146,7 +158,10 @@ class PrepareReport:
 
     def __str__(self) -> str:
         return (
-            f"{self.boxes}\n{self.folder}: {self.train_samples} training samples of "
+            "boxes: {matched} matched with the detector, {predicted} predicted from landmarks "
+            "(detector missed the face), {replaced} predicted (detector's box sat wrongly), "
+            "{rejected} faces rejected\n".format(**self.boxes)
+            + f"{self.folder}: {self.train_samples} training samples of "
             f"{self.train_faces} faces, {self.validation_faces} validation faces "
             f"({self.validation_photographs} of {self.photographs} photographs held out)"
         )
@@ -196,23 +211,25 @@ def build_training_xml(
     problems = problems if problems is not None else Problems(strict=True)
     jobs, folder = resolve_jobs(jobs), Path(output)
     with exclusive(folder):
-        faces, box_report, boxes = boxed_faces(
+        faces, box_counts, boxes = boxed_faces(
             list(records), detections or folder / CACHE, jobs, problems, show_progress
         )
-        rng = np.random.default_rng(options.seed)
         held_out = held_out_groups(
-            [face.photograph for face in faces], options.validation, options.seed
+            [record.photograph for record in faces], options.validation, options.seed
         )
-        is_held_out = np.array([face.photograph in held_out for face in faces])
+        is_held_out = np.array([record.photograph in held_out for record in faces])
         if is_held_out.all():
             raise DataError(folder, "no usable face to train on was given that is not held out")
-        weights = _weights(faces, is_held_out, options)
-        counts = _sample_counts(weights, is_held_out, options, rng)
+        training = [record.faces[0] for record in faces if record.photograph not in held_out]
+        weights = weigh(training, options.weighting) * [face.copies for face in training]
+        training_counts = _sample_counts(weights, options)
+        counts = np.ones(len(faces), dtype=np.int64)
+        counts[~is_held_out] = training_counts
 
         crops = folder / f"crops-{_digest(faces, counts, boxes, options)}"
         crop_list = [
-            CropJob(face, index, count, crops, options, boxes)
-            for index, (face, count) in enumerate(zip(faces, counts.tolist(), strict=True))
+            CropJob(record, index, count, crops, options, boxes)
+            for index, (record, count) in enumerate(zip(faces, counts.tolist(), strict=True))
             if count
         ]
         validation: list[ImageRecord] = []
@@ -221,7 +238,7 @@ def build_training_xml(
             # Written as they come, since hundreds of thousands take much memory.
             samples = _resumable_samples(crop_list, crops, jobs, show_progress)
             for job, made in zip(crop_list, samples, strict=True):
-                if job.face.photograph in held_out:
+                if job.record.photograph in held_out:
                     validation.extend(made)
                 else:
                     yield from made
@@ -231,56 +248,34 @@ def build_training_xml(
         )
         write_imglab(folder / VALIDATION_XML, validation, "efld_dlib held-out faces")
         _remove_other_crops(folder, crops)
-        training = [face.annotation for face in np.array(faces, dtype=object)[~is_held_out]]
-        effective = write_rarity_report(
-            folder, training, weights[~is_held_out], counts[~is_held_out], options.weighting
-        )
         report = PrepareReport(
             folder=folder,
-            boxes=box_report,
+            boxes=box_counts,
             train_faces=len(training),
             train_samples=train_samples,
             validation_faces=int(is_held_out.sum()),
-            photographs=len({face.photograph for face in faces}),
+            photographs=len({record.photograph for record in faces}),
             validation_photographs=len(held_out),
-            effective_faces=effective,
+            effective_faces=write_rarity_report(
+                folder, training, weights, training_counts, options.weighting
+            ),
         )
         summary = {key: value for key, value in asdict(report).items() if key != "folder"}
         write_json(folder / REPORT, {"options": asdict(options), **summary})
         return report
 
 
-def _weights(
-    faces: Sequence[TrainingFace], held_out: NDArray[np.bool_], options: PrepareOptions
-) -> FloatArray:
-    """Weight of each face: its rarity among the training faces, times the copies asked for."""
-    weights = np.ones(len(faces))
-    annotations = [face.annotation for face in faces]
-    training = np.flatnonzero(~held_out)
-    rarity = weigh([annotations[i] for i in training], options.weighting)
-    weights[training] = rarity * [annotations[i].copies for i in training]
-    return weights
-
-
-def _sample_counts(
-    weights: FloatArray,
-    held_out: NDArray[np.bool_],
-    options: PrepareOptions,
-    rng: np.random.Generator,
-) -> NDArray[np.int64]:
-    """Number of samples of each face; a validation face is one."""
-    training = weights[~held_out]
-    if options.budget is not None and len(training):
-        wanted = training * options.budget / training.sum()
+def _sample_counts(weights: FloatArray, options: PrepareOptions) -> NDArray[np.int64]:
+    """Number of samples of each training face."""
+    if options.budget is not None:
+        wanted = weights * options.budget / weights.sum()
     else:
-        wanted = training * options.variants
-    counts = np.ones(len(weights), dtype=np.int64)
-    counts[~held_out] = copies_for_weights(wanted, rng)
-    return counts
+        wanted = weights * options.variants
+    return copies_for_weights(wanted, np.random.default_rng(options.seed))
 
 
 def _digest(
-    faces: Sequence[TrainingFace],
+    faces: Sequence[ImageRecord],
     counts: NDArray[np.int64],
     boxes: BoxModel,
     options: PrepareOptions,
@@ -289,10 +284,10 @@ def _digest(
     digest = hashlib.sha256(json.dumps(asdict(options), sort_keys=True).encode())
     for array in (counts, boxes.frame.weights, boxes.covariance):
         digest.update(np.ascontiguousarray(array).tobytes())
-    for face in faces:
-        digest.update(face.path.name.encode("utf-8", "surrogateescape"))
-        digest.update(face.annotation.points.tobytes())
-        digest.update(np.array(face.annotation.box).tobytes())
+    for record in faces:
+        digest.update(record.path.name.encode("utf-8", "surrogateescape"))
+        digest.update(record.faces[0].points.tobytes())
+        digest.update(np.array(record.faces[0].box).tobytes())
     return digest.hexdigest()[:12]
 
 
@@ -309,7 +304,8 @@ class CropJob:
 
     Parameters
     ----------
-    face : TrainingFace
+    record : ImageRecord
+        Of that face alone.
     index : int
         Number of the face among all; with the seed it determines all chance.
     samples : int
@@ -321,7 +317,7 @@ class CropJob:
     boxes : BoxModel
     """
 
-    face: TrainingFace
+    record: ImageRecord
     index: int
     samples: int
     folder: Path
@@ -331,7 +327,7 @@ class CropJob:
 
 def make_samples(job: CropJob) -> list[ImageRecord]:
     """Write the crops of one face, and return them with their annotations in their own pixels."""
-    gray = to_gray(read_image(job.face.path))
+    gray = to_gray(read_image(job.record.path))
     return [_make(job, number, gray) for number in range(job.samples)]
 
 
@@ -339,20 +335,22 @@ def _make(job: CropJob, number: int, gray: Image) -> ImageRecord:
     options = job.options
     image, face = _crop(job, number, gray, options.augmentation if number else ())
     if options.mirror and number % 2:
-        image, face = _mirror(image, face)
-    stem = re.sub(r"[^A-Za-z0-9_-]", "_", job.face.path.stem)[:60]
+        # The box lies in the middle of the crop, and so is its own mirror image.
+        image = np.ascontiguousarray(image[:, ::-1])
+        face = replace(face, points=mirror_points(face.points, image.shape[1], face.scheme))
+    stem = re.sub(r"[^A-Za-z0-9_-]", "_", job.record.path.stem)[:60]
     target = job.folder / f"{job.index:06d}-{stem}-{number}.jpg"
     with atomic_path(target) as temporary:
         if not cv2.imwrite(str(temporary), image, [cv2.IMWRITE_JPEG_QUALITY, options.jpeg_quality]):
             raise OutputError(target, "cannot be written")
-    return ImageRecord(target, (replace(face, copies=1),), job.face.photograph)
+    return ImageRecord(target, (FaceAnnotation(face.points, face.box),), job.record.photograph)
 
 
 def _crop(
     job: CropJob, number: int, gray: Image, steps: tuple[Step, ...]
 ) -> tuple[Image, FaceAnnotation]:
     """Pixels of a sample, shape (side, side), and its annotation, the box in their middle."""
-    face, options = job.face.annotation, job.options
+    face, options = job.record.faces[0], job.options
     if steps:
         rng = np.random.default_rng([options.seed, job.index, number])
         wide = canonical_crop(gray, require_box(face), options.face_size, WIDE_CONTEXT)
@@ -375,15 +373,6 @@ def _about_the_landmarks(points: FloatArray, job: CropJob, number: int) -> tuple
     return apply_deviation(box, rng.normal(0, (place, place, size))), roll
 
 
-def _mirror(image: Image, face: FaceAnnotation) -> tuple[Image, FaceAnnotation]:
-    """The mirror image; the box lies in the middle of the crop and so is its own."""
-    points: FloatArray = mirror_points(face.points, image.shape[1], face.scheme)
-    occluded = face.occluded
-    if occluded is not None:
-        occluded = occluded[list(SCHEMES[face.scheme].mirror)]
-    return np.ascontiguousarray(image[:, ::-1]), replace(face, points=points, occluded=occluded)
-
-
 def _resumable_samples(
     jobs: Sequence[CropJob], folder: Path, processes: int, show_progress: bool
 ) -> Iterator[list[ImageRecord]]:
@@ -401,15 +390,12 @@ def _resumable_samples(
                 yield _kept_samples(journal, job)
             else:
                 records = next(made)
-                journal.add(job.index, [_entry(record) for record in records])
+                # What cannot be told from the job: name, box and landmarks.
+                made_of = [(record.path.name, record.faces[0]) for record in records]
+                journal.add(
+                    job.index, [(name, face.box, face.points.tolist()) for name, face in made_of]
+                )
                 yield records
-
-
-def _entry(record: ImageRecord) -> list[object]:
-    """What cannot be told from the job: name, box and landmarks."""
-    (face,) = record.faces
-    points = [None if np.isnan(value) else value for value in face.points.ravel()]
-    return [record.path.name, face.box, points]
 
 
 def _kept_samples(journal: Journal, job: CropJob) -> list[ImageRecord]:
@@ -417,8 +403,8 @@ def _kept_samples(journal: Journal, job: CropJob) -> list[ImageRecord]:
     records = [
         ImageRecord(
             job.folder / name,
-            (FaceAnnotation(np.array(points, dtype=np.float64).reshape(-1, 2), Box(*box)),),
-            job.face.photograph,
+            (FaceAnnotation(np.array(points), Box(*box)),),
+            job.record.photograph,
         )
         for name, box, points in journal.get(job.index) or ()
     ]
@@ -470,9 +456,9 @@ def write_preview(
     columns += [(name, (Step(name, 1.0),)) for name in AUGMENTATIONS]
     columns += [(f"chosen steps {i + 1}", options.augmentation) for i in range(DRAWS)]
     tiles, captions = [], []
-    for row, face in enumerate(faces[:FACES]):
-        gray = to_gray(read_image(face.path))
-        job = CropJob(face, row, 1, Path(), options, boxes)
+    for row, record in enumerate(faces[:FACES]):
+        gray = to_gray(read_image(record.path))
+        job = CropJob(record, row, 1, Path(), options, boxes)
         for number, (name, steps) in enumerate(columns):
             tiles.append(_drawn(*_crop(job, number, gray, steps)))
             captions.append(name)

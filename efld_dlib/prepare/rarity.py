@@ -86,16 +86,11 @@ def parse_weighting(text: str) -> Weighting:
     Weighting(kind='classes', gamma=0.5, cap=2.0)
     """
     kind, *settings = text.split(",")
-    values: dict[str, float] = {}
-    for setting in settings:
-        name, _, value = setting.partition("=")
-        try:
-            if name not in ("gamma", "cap"):
-                raise ValueError
-            values[name] = float(value)
-        except ValueError:
-            raise OptionError(f"weights are KIND[,gamma=N][,cap=N], not '{text}'") from None
-    return Weighting(kind, **values)
+    pairs = [setting.partition("=")[::2] for setting in settings]
+    try:
+        return Weighting(kind, **{name: float(value) for name, value in pairs})
+    except (TypeError, ValueError):
+        raise OptionError(f"weights are KIND[,gamma=N][,cap=N], not '{text}'") from None
 
 
 def pose_density(poses: FloatArray, at: FloatArray | None = None) -> FloatArray:
@@ -190,23 +185,21 @@ def mouth_opening(faces: Sequence[FaceAnnotation]) -> FloatArray:
     return cast(FloatArray, line_ratio(points, _OPENING, _INNER_WIDTH))
 
 
-def _occluded(face: FaceAnnotation) -> bool:
-    hidden = ~face.given if face.occluded is None else face.occluded | ~face.given
-    return bool(hidden.mean() > OCCLUDED_FRACTION)
-
-
 def class_members(faces: Sequence[FaceAnnotation]) -> dict[str, NDArray[np.bool_]]:
     """Which faces are in which of the classes that PFLD weights (Guo et al., arXiv 1902.10859).
 
     A face may be in several. One that is in none of the others is frontal.
     """
     yaw, pitch, _ = face_poses(faces).T
+    hidden = [
+        ~face.given if face.occluded is None else face.occluded | ~face.given for face in faces
+    ]
     members = {
         "profile": np.abs(yaw) > PROFILE_YAW,
         "head-up": pitch > HEAD_PITCH,
         "head-down": pitch < -HEAD_PITCH,
         "expression": mouth_opening(faces) > OPEN_MOUTH,
-        "occlusion": np.array([_occluded(face) for face in faces]),
+        "occlusion": np.mean(hidden, axis=1) > OCCLUDED_FRACTION,
     }
     members["frontal"] = ~np.any(list(members.values()), axis=0)
     return members

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,21 +23,13 @@ from .rarity import Weighting, class_members, effective_sample_size
 REPORT_TEXT = "report.md"
 HISTOGRAM = "poses.png"
 
-ANGLES = ("yaw", "pitch", "roll")
-# Absolute yaw and roll, signed pitch: a face and its mirror image are equally likely.
+# Of the columns of a pose. Absolute yaw and roll, signed pitch: a face and its mirror image are
+# equally likely.
 BINS: dict[str, tuple[float, ...]] = {
-    "yaw": (0, 10, 20, 30, 45, 60, 90),
+    "|yaw|": (0, 10, 20, 30, 45, 60, 90),
     "pitch": (-90, -30, -20, -10, 0, 10, 20, 30, 90),
-    "roll": (0, 5, 10, 15, 30, 45, 90, 180),
+    "|roll|": (0, 5, 10, 15, 30, 45, 90, 180),
 }
-
-
-def binned(angle: str, poses: FloatArray, weights: FloatArray) -> FloatArray:
-    """Sum of weights in each bin of `BINS`; poses has shape (n, 3), in degrees."""
-    values = poses[:, ANGLES.index(angle)]
-    values = values if angle == "pitch" else np.abs(values)
-    known = np.isfinite(values)
-    return np.histogram(values[known], BINS[angle], weights=weights[known])[0].astype(np.float64)
 
 
 def write_rarity_report(
@@ -65,13 +58,16 @@ def write_rarity_report(
     """
     poses = face_poses(faces)
     effective = effective_sample_size(weights)
-    rows = []
-    for angle in ANGLES:
-        before = binned(angle, poses, np.ones(len(faces)))
-        after = binned(angle, poses, counts.astype(np.float64))
-        name = angle if angle == "pitch" else f"|{angle}|"
-        for (low, high), *bars in zip(pairwise(BINS[angle]), before, after, strict=True):
-            rows.append((f"{name} {low:g} to {high:g}", *bars))
+    rows, panels = [], []
+    for (name, edges), values in zip(BINS.items(), poses.T, strict=True):
+        binned = values if name == "pitch" else np.abs(values)
+        # A face of unknown pose is in no bin.
+        before, after = (
+            np.histogram(binned, edges, weights=each)[0] for each in (np.ones(len(faces)), counts)
+        )
+        panels.append(_panel(name, before, after))
+        for (low, high), count, samples in zip(pairwise(edges), before, after, strict=True):
+            rows.append((f"{name} {low:g} to {high:g}", float(count), float(samples)))
     for name, inside in class_members(faces).items():
         rows.append((f"class {name}", float(inside.sum()), float(counts[inside].sum())))
     unknown = int((~np.isfinite(poses).all(axis=1)).sum())
@@ -97,17 +93,14 @@ def write_rarity_report(
         as_markdown(table),
     ]
     write_text(folder / REPORT_TEXT, "\n".join(lines))
-    # One panel for each angle.
-    write_image(folder / HISTOGRAM, np.vstack([_panel(angle, poses, counts) for angle in ANGLES]))
+    write_image(folder / HISTOGRAM, np.vstack(panels))
     return effective
 
 
-def _panel(angle: str, poses: FloatArray, counts: NDArray[np.int64]) -> Image:
+def _panel(name: str, before: NDArray[Any], after: NDArray[Any]) -> Image:
     """Bars of the share of faces (gray) and of samples (green) by bin."""
     width, height, floor = 720, 200, 160
     panel = np.full((height, width, 3), 255, np.uint8)
-    before = binned(angle, poses, np.ones(len(poses)))
-    after = binned(angle, poses, counts.astype(np.float64))
     shares = [bars / max(bars.sum(), 1) for bars in (before, after)]
     tallest = max(float(np.max(shares)), 1e-9)
     step = (width - 80) // len(before)
@@ -120,10 +113,9 @@ def _panel(angle: str, poses: FloatArray, counts: NDArray[np.int64]) -> Image:
             top = floor - round(130 * float(share[i]) / tallest)
             bar = left + k * step // 3
             cv2.rectangle(panel, (bar, top), (bar + step // 3 - 2, floor), colour, -1)
-        edges = BINS[angle]
+        edges = BINS[name]
         label = f"{edges[i]:g} to {edges[i + 1]:g}"
         cv2.putText(panel, label, (left, floor + 18), font, 0.38, (0, 0, 0), 1, cv2.LINE_AA)
-    name = angle if angle == "pitch" else f"|{angle}|"
     cv2.putText(panel, name, (8, 100), font, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
     key = "gray: faces, green: samples"
     cv2.putText(panel, key, (width - 210, 18), font, 0.4, (90, 90, 90), 1, cv2.LINE_AA)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,8 +17,8 @@ from ..images import read_image, to_gray
 from ..journal import open_journal
 from ..landmarks import SCHEMES
 from ..parallel import parallel_map, progress
-from ..records import FaceAnnotation, ImageRecord
-from .boxes import BoxModel, BoxReport, assign_boxes, fit_box_model
+from ..records import ImageRecord
+from .boxes import BoxModel, assign_boxes
 
 CACHE = "detections.sqlite"
 """File in the output folder that keeps what the detector found, by the pictures' content: finding
@@ -30,23 +30,16 @@ Framing = Literal["detector", "refined"]
 which the landmark network looked before."""
 
 
-@dataclass(frozen=True)
-class TrainingFace:
-    """One annotated face on its way from photograph to crop."""
-
-    path: Path
-    photograph: str
-    annotation: FaceAnnotation
-
-
 def boxed_faces(
     records: Sequence[ImageRecord],
     cache: Path,
     jobs: int,
     problems: Problems,
     show_progress: bool,
-) -> tuple[list[TrainingFace], BoxReport, BoxModel]:
-    """The faces that can be used, each with its box; where the boxes came from; their scatter.
+) -> tuple[list[ImageRecord], dict[str, int], BoxModel]:
+    """The faces that can be used, with their boxes; where these came from; their scatter.
+
+    Each face has a record of its own, whose photograph is what a split must keep together.
 
     Parameters
     ----------
@@ -70,7 +63,7 @@ def boxed_faces(
                 raise OptionError(
                     f"{record.path}: has {len(face.points)} landmarks; training data needs the 68"
                 )
-    faces: list[TrainingFace] = []
+    alone: list[ImageRecord] = []
     found: list[Box | None] = []
     for record, outcome in zip(
         records, _detect_all(records, cache, jobs, show_progress), strict=True
@@ -79,46 +72,43 @@ def boxed_faces(
             problems.add(outcome)
             continue
         group = group_of(record)
-        faces.extend(TrainingFace(record.path, group, face) for face in record.faces)
+        alone.extend(ImageRecord(record.path, (face,), group) for face in record.faces)
         found.extend(match_detections(record.faces, outcome))
-    boxes, report, frame = assign_boxes([face.annotation for face in faces], found)
-    matched = [
-        (face.annotation.points, box)
-        for face, box, chosen in zip(faces, found, boxes, strict=True)
-        if box is not None and box == chosen and face.annotation.given.all()
-    ]
-    model = fit_box_model(frame, [points for points, _ in matched], [box for _, box in matched])
+    boxes, counts, model = assign_boxes([record.faces[0] for record in alone], found)
     usable = [
-        replace(face, annotation=replace(face.annotation, box=box))
-        for face, box in zip(faces, boxes, strict=True)
+        replace(record, faces=(replace(record.faces[0], box=box),))
+        for record, box in zip(alone, boxes, strict=True)
         if box is not None
     ]
-    return usable, report, model
+    return usable, counts, model
 
 
 def _detect_all(
     records: Sequence[ImageRecord], cache: Path, jobs: int, show_progress: bool
 ) -> list[list[Detection] | EfldError]:
     contents = [_content(record.path) for record in records]
-    known: dict[str, list[Detection] | EfldError] = {}
-    unknown: dict[str, Path] = {}
+    found: dict[str | EfldError, list[Detection] | EfldError] = {
+        content: content for content in contents if isinstance(content, EfldError)
+    }
+    paths = {
+        content: record.path
+        for content, record in zip(contents, records, strict=True)
+        if isinstance(content, str)
+    }
     with open_journal(cache, discard=True) as journal:
-        for content, record in zip(contents, records, strict=True):
-            if isinstance(content, str):
-                rows = journal.get(content)
-                if rows is None:
-                    unknown[content] = record.path
-                else:
-                    known[content] = [Detection(Box(*box), score) for *box, score in rows]
+        for content in paths:
+            if (rows := journal.get(content)) is not None:
+                found[content] = [Detection(Box(*box), score) for *box, score in rows]
+        unknown = {content: path for content, path in paths.items() if content not in found}
         results = parallel_map(_detect, list(unknown.values()), jobs)
         shown = progress(results, len(unknown), "detecting", show_progress)
-        for content, found in zip(unknown, shown, strict=True):
-            known[content] = found
-            if not isinstance(found, EfldError):
-                journal.add(content, [[*each.box, each.score] for each in found])
+        for content, outcome in zip(unknown, shown, strict=True):
+            found[content] = outcome
+            if not isinstance(outcome, EfldError):
+                journal.add(content, [[*each.box, each.score] for each in outcome])
         # Without what is no longer asked for.
-        journal.keep(key for key, found in known.items() if not isinstance(found, EfldError))
-    return [known[content] if isinstance(content, str) else content for content in contents]
+        journal.keep(key for key in paths if not isinstance(found[key], EfldError))
+    return [found[content] for content in contents]
 
 
 def _content(path: Path) -> str | EfldError:

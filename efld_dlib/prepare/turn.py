@@ -12,9 +12,8 @@ from scipy.interpolate import RBFInterpolator
 from scipy.spatial import Delaunay
 
 from ..boxes import BoolArray, FloatArray, Pose, annotated
-from ..errors import DataError, OptionError
 from ..images import Image
-from ..pose import FITTED_LANDMARKS, estimate_pose, mean_face_3d, rotation_matrix
+from ..pose import FITTED_LANDMARKS, mean_face_3d, rotation_matrix
 
 # All that follows is in the axes and the unit (distance of the outer eye corners) of
 # `efld_dlib.pose.mean_face_3d`; of mirrored places the one with x > 0 is given.
@@ -74,10 +73,8 @@ class HeadMesh:
 
     Parameters
     ----------
-    face : array, shape (68, 3)
-        The mean face's landmarks.
     vertices : array, shape (v, 3)
-        The mesh as it is where the head turns away; the first 68 are `face`.
+        The mesh as it is where the head turns away; the first 68 are the mean face's landmarks.
     near : array, shape (v, 3)
         The mesh as it is where the head turns towards the viewer.
     follow : array, shape (v,)
@@ -91,7 +88,6 @@ class HeadMesh:
         first 17 are the jaw's.
     """
 
-    face: FloatArray
     vertices: FloatArray
     near: FloatArray
     follow: FloatArray
@@ -123,7 +119,7 @@ def head_mesh() -> HeadMesh:
     ways = np.concatenate([_way_inwards(vertex[:2], steps) for vertex in vertices[slides]])
     paths = _on_surface(far, ways).reshape(-1, CONTOUR_STEPS, 3)
     triangles = _symmetric_triangles(vertices)
-    return HeadMesh(face, vertices, near_vertices, follow, triangles, slides, paths)
+    return HeadMesh(vertices, near_vertices, follow, triangles, slides, paths)
 
 
 def _given_places(face: FloatArray, cheek_power: float) -> FloatArray:
@@ -182,17 +178,8 @@ def _symmetric_triangles(vertices: FloatArray) -> NDArray[np.intp]:
     return np.asarray(triangles[np.abs(area) > 1e-9])
 
 
-MAX_YAW_CHANGE = 45.0
-MAX_PITCH_CHANGE = 30.0
-MAX_YAW = 60.0
-"""Degrees that no face is turned beyond: the picture hardly shows what comes into view there."""
-MAX_PITCH = 40.0
-MAX_YAW_TO_TURN_BACK = 10.0
-"""A face that looks farther aside than this is turned only further."""
-
-
 def turn_face(
-    image: Image, points: FloatArray, yaw: float, pitch: float
+    image: Image, points: FloatArray, pose: Pose, yaw: float, pitch: float
 ) -> tuple[Image, FloatArray]:
     """Turn a face in its picture, landmarks and all.
 
@@ -203,10 +190,10 @@ def turn_face(
         from the middle of the face is bent along, the rest stays as it is.
     points : array, shape (68, 2)
         Landmarks of the "68" scheme in pixels of `image`; NaN = not annotated.
+    pose : Pose
+        The face's pose, as `efld_dlib.pose.estimate_pose` gives it.
     yaw, pitch : float
-        By how many degrees the pose is changed, with the signs of `efld_dlib.pose`; at most
-        `MAX_YAW_CHANGE` and `MAX_PITCH_CHANGE` either way. The face is turned as far of that as
-        its `turn_range` allows. The roll stays.
+        By how many degrees it is changed. The roll stays.
 
     Returns
     -------
@@ -214,63 +201,8 @@ def turn_face(
     points : array, shape (68, 2)
         NaN where the argument is. Jaw landmarks are on the outline one sees, as in 300-W: where
         the face turns away they slide over the cheek, on the near side they keep to the jaw.
-
-    Raises
-    ------
-    DataError
-        The pose cannot be estimated from the points.
-    OptionError
-        A change is too large or not a number.
     """
-    for name, change, limit in (("yaw", yaw, MAX_YAW_CHANGE), ("pitch", pitch, MAX_PITCH_CHANGE)):
-        if not abs(change) <= limit:
-            raise OptionError(
-                f"{name} must be a change of at most {limit:g} degrees, not {change!r}"
-            )
-    pose = estimate_pose(points)
-    if not np.isfinite(pose).all():
-        given = int(annotated(points).sum())
-        raise DataError("<face>", f"its pose cannot be told from its {given} landmarks")
-    (least_yaw, most_yaw), (least_pitch, most_pitch) = turn_range(pose)
-    yaw, pitch = np.clip((yaw, pitch), (least_yaw, least_pitch), (most_yaw, most_pitch))
-    if not yaw and not pitch:
-        return image.copy(), points.copy()
-    new_pose = Pose(pose.yaw + yaw, pose.pitch + pitch, pose.roll)
-    return _turn(image, points, head_mesh(), pose, new_pose)
-
-
-def turn_range(pose: Pose) -> tuple[tuple[float, float], tuple[float, float]]:
-    """How far `turn_face` turns a face.
-
-    Parameters
-    ----------
-    pose : Pose
-        Of the face as it is.
-
-    Returns
-    -------
-    tuple of two pairs of float
-        Least and greatest change of yaw, and of pitch, in degrees. A face that already looks
-        aside is turned only further: the picture does not show its other side.
-
-    Examples
-    --------
-    >>> turn_range(Pose(yaw=0.0, pitch=0.0, roll=0.0))
-    ((-45.0, 45.0), (-30.0, 30.0))
-    >>> turn_range(Pose(yaw=40.0, pitch=0.0, roll=0.0))
-    ((0.0, 20.0), (-30.0, 30.0))
-    """
-    aside = abs(pose.yaw) > MAX_YAW_TO_TURN_BACK
-    least = 0.0 if aside and pose.yaw > 0 else min(0.0, -MAX_YAW - pose.yaw)
-    most = 0.0 if aside and pose.yaw < 0 else max(0.0, MAX_YAW - pose.yaw)
-    yaw = max(least, -MAX_YAW_CHANGE), min(most, MAX_YAW_CHANGE)
-    least, most = min(0.0, -MAX_PITCH - pose.pitch), max(0.0, MAX_PITCH - pose.pitch)
-    return yaw, (max(least, -MAX_PITCH_CHANGE), min(most, MAX_PITCH_CHANGE))
-
-
-def _turn(
-    image: Image, points: FloatArray, head: HeadMesh, pose: Pose, new_pose: Pose
-) -> tuple[Image, FloatArray]:
+    head, new_pose = head_mesh(), Pose(pose.yaw + yaw, pose.pitch + pitch, pose.roll)
     before, after = rotation_matrix(pose), rotation_matrix(new_pose)
     given = annotated(points)
     # The far side is that of a face turned aside; of one about frontal, the one that turns away.
@@ -279,12 +211,13 @@ def _turn(
     # What the annotated points are places of, on the mean head.
     visible, new_visible = _visible(head, mesh, pose), _visible(head, mesh, new_pose)
     known, new_known = (
-        np.concatenate([places[JAW], head.face[len(JAW) :]]) for places in (visible, new_visible)
+        np.concatenate([places[JAW], head.vertices[len(JAW) : len(points)]])
+        for places in (visible, new_visible)
     )
 
     # Camera coordinates of the mean head: x, y by the affine map of least squares, z by the pose.
     fitted = FITTED_LANDMARKS[given[FITTED_LANDMARKS]]
-    homogeneous = np.column_stack([head.face[fitted], np.ones(len(fitted))])
+    homogeneous = np.column_stack([head.vertices[fitted], np.ones(len(fitted))])
     solution = np.linalg.lstsq(homogeneous, points[fitted], rcond=None)[0]
     to_picture, origin = solution[:3].T, solution[3]
     scale = np.sqrt(np.prod(np.linalg.svd(to_picture, compute_uv=False)))

@@ -5,13 +5,14 @@ The command line lists the sets in its help, which does not wait for NumPy and O
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..backend import load_dlib
-from ..errors import OptionError
+from ..errors import OptionError, TrainingError
 
 if TYPE_CHECKING:
     from ..records import ImageRecord
@@ -319,15 +320,20 @@ def training_memory(records: list[ImageRecord], faces: int, options: TrainingOpt
 
 
 def available_memory() -> int | None:
-    """Bytes of memory that are free for a new process; None where that cannot be told."""
+    """Bytes of memory that are free for a new process; None where Linux does not tell."""
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
     except OSError:
-        pass
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
         return None
+    found = re.search(r"^MemAvailable: +(\d+) kB", text, re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
+def require_memory(needed: int, work: str, remedy: str) -> None:
+    """Refuse, with a `TrainingError`, work that needs more bytes of memory than are free."""
+    free = available_memory()
+    if free is not None and needed > free:
+        raise TrainingError(
+            f"{work} needs about {needed / 2**30:.1f} GB of memory and {free / 2**30:.1f} GB are "
+            f"free: {remedy}"
+        )

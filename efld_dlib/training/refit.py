@@ -9,8 +9,8 @@ size and the speed of the predictor, stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from scipy.linalg import solve
 from scipy.sparse import csr_matrix
 
 from ..boxes import Box, FloatArray
-from ..errors import DataError, OptionError, TrainingError
+from ..errors import DataError
 from ..models.predictor import (
     LeafIndices,
     Predictor,
@@ -28,49 +28,21 @@ from ..models.predictor import (
     start_shapes,
 )
 from ..records import ImageRecord
-from .options import available_memory
+from .options import require_memory
 
 MOST_RUNS_OF_A_FACE = 20
 
 
-@dataclass(frozen=True)
-class RefitOptions:
-    """How the leaves are fitted.
-
-    Parameters
-    ----------
-    ridge : float
-        How strongly a leaf holds on to what dlib's trainer gave it, as a fraction of all runs: one
-        that this fraction of the runs reaches moves half of the way. Without enough of it the
-        leaves learn the training faces by heart.
-    runs : int
-        How often the predictor is run, about: each face once, then from boxes beside its own, but
-        none more often than `MOST_RUNS_OF_A_FACE`.
-    seed : int
-        Of the chance by which those boxes lie beside.
-
-    Raises
-    ------
-    OptionError
-        A value is out of its range.
-    """
-
-    ridge: float = 0.15
-    runs: int = 20_000
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        if not 1e-6 <= self.ridge <= 1e6:
-            raise OptionError(f"the ridge must be between 1e-6 and 1e6, not {self.ridge}")
-        if self.runs < 1:
-            raise OptionError(f"runs must be at least 1, not {self.runs}")
+RIDGE = 0.15
+RUNS = 20_000
+SEED = 1
 
 
 def refit_leaves(
     predictor: Predictor,
     records: Sequence[ImageRecord],
-    options: RefitOptions | None = None,
-    on_progress: Callable[[float], None] | None = None,
+    ridge: float = RIDGE,
+    runs: int = RUNS,
 ) -> Predictor:
     """The predictor with leaves that fit the faces better.
 
@@ -82,9 +54,13 @@ def refit_leaves(
     predictor : Predictor
     records : sequence of ImageRecord
         The faces that it was trained on, with boxes. A landmark that is absent pulls at nothing.
-    options : RefitOptions, optional
-    on_progress : callable, optional
-        Called with the fraction that is done.
+    ridge : float
+        How strongly a leaf holds on to what dlib's trainer gave it, as a fraction of all runs: one
+        that this fraction of the runs reaches moves half of the way. Without enough of it the
+        leaves learn the training faces by heart.
+    runs : int
+        How often the predictor is run, about: each face once, then from boxes beside its own, which
+        `SEED` determines, but none more often than `MOST_RUNS_OF_A_FACE`.
 
     Returns
     -------
@@ -97,18 +73,15 @@ def refit_leaves(
     TrainingError
         The memory will not do.
     """
-    options = options or RefitOptions()
-    images, truth, box = _runs(predictor, records, options)
+    images, truth, box = _runs(predictor, records, runs)
     shapes = start_shapes(predictor, len(images))
     leaves = predictor.leaves.copy()
     for cascade, own in enumerate(leaves):
         reached = cascade_leaves(predictor, cascade, images, box, shapes)
         wanted = (truth - shapes).reshape(len(shapes), -1)
-        change = _ridge_regression(reached, own, wanted, options.ridge)
+        change = _ridge_regression(reached, own, wanted, ridge)
         own += change.reshape(own.shape).astype(np.float32)
         add_leaves(shapes, own, reached)
-        if on_progress is not None:
-            on_progress((cascade + 1) / predictor.cascades)
     return replace(predictor, leaves=leaves)
 
 
@@ -134,14 +107,14 @@ def _ridge_regression(
 
 
 def _runs(
-    predictor: Predictor, records: Sequence[ImageRecord], options: RefitOptions
+    predictor: Predictor, records: Sequence[ImageRecord], runs: int
 ) -> tuple[NDArray[np.uint8], FloatArray, Box]:
     """Crops, their landmarks in units of the box, and the box in all crops."""
     faces = sum(len(record.faces) for record in records)
     if not faces:
         raise DataError("<faces>", "there is no face to fit the leaves to")
-    variants = min(max(1, round(options.runs / faces)), MOST_RUNS_OF_A_FACE)
-    rng = np.random.default_rng(options.seed)
+    variants = min(max(1, round(runs / faces)), MOST_RUNS_OF_A_FACE)
+    rng = np.random.default_rng(SEED)
     crops = face_crops(records, variants, rng)
     crop, points = next(crops)
     if points.shape != predictor.mean_shape.shape:
@@ -149,19 +122,14 @@ def _runs(
             records[0].path,
             f"has {len(points)} landmarks, and the predictor has {predictor.points}",
         )
-    _check_memory(faces * variants * crop.image.size)
+    require_memory(
+        faces * variants * crop.image.size,
+        "fitting the leaves",
+        "lower the number of runs, or use fewer faces",
+    )
     images = np.empty((faces * variants, *crop.image.shape), dtype=np.uint8)
     truth = np.empty((faces * variants, *points.shape))
     images[0], truth[0] = crop.image, points
     for number, (crop, points) in enumerate(crops, start=1):
         images[number], truth[number] = crop.image, points
     return images, truth, crop.box
-
-
-def _check_memory(needed: int) -> None:
-    free = available_memory()
-    if free is not None and needed > free:
-        raise TrainingError(
-            f"fitting the leaves needs about {needed / 2**30:.1f} GB of memory and "
-            f"{free / 2**30:.1f} GB are free: lower the number of runs, or use fewer faces"
-        )

@@ -10,7 +10,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -19,6 +18,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from .. import __version__
 from ..backend import load_dlib
 from ..errors import DataError, OptionError, TrainingError
 from ..evaluation.evaluate import evaluate
@@ -35,12 +35,12 @@ from .options import (
     DEFAULT_PRESET,
     Preset,
     TrainingOptions,
-    available_memory,
     find_preset,
     override_options,
+    require_memory,
     training_memory,
 )
-from .refit import RefitOptions, refit_leaves
+from .refit import RUNS, SEED, refit_leaves
 
 
 def read_records(xml: Path) -> list[ImageRecord]:
@@ -139,7 +139,7 @@ def train(
     validation: str | Path | None = None,
     *,
     preset: str | None = None,
-    refit: RefitOptions | float | None = None,
+    refit: float | None = None,
     slim_file: bool | None = None,
     licence: str | None = None,
     force: bool = False,
@@ -163,9 +163,9 @@ def train(
     preset : str, optional
         A key of `efld_dlib.training.options.PRESETS`: options of dlib's trainer, and whether the
         leaves are fitted again and the file is slim. Without `options` it is ``"standard"``.
-    refit : RefitOptions or float, optional
-        How the leaves are fitted again after dlib's training, or the ridge alone; 0 leaves them as
-        they are. By default as the preset says; with `options`, not at all.
+    refit : float, optional
+        Ridge with which the leaves are fitted again after dlib's training, from 1e-6 to 1e6; 0
+        leaves them as they are. By default as the preset says; with `options`, not at all.
     slim_file : bool, optional
         Whether the numbers are written with short mantissas, in two thirds of the bytes
         (`efld_dlib.models.subset`). By default as the preset says; with `options`, not.
@@ -205,9 +205,9 @@ def train(
     else:
         raise OptionError("give TrainingOptions, or a preset by its name as preset='nano'")
     options = override_options(chosen.options, overrides)
-    refit = chosen.ridge if refit is None else refit
-    if not isinstance(refit, RefitOptions):
-        refit = RefitOptions(refit) if refit else None
+    ridge = chosen.ridge if refit is None else refit
+    if ridge and not 1e-6 <= ridge <= 1e6:
+        raise OptionError(f"the ridge must be between 1e-6 and 1e6, not {ridge}")
     slim_file = chosen.slim if slim_file is None else slim_file
     output = Path(output)
     xml, validation = _training_files(Path(data), validation)
@@ -217,35 +217,51 @@ def train(
     held_out = read_records(Path(validation)) if validation is not None else None
     faces = sum(face.copies for record in records for face in record.faces)
     if not force:
-        _check_memory(records, faces, options)
+        require_memory(
+            training_memory(records, faces, options),
+            f"training on {faces} faces",
+            f"lower oversampling_amount (now {options.oversampling_amount}), train on fewer faces, "
+            "or insist with --force",
+        )
     started = time.monotonic()
     with atomic_path(output) as temporary:
         _run_worker(xml, temporary, options, on_progress)
-        if refit is not None or slim_file:
-            _improve(temporary, records, refit, slim_file)
+        if ridge or slim_file:
+            _improve(temporary, records, ridge, slim_file)
     seconds = time.monotonic() - started
     written = output.stat()
-
-    train_nme = _nme(output, records, jobs) if measure else None
-    validation_nme = _nme(output, held_out, jobs) if held_out is not None else None
     result = TrainingResult(
         model=output,
         report=output.with_suffix(".json"),
-        bytes=output.stat().st_size,
+        bytes=written.st_size,
         seconds=seconds,
         faces=faces,
-        train_nme=train_nme,
-        validation_nme=validation_nme,
+        train_nme=_nme(output, records, jobs) if measure else None,
+        validation_nme=_nme(output, held_out, jobs) if held_out is not None else None,
     )
     # Renaming made a new file, so another run's is another one.
     if not os.path.samestat(written, output.stat()):
         raise TrainingError(f"{output} was replaced by another run meanwhile; its report is not")
-    known = {
+    digest = hashlib.sha256(xml.read_bytes()).hexdigest()
+    report = {
+        "model": output.name,
+        "bytes": result.bytes,
+        "preset": preset,
+        "options": asdict(options),
+        "seed": options.random_seed,
+        "data": {"xml": xml.name, "sha256": digest, "faces": faces},
+        "nme": {"train": result.train_nme, "validation": result.validation_nme},
+        "seconds": round(seconds, 1),
+        "versions": {
+            "efld_dlib": __version__,
+            "dlib": load_dlib().__version__,
+            "python": sys.version.split()[0],
+        },
         "licence": DATA_LICENCE if licence is None else licence,
-        "refit": None if refit is None else asdict(refit),
+        "refit": {"ridge": ridge, "runs": RUNS, "seed": SEED} if ridge else None,
         "slim": slim_file,
     }
-    write_json(result.report, {**_report(result, xml, options, preset), **known})
+    write_json(result.report, report)
     return result
 
 
@@ -264,49 +280,11 @@ def _nme(model: Path, records: list[ImageRecord], jobs: int | None) -> float | N
     return nme if math.isfinite(nme) else None
 
 
-def _improve(
-    model: Path, records: list[ImageRecord], refit: RefitOptions | None, slim_file: bool
-) -> None:
+def _improve(model: Path, records: list[ImageRecord], ridge: float, slim_file: bool) -> None:
     predictor = load_arrays(model)
-    if refit is not None:
-        predictor = refit_leaves(predictor, records, refit)
+    if ridge:
+        predictor = refit_leaves(predictor, records, ridge)
     model.write_bytes(dat_bytes(slim(predictor) if slim_file else predictor))
-
-
-def _report(
-    result: TrainingResult, xml: Path, options: TrainingOptions, preset: str | None
-) -> dict[str, object]:
-    from .. import __version__
-
-    return {
-        "model": result.model.name,
-        "bytes": result.bytes,
-        "preset": preset,
-        "options": asdict(options),
-        "seed": options.random_seed,
-        "data": {
-            "xml": xml.name,
-            "sha256": hashlib.sha256(xml.read_bytes()).hexdigest(),
-            "faces": result.faces,
-        },
-        "nme": {"train": result.train_nme, "validation": result.validation_nme},
-        "seconds": round(result.seconds, 1),
-        "versions": {
-            "efld_dlib": __version__,
-            "dlib": load_dlib().__version__,
-            "python": sys.version.split()[0],
-        },
-    }
-
-
-def _check_memory(records: list[ImageRecord], faces: int, options: TrainingOptions) -> None:
-    needed, free = training_memory(records, faces, options), available_memory()
-    if free is not None and needed > free:
-        raise TrainingError(
-            f"training on {faces} faces needs about {needed / 2**30:.1f} GB of memory and "
-            f"{free / 2**30:.1f} GB are free: lower oversampling_amount (now "
-            f"{options.oversampling_amount}), train on fewer faces, or insist with --force"
-        )
 
 
 def _run_worker(
@@ -314,43 +292,31 @@ def _run_worker(
 ) -> None:
     """Train in a child process, which is killed if this one is interrupted."""
     load_dlib()
-    with tempfile.TemporaryDirectory(prefix="efld-train-") as folder:
-        job = Path(folder) / "job.json"
-        job.write_text(
-            json.dumps({"xml": str(xml), "output": str(output), "options": asdict(options)}),
-            encoding="utf-8",
-        )
-        child = subprocess.Popen(
-            [sys.executable, "-m", "efld_dlib.training.worker", str(job)],
+    job = json.dumps({"xml": str(xml), "output": str(output), "options": asdict(options)})
+    with (
+        # A file, since dlib would wait for whoever reads a pipe.
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(
+            [sys.executable, "-m", "efld_dlib.training.worker", job],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+            stderr=complaints,
+        ) as child,
+    ):
         assert child.stdout is not None
-        assert child.stderr is not None
-        complaints: list[bytes] = []
-        listener = threading.Thread(target=_collect, args=(child.stderr, complaints), daemon=True)
-        listener.start()
         try:
             _follow(child.stdout, on_progress)
             code = child.wait()
         finally:
             # Also on Ctrl-C: dlib itself does not hear it.
             child.kill()
-            child.wait()
-            listener.join(timeout=1)
-            child.stdout.close()
-            child.stderr.close()
+        complaints.seek(0)
+        said = complaints.read().decode("utf-8", "replace").strip().splitlines()
     if code != 0:
-        said = b"".join(complaints).decode("utf-8", "replace").strip().splitlines()
         reason = said[-1] if said else f"the trainer ended with code {code}"
         raise TrainingError(f"dlib could not train on {xml}: {reason}")
     if on_progress is not None:
         on_progress(1.0)
-
-
-def _collect(stream: IO[bytes], into: list[bytes]) -> None:
-    into.extend(iter(stream.readline, b""))
 
 
 def _follow(stream: IO[bytes], on_progress: Progress | None) -> None:

@@ -1,4 +1,4 @@
-"""The child process in which dlib trains: ``python -m efld_dlib.training.worker JOB.json``.
+"""The child process in which dlib trains: ``python -m efld_dlib.training.worker JOB``.
 
 dlib's trainer neither hears Ctrl-C nor says how far it is except on the C-level stdout, so it runs
 alone in a process that can be killed and whose output the parent reads.
@@ -11,18 +11,26 @@ import ctypes
 import json
 import signal
 import sys
-from pathlib import Path
 
 from ..backend import load_dlib
 from .options import TrainingOptions
 
 
-def run(job: dict[str, object]) -> int:
-    """Train as `job` says (``xml``, ``output``, ``options``); the exit code for the process."""
-    options = TrainingOptions(**job["options"]).to_dlib()  # type: ignore[arg-type]
+def main() -> int:
+    """Train as the job says, JSON with ``xml``, ``output`` and ``options``; the exit code.
+
+    The process dies with its terminal or its parent.
+    """
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "SIGPIPE"):
+        # When the parent is gone, the next line of progress ends this process too.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    job = json.loads(sys.argv[1])
+    options = TrainingOptions(**job["options"]).to_dlib()
     options.be_verbose = True
     try:
-        load_dlib().train_shape_predictor(str(job["xml"]), str(job["output"]), options)
+        load_dlib().train_shape_predictor(job["xml"], job["output"], options)
     except (RuntimeError, MemoryError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         print(reason, file=sys.stderr)
@@ -36,16 +44,6 @@ def _die_with_parent() -> None:
         pr_set_pdeathsig = 1
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-
-
-def main() -> int:
-    """Set the signals so that the process dies with its terminal or its parent, and train."""
-    _die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if hasattr(signal, "SIGPIPE"):
-        # When the parent is gone, the next line of progress ends this process too.
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    return run(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

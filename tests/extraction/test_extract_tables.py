@@ -16,7 +16,7 @@ from efld_dlib.errors import MissingDependencyError, OptionError
 from efld_dlib.extraction import run
 from efld_dlib.extraction.run import extract
 from efld_dlib.extraction.settings import ExtractSettings
-from efld_dlib.extraction.tables import table_kind
+from efld_dlib.extraction.tables import table_writer
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_the_columns_have_their_types_even_where_no_picture_has_a_face(written):
 
 def test_an_unknown_suffix_is_refused(tmp_path):
     with pytest.raises(OptionError, match=r"t.xlsx' must end in .parquet, .csv or .jsonl"):
-        table_kind(tmp_path / "t.xlsx")
+        table_writer(tmp_path / "t.xlsx")
 
 
 def test_without_pyarrow_it_is_said_what_to_install_before_the_work(tmp_path, monkeypatch):

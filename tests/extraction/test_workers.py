@@ -100,9 +100,3 @@ def test_processes_that_die_whatever_they_do_end_the_run(tmp_path, monkeypatch):
     with pytest.raises(EfldError, match=r"3 worker processes died .*exit code 7.*memory"):
         outcomes(["a.jpg"], tmp_path, jobs=1, settings=Settings("deadly"))
     assert MOST_DEATHS >= 2
-
-
-def test_the_environment_is_as_before(tmp_path):
-    before = dict(os.environ)
-    outcomes(["a.jpg"], tmp_path, jobs=1)
-    assert dict(os.environ) == before

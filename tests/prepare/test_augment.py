@@ -22,8 +22,8 @@ from efld_dlib.prepare.boxes import (
     TYPICAL_SCATTER,
     BoxModel,
     apply_deviation,
+    assign_boxes,
     deviation_of,
-    fit_box_model,
 )
 from efld_dlib.records import FaceAnnotation
 
@@ -85,9 +85,11 @@ def test_scatter_is_learnt_from_matched_faces(rng):
     faces = [shape * rng.uniform(30, 90) + rng.uniform(100, 300, 2) for _ in range(400)]
     spread = np.array([0.02, 0.06, 0.1])
     boxes = [apply_deviation(BOXES.frame.predict(face), rng.normal(0, spread)) for face in faces]
-    learnt = fit_box_model(BOXES.frame, faces, boxes)
+    annotated = [FaceAnnotation(face) for face in faces]
+    *_, learnt = assign_boxes(annotated, boxes)
     np.testing.assert_allclose(np.sqrt(np.diag(learnt.covariance)), spread, rtol=0.15)
-    assert fit_box_model(BOXES.frame, faces[:10], boxes[:10]).covariance is TYPICAL_SCATTER
+    *_, typical = assign_boxes(annotated[:10], boxes[:10])
+    assert typical.covariance is TYPICAL_SCATTER
 
 
 def test_deviation_by_hand():
@@ -153,7 +155,8 @@ def test_probability_decides_how_often(rng):
 
 def test_steps_are_parsed_and_put_in_order():
     assert parse_augmentation("none") == ()
-    assert parse_augmentation("paper") == PRESETS["paper"]
+    assert parse_augmentation("paper") == (Step("rotate", 1.0), Step("occlude", 0.3))
+    assert all(parse_augmentation(name) for name in PRESETS if name != "none")
     assert parse_augmentation("occlude:0.3, rotate") == (Step("rotate", 1.0), Step("occlude", 0.3))
     for bad, words in (("blur", "no augmentation 'blur'"), ("rotate:2", "between 0 and 1")):
         with pytest.raises(OptionError, match=words):

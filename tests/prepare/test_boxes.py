@@ -29,7 +29,7 @@ def rng():
 
 def test_map_finds_the_rule_that_made_the_boxes(rng):
     faces, boxes = made_up_faces(80, rng)
-    box_map = fit_box_map(faces[:60], boxes[:60])
+    box_map = fit_box_map(list(zip(faces[:60], boxes[:60], strict=True)))
     for points, box in zip(faces[60:], boxes[60:], strict=True):
         predicted = box_map.predict(points)
         assert predicted.center == pytest.approx(box.center, abs=0.01 * box.width)
@@ -39,7 +39,7 @@ def test_map_finds_the_rule_that_made_the_boxes(rng):
 
 def test_map_moves_and_scales_with_the_picture(rng):
     faces, boxes = made_up_faces(60, rng)
-    box_map = fit_box_map(faces, boxes)
+    box_map = fit_box_map(list(zip(faces, boxes, strict=True)))
     plain = box_map.predict(faces[0])
     moved = box_map.predict(faces[0] * 3 + [100, -40])
     assert moved.width == pytest.approx(3 * plain.width)
@@ -65,21 +65,19 @@ def test_faces_are_matched_predicted_replaced_or_rejected(rng):
     detected[5] = None
     half_a_face = Box(boxes[6].left + boxes[6].width / 2, boxes[6].top, *boxes[6][2:])
     detected[6] = half_a_face
-    chosen, report, _ = assign_boxes(faces, detected)
-    assert (report.matched, report.predicted, report.replaced, report.rejected) == (68, 1, 1, 1)
+    chosen, counts, _ = assign_boxes(faces, detected)
+    assert counts == {"matched": 68, "predicted": 1, "replaced": 1, "rejected": 1}
     assert chosen[0] == boxes[0]
     assert chosen[-1] is None
     for index in (5, 6):
         assert chosen[index].overlap(boxes[index]) > 0.9
-    assert "68 matched" in str(report)
-    assert "1 faces rejected" in str(report)
 
 
 def test_few_faces_get_the_shipped_frame():
     points = default_box_map().mean_shape * 60 + 300
-    (box,), report, _ = assign_boxes([FaceAnnotation(points)], [None])
+    (box,), counts, _ = assign_boxes([FaceAnnotation(points)], [None])
     _, center, radius = normalise(points)
     # The detector's frame on 300-W: centre 0.15 radii above the centroid, 2.82 radii wide.
     assert box.center == pytest.approx((center[0], center[1] - 0.15 * radius), abs=1)
     assert box.width == pytest.approx(2.82 * radius, abs=1)
-    assert report.predicted == 1
+    assert counts["predicted"] == 1

@@ -129,6 +129,8 @@ def test_copies_become_samples(records, tmp_path):
     wanted = options(validation=0, mirror=False, variants=1)
     report = build_training_xml([record], tmp_path, wanted, 1)
     assert (report.train_faces, report.train_samples) == (1, 3)
+    assert str(report).startswith("boxes: 1 matched with the detector, 0 predicted")
+    assert "0 faces rejected\n" in str(report)
     assert len(list(read_imglab(tmp_path / "train.xml"))) == 3
 
 

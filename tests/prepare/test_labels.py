@@ -7,8 +7,8 @@ import pytest
 
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.errors import DataError
-from efld_dlib.prepare.labels import Labels, digest, read_labels, relabelled, write_labels
-from tools.label_consensus import MeshMap, consensus, mesh_of
+from efld_dlib.prepare.labels import digest, read_labels, relabelled
+from tools.label_consensus import MeshMap, consensus, mesh_of, write_labels
 
 RNG = np.random.default_rng(0)
 
@@ -16,20 +16,19 @@ RNG = np.random.default_rng(0)
 def test_labels_come_back_to_an_eighth_of_a_pixel(tmp_path):
     points = RNG.uniform(0, 300, (68, 2))
     points[3] = np.nan
-    labels = Labels({(b"12345678", 0): points, (b"abcdefgh", 1): None}, "made up")
-    assert write_labels(labels, tmp_path / "l.xz") < 2000
+    labels = {(b"12345678", 0): points, (b"abcdefgh", 1): None}
+    assert write_labels(labels, "made up", tmp_path / "l.xz") < 2000
     again = read_labels(tmp_path / "l.xz")
-    assert again.source == "made up"
-    assert list(again.points) == list(labels.points)
-    assert again.points[b"12345678", 0] == pytest.approx(points, abs=1 / 16, nan_ok=True)
-    assert again.points[b"abcdefgh", 1] is None
+    assert list(again) == list(labels)
+    assert again[b"12345678", 0] == pytest.approx(points, abs=1 / 16, nan_ok=True)
+    assert again[b"abcdefgh", 1] is None
 
 
 @pytest.mark.parametrize("data", [b"", b"no labels", "cut"])
 def test_damaged_files_are_refused(tmp_path, data):
     path = tmp_path / "l.xz"
     if data == "cut":
-        write_labels(Labels({(b"12345678", 0): np.zeros((68, 2))}, ""), path)
+        write_labels({(b"12345678", 0): np.zeros((68, 2))}, "", path)
         data = path.read_bytes()[:-20]
     path.write_bytes(data)
     with pytest.raises(DataError, match=r"l\.xz: is not a file of labels"):
@@ -41,7 +40,7 @@ def test_faces_are_known_by_their_image_wherever_it_lies(sample, tmp_path):
     moved = shutil.copy(records[0].path, tmp_path / "other.png")
     assert digest(records[0].path) == digest(moved)
     wanted = records[0].faces[0].points + 5
-    labels = Labels({(digest(moved), 0): wanted, (digest(records[1].path), 0): None}, "")
+    labels = {(digest(moved), 0): wanted, (digest(records[1].path), 0): None}
     changed = relabelled(records, labels)
     assert [record.path for record in changed] == [records[0].path, records[2].path]
     assert np.array_equal(changed[0].faces[0].points, wanted)

@@ -3,18 +3,13 @@
 import numpy as np
 import pytest
 
-from efld_dlib.boxes import Pose
-from efld_dlib.errors import DataError, OptionError
+from efld_dlib.detection.framing import default_box_map
 from efld_dlib.landmarks import mirror_points
 from efld_dlib.pose import estimate_pose, mean_face_3d, rotation_matrix
-from efld_dlib.prepare.turn import (
-    MAX_PITCH,
-    MAX_PITCH_CHANGE,
-    MAX_YAW,
-    MAX_YAW_CHANGE,
-    turn_face,
-    turn_range,
-)
+from efld_dlib.prepare import augment
+from efld_dlib.prepare.boxes import TYPICAL_SCATTER, BoxModel
+from efld_dlib.prepare.turn import turn_face
+from efld_dlib.records import FaceAnnotation
 
 SIDE = 400
 EYE_DISTANCE = 80.0
@@ -34,20 +29,15 @@ def texture():
     return np.kron(noise, np.ones((20, 20))).astype(np.uint8)
 
 
-def test_no_turn_changes_nothing(texture):
-    points = projected(10, -5, 8)
-    image, same = turn_face(texture, points, 0, 0)
-    assert np.array_equal(image, texture)
-    assert np.array_equal(same, points)
-    assert image is not texture
-    assert same is not points
+def turn(image, points, yaw, pitch):
+    return turn_face(image, points, estimate_pose(points), yaw, pitch)
 
 
 @pytest.mark.parametrize("pose", [(0, 0, 0), (5, -8, 20), (-35, 5, 0)])
 def test_small_turn_moves_landmarks_little(texture, pose):
     points = projected(*pose)
     away = -0.01 if pose[0] < 0 else 0.01
-    image, moved = turn_face(texture, points, away, 0.01)
+    image, moved = turn(texture, points, away, 0.01)
     # 0.01 degrees at a depth of 1.5 eye distances are 0.02 pixels; jaw points also slide a step.
     assert np.abs(moved[17:] - points[17:]).max() < 0.05
     assert np.abs(moved[:17] - points[:17]).max() < 0.03 * EYE_DISTANCE
@@ -58,7 +48,7 @@ def test_small_turn_moves_landmarks_little(texture, pose):
 @pytest.mark.parametrize("start", [(0, 0, 0), (6, -5, 0), (-4, 8, 25)])
 @pytest.mark.parametrize(("yaw", "pitch"), TURNS)
 def test_pose_changes_as_asked(texture, start, yaw, pitch):
-    _, points = turn_face(texture, projected(*start), yaw, pitch)
+    _, points = turn(texture, projected(*start), yaw, pitch)
     change = np.subtract(estimate_pose(points), start)
     assert change[:2] == pytest.approx((yaw, pitch), rel=0.05, abs=0.5)
     assert change[2] == pytest.approx(0, abs=0.5)
@@ -66,7 +56,7 @@ def test_pose_changes_as_asked(texture, start, yaw, pitch):
 
 @pytest.mark.parametrize(("yaw", "pitch"), TURNS)
 def test_inner_landmarks_are_those_of_the_turned_mean_face(texture, yaw, pitch):
-    _, points = turn_face(texture, projected(), yaw, pitch)
+    _, points = turn(texture, projected(), yaw, pitch)
     expected = projected(yaw, pitch)
     shift = points[17:] - expected[17:]
     # The place in the picture is free: the head turns about its middle, not about the eyes.
@@ -76,9 +66,9 @@ def test_inner_landmarks_are_those_of_the_turned_mean_face(texture, yaw, pitch):
 @pytest.mark.parametrize(("yaw", "pitch"), [(20, 0), (-30, 10), (0, 15)])
 def test_mirror_image_turned_the_other_way_is_the_mirror_image(texture, yaw, pitch):
     points = projected(4, -6, 3)
-    image, turned = turn_face(texture, points, yaw, pitch)
+    image, turned = turn(texture, points, yaw, pitch)
     mirrored = np.ascontiguousarray(texture[:, ::-1])
-    other, other_turned = turn_face(mirrored, mirror_points(points, SIDE), -yaw, pitch)
+    other, other_turned = turn(mirrored, mirror_points(points, SIDE), -yaw, pitch)
     assert np.abs(mirror_points(other_turned, SIDE) - turned).max() < 1e-6
     assert np.abs(other[:, ::-1].astype(int) - image).mean() < 0.5
 
@@ -91,7 +81,7 @@ def test_picture_moves_with_the_landmarks(landmark, yaw, pitch):
     rows, columns = np.indices(image.shape)
     distance = np.hypot(columns - points[landmark, 0], rows - points[landmark, 1])
     image = (255 * np.clip(3 - distance, 0, 1)).astype(np.uint8)
-    turned, moved = turn_face(image, points, yaw, pitch)
+    turned, moved = turn(image, points, yaw, pitch)
     weights = turned / turned.sum()
     centre = np.array([(weights * columns).sum(), (weights * rows).sum()])
     assert np.linalg.norm(moved[landmark] - points[landmark]) > 2
@@ -99,7 +89,7 @@ def test_picture_moves_with_the_landmarks(landmark, yaw, pitch):
 
 
 def test_far_jaw_is_on_the_outline_and_the_near_one_turns_towards_the_viewer(texture):
-    _, points = turn_face(texture, projected(), 30, 0)
+    _, points = turn(texture, projected(), 30, 0)
     # The nose points to the picture's right, so that is the side that turns away; there the
     # head's own jaw is hidden behind the cheek.
     own = projected(30, 0)
@@ -111,7 +101,7 @@ def test_far_jaw_is_on_the_outline_and_the_near_one_turns_towards_the_viewer(tex
 
 
 def test_edge_of_the_picture_stays(texture):
-    image, _ = turn_face(texture, projected(), 30, 15)
+    image, _ = turn(texture, projected(), 30, 15)
     border = np.ones(image.shape, bool)
     border[10:-10, 10:-10] = False
     assert np.abs(image[border].astype(int) - texture[border]).mean() < 10
@@ -120,10 +110,10 @@ def test_edge_of_the_picture_stays(texture):
 
 def test_missing_landmarks_stay_missing(texture):
     points = projected()
-    complete = turn_face(texture, points, 20, 5)[1]
+    complete = turn(texture, points, 20, 5)[1]
     missing = [0, 3, 8, 40, 61]
     points[missing] = np.nan
-    _, turned = turn_face(texture, points, 20, 5)
+    _, turned = turn(texture, points, 20, 5)
     given = np.ones(68, bool)
     given[missing] = False
     assert np.isnan(turned[missing]).all()
@@ -134,50 +124,31 @@ def test_missing_landmarks_stay_missing(texture):
 
 def test_arguments_are_left_alone(texture):
     image, points = texture.copy(), projected()
-    turn_face(image, points, 20, 10)
+    turn(image, points, 20, 10)
     assert np.array_equal(image, texture)
     assert np.array_equal(points, projected())
 
 
-@pytest.mark.parametrize(
-    ("yaw", "pitch", "name"),
-    [(MAX_YAW_CHANGE + 1, 0, "yaw"), (0, -MAX_PITCH_CHANGE - 1, "pitch"), (np.nan, 0, "yaw")],
-)
-def test_too_large_a_change_is_refused(texture, yaw, pitch, name):
-    with pytest.raises(OptionError, match=f"^{name} must be a change of at most"):
-        turn_face(texture, projected(), yaw, pitch)
+def augmented(texture, points, seed):
+    boxes = BoxModel(default_box_map(), TYPICAL_SCATTER)
+    face = FaceAnnotation(points, boxes.frame.predict(points))
+    return augment.turn(texture, face, np.random.default_rng(seed), boxes)
 
 
-def test_face_without_a_pose_is_refused(texture):
+def test_face_without_a_pose_is_left_alone(texture):
     points = np.full((68, 2), np.nan)
     points[:17] = projected()[:17]
-    with pytest.raises(DataError, match="17 landmarks"):
-        turn_face(texture, points, 10, 0)
+    image, same = augmented(texture, points, 0)
+    assert image is texture
+    assert same.points is points
 
 
-def test_turn_ends_at_the_limits(texture):
-    _, points = turn_face(texture, projected(40, 20), 45, 30)
-    pose = estimate_pose(points)
-    assert pose.yaw == pytest.approx(MAX_YAW, abs=0.5)
-    assert pose.pitch == pytest.approx(MAX_PITCH, abs=0.5)
-
-
-@pytest.mark.parametrize(
-    ("pose", "yaw", "pitch"),
-    [
-        ((0, 0, 0), (-45, 45), (-30, 30)),
-        ((5, 30, 0), (-45, 45), (-30, 10)),
-        ((30, -35, 0), (0, 30), (-5, 30)),
-        ((-30, 0, 9), (-30, 0), (-30, 30)),
-        ((70, 50, 0), (0, 0), (-30, 0)),
-    ],
-)
-def test_turn_range(pose, yaw, pitch):
-    assert turn_range(Pose(*pose)) == (yaw, pitch)
-
-
-def test_face_that_looks_aside_is_not_turned_back(texture):
-    points = projected(30, 0)
-    image, same = turn_face(texture, points, -20, 0)
-    assert np.array_equal(same, points)
-    assert np.array_equal(image, texture)
+@pytest.mark.parametrize("start", [(40, 38, 0), (-40, -38, 0), (12, 44, 5)])
+def test_turn_ends_at_the_limits_and_never_turns_back(texture, start):
+    points = projected(*start)
+    before = estimate_pose(points)
+    for seed in range(12):
+        pose = estimate_pose(augmented(texture, points, seed)[1].points)
+        assert abs(before.yaw) - 0.5 < abs(pose.yaw) < augment.TURN_LIMIT + 0.5
+        assert abs(pose.pitch) < max(augment.TURN_PITCH_LIMIT, abs(before.pitch)) + 0.5
+        assert abs(pose.pitch - before.pitch) < augment.TURN_PITCH + 0.5

@@ -16,7 +16,7 @@ import efld_dlib
 from efld_dlib.cli.main import cli
 from efld_dlib.errors import DataError, OptionError, TrainingError
 from efld_dlib.evaluation.evaluate import evaluate
-from efld_dlib.training import trainer
+from efld_dlib.training import options, trainer
 from efld_dlib.training.options import (
     TrainingOptions,
     available_memory,
@@ -102,6 +102,8 @@ def test_what_a_preset_adds_can_be_refused(training_data, tmp_path):
         ({"options": "nano"}, "a preset by its name as preset='nano'"),
         ({"options": QUICK, "preset": "nano"}, "TrainingOptions, or a preset"),
         ({"trees": 5}, "no option 'trees'; it has cascade_depth"),
+        ({"refit": 1e-7}, "the ridge must be between"),
+        ({"refit": float("nan")}, "the ridge must be between"),
         ({"nu": "much"}, "nu takes a number, not 'much'"),
     ],
     ids=str,
@@ -218,7 +220,7 @@ def test_dlibs_own_refusal_is_passed_on(training_data, tmp_path):
 
 
 def test_memory_that_will_not_do_is_said_beforehand(training_data, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "available_memory", lambda: 50 * 2**20)
+    monkeypatch.setattr(options, "available_memory", lambda: 50 * 2**20)
     with pytest.raises(TrainingError, match="oversampling_amount"):
         trainer.train(training_data / "train.xml", tmp_path / "m.dat", QUICK)
     result = trainer.train(training_data / "train.xml", tmp_path / "m.dat", QUICK, force=True)
