@@ -80,8 +80,8 @@ if TYPE_CHECKING:
     from .training.trainer import train
     from .video.smoothing import FaceSmoother, Smoothing
     from .video.tracker import FaceTracker, TrackOptions
-    from .xml.read import read_imglab as read_xml
-    from .xml.write import write_imglab as write_xml
+    from .xml.read import read_xml
+    from .xml.write import write_xml
 
 # The module of each public name, which it is imported from when first asked for: importing the
 # package, and the command line's --help, does not wait for OpenCV and dlib.
@@ -110,7 +110,6 @@ _MODULES = {
     "xml.write": ("write_xml",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
-_NAMES_THERE = {"read_xml": "read_imglab", "write_xml": "write_imglab"}
 
 __all__ = [
     "Box",
@@ -150,8 +149,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        module = import_module(f".{_HOMES[name]}", __name__)
-        return getattr(module, _NAMES_THERE.get(name, name))
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     path = f"{__name__}.{name}"
     if not name.startswith("_"):
         try:

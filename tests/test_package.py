@@ -12,8 +12,8 @@ import efld_dlib
 from efld_dlib.datasets.pts import write_pts
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.images import read_image
-from efld_dlib.xml.read import read_imglab
-from efld_dlib.xml.write import write_imglab
+from efld_dlib.xml.read import read_xml
+from efld_dlib.xml.write import write_xml
 
 
 def test_importing_the_package_waits_for_nothing():
@@ -31,8 +31,8 @@ def test_every_public_name_is_there_and_documented():
 
 def test_public_names_are_those_of_the_modules():
     assert efld_dlib.read_image is read_image
-    assert efld_dlib.read_xml is read_imglab
-    assert efld_dlib.write_xml is write_imglab
+    assert efld_dlib.read_xml is read_xml
+    assert efld_dlib.write_xml is write_xml
 
 
 @pytest.mark.parametrize(

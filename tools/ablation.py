@@ -36,7 +36,7 @@ from efld_dlib.records import ImageRecord
 from efld_dlib.tables import Table, as_markdown
 from efld_dlib.training.options import TrainingOptions
 from efld_dlib.training.trainer import train
-from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.read import read_xml
 
 SAMPLES = 6000
 SEEDS = (1, 2, 3)
@@ -148,7 +148,7 @@ def run_one(
     model = folder / "model.dat"
     trainer = replace(OPTIONS, num_trees_per_cascade_level=trees, random_seed=str(seed))
     result = train(folder / "train.xml", model, trainer, measure=False)
-    outcomes = {name: evaluate(model, read_imglab(xml), "file") for name, xml in validation.items()}
+    outcomes = {name: evaluate(model, read_xml(xml), "file") for name, xml in validation.items()}
     outcomes["helen-test"] = evaluate(model, faces.helen_test, "file")
     return {
         "configuration": configuration.name,

@@ -183,7 +183,7 @@ def compress(
     from ..models.compress import Search, leaf_usage
     from ..models.efld import efld_bytes, is_efld, parse_efld
     from ..models.loading import load_arrays, resolve_model
-    from ..xml.read import read_imglab
+    from ..xml.read import read_xml
 
     file = resolve_model(file)
     kept = None if beside is None else parse_efld(read_input(beside, ModelFormatError), beside)
@@ -204,8 +204,8 @@ def compress(
         return
     if cascades is not None:
         predictor = predictor.first_cascades(cascades)
-    faces = None if validation is None else list(read_imglab(validation))
-    users = faces if usage is None else list(read_imglab(usage))
+    faces = None if validation is None else list(read_xml(validation))
+    users = faces if usage is None else list(read_xml(usage))
     rng = np.random.default_rng(1)
     reached = None if users is None else leaf_usage(predictor, users, _RUNS, rng)
     measure, whole = None, None

@@ -66,13 +66,13 @@ def info(
     from ..landmarks import SCHEMES
     from ..tables import for_json
     from ..xml.info import describe, info_text
-    from ..xml.read import read_imglab, stated_scheme
+    from ..xml.read import read_xml, stated_scheme
 
     problems = Problems(report=common.warn)
     scheme = scheme or stated_scheme(file)
     if scheme not in SCHEMES:
         raise OptionError(f"there is no scheme '{scheme}'; choose {', '.join(SCHEMES)}")
-    records = read_imglab(file, scheme, problems)
+    records = read_xml(file, scheme, problems)
     contents = describe(records, scheme, pictures, show_progress=True)
     click.echo(f"{file}\n{info_text(contents)}")
     if json_file is not None:
@@ -108,9 +108,9 @@ def check(
       efld-dlib xml check training_xml/train.xml
       efld-dlib xml check train.xml --no-pictures --most 1000 > problems.txt
     """
-    from ..xml.check import by_kind, check_imglab
+    from ..xml.check import by_kind, check_xml
 
-    report = check_imglab(file, scheme, pictures, jobs, show_progress=True)
+    report = check_xml(file, scheme, pictures, jobs, show_progress=True)
     for finding in by_kind(report.findings, most):
         click.echo(finding.error)
     if report.fatal is not None:
@@ -154,9 +154,9 @@ def merge(files: tuple[Path, ...], output: Path) -> None:
       efld-dlib xml merge 300w.xml aflw.xml -o all.xml
       efld-dlib xml merge parts/*.xml -o training_xml/train.xml
     """
-    from ..xml.edit import merge_imglab
+    from ..xml.edit import merge_xml
 
-    report = merge_imglab(files, output)
+    report = merge_xml(files, output)
     click.echo(report.written, err=True)
     if report.shared_pictures:
         click.echo(
@@ -191,9 +191,9 @@ def split(file: Path, train: Path, held_out: Path, fraction: float, seed: int) -
       efld-dlib xml split all.xml --train train.xml --held-out validation.xml
       efld-dlib xml split all.xml --train a.xml --held-out b.xml --fraction 0.5
     """
-    from ..xml.edit import split_imglab
+    from ..xml.edit import split_xml
 
-    for count in split_imglab(file, train, held_out, fraction, seed):
+    for count in split_xml(file, train, held_out, fraction, seed):
         click.echo(count, err=True)
 
 
@@ -244,14 +244,14 @@ def view(ctx: click.Context, file: Path, output: Path, order: str, limit: int, s
     from ..drawing import HTML_SUFFIXES, face_tile, require_sheet_suffix, write_sheet
     from ..images import read_image
     from ..parallel import progress
-    from ..xml.read import read_imglab, stated_scheme
+    from ..xml.read import read_xml, stated_scheme
 
     require_sheet_suffix(output)
     scheme = stated_scheme(file)
     if order in ("rarest", "worst") and scheme != "68":
         raise OptionError(f"--order {order} knows the 68 landmarks only; {file} has {scheme}")
     problems = Problems(report=common.warn)
-    records = progress(read_imglab(file, scheme, problems), None, "entries")
+    records = progress(read_xml(file, scheme, problems), None, "entries")
     faces = [(record, number) for record in records for number in range(len(record.faces))]
     if not faces:
         raise DataError(file, "has no face to show")
@@ -365,7 +365,7 @@ def convert(
       efld-dlib xml convert old.xml -o checked.xml
     """
     from ..datasets.registry import find_dataset
-    from ..xml.write import scheme_comment, write_imglab
+    from ..xml.write import scheme_comment, write_xml
 
     dataset, root = find_dataset(source)
     options = {"subset": subset, "pictures": pictures, **dict(map(_split_setting, settings))}
@@ -378,7 +378,7 @@ def convert(
     part = options.get("subset", dataset.options.get("subset"))
     title = f"{dataset.title} {part or ''}".strip()
     comment = scheme_comment(scheme or dataset.schemes[0])
-    boxes = write_imglab(output, chain([first], records), title, comment, problems)
+    boxes = write_xml(output, chain([first], records), title, comment, problems)
     for count in counts:
         click.echo(str(count), err=True)
     click.echo(f"{output}: {boxes} faces", err=True)

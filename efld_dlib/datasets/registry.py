@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import DataError, OptionError, Problems
 from ..landmarks import SCHEMES
 from ..records import ImageRecord
-from ..xml.read import read_imglab_checked
+from ..xml.read import read_xml_checked
 from .aflw import read_aflw
 from .aflw19 import read_aflw19
 from .aflw2000 import read_aflw2000
@@ -160,7 +160,7 @@ _ALL = (
         "ytf", "YTF", read_ytf, "line in its lists", choices={"subset": ("train", "test", "all")}
     ),
     DataSet("cfp", "CFP", read_cfp, "Fiducials/NNN/profile/NN.txt file with its picture in Images"),
-    DataSet("imglab", "dlib XML", read_imglab_checked, "picture", tuple(SCHEMES)),
+    DataSet("imglab", "dlib XML", read_xml_checked, "picture", tuple(SCHEMES)),
 )
 
 DATASETS: dict[str, DataSet] = {dataset.name: dataset for dataset in _ALL}

@@ -34,7 +34,7 @@ from ..landmarks import mirror_points
 from ..parallel import parallel_map, progress, resolve_jobs
 from ..pose import estimate_pose
 from ..records import FaceAnnotation, ImageRecord
-from ..xml.write import write_imglab
+from ..xml.write import write_xml
 from .augment import (
     AUGMENTATIONS,
     DEFAULT_AUGMENTATION,
@@ -243,10 +243,10 @@ def build_training_xml(
                 else:
                     yield from made
 
-        train_samples = write_imglab(
+        train_samples = write_xml(
             folder / TRAIN_XML, training_records(), "efld_dlib training faces"
         )
-        write_imglab(folder / VALIDATION_XML, validation, "efld_dlib held-out faces")
+        write_xml(folder / VALIDATION_XML, validation, "efld_dlib held-out faces")
         _remove_other_crops(folder, crops)
         report = PrepareReport(
             folder=folder,

@@ -30,7 +30,7 @@ from ..models.subset import slim
 from ..parallel import available_cores
 from ..prepare.build import TRAIN_XML, VALIDATION_XML
 from ..records import ImageRecord
-from ..xml.read import read_imglab
+from ..xml.read import read_xml
 from .options import (
     DEFAULT_PRESET,
     Preset,
@@ -51,7 +51,7 @@ def read_records(xml: Path) -> list[ImageRecord]:
     DataError
         The XML is wrong, has no face, or names a picture that is missing.
     """
-    records = [record for record in read_imglab(xml) if record.faces]
+    records = [record for record in read_xml(xml) if record.faces]
     if not records:
         raise DataError(xml, "has no face in it")
     for record in records:
@@ -270,7 +270,7 @@ def _training_files(data: Path, validation: str | Path | None) -> tuple[Path, st
     if not data.is_dir():
         return data, validation
     held_out = data / VALIDATION_XML
-    if validation is None and is_file(held_out) and any(r.faces for r in read_imglab(held_out)):
+    if validation is None and is_file(held_out) and any(r.faces for r in read_xml(held_out)):
         validation = held_out
     return data / TRAIN_XML, validation
 

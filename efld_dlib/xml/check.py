@@ -101,7 +101,7 @@ class Finding:
 
 @dataclass
 class CheckReport:
-    """What `check_imglab` found.
+    """What `check_xml` found.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ class _Picture(NamedTuple):
     boxes: tuple[tuple[int, int, Box], ...]
 
 
-def check_imglab(
+def check_xml(
     source: str | Path,
     scheme: str | None = None,
     pictures: bool = True,

@@ -37,7 +37,7 @@ class EditCount:
 
 @dataclass(frozen=True)
 class MergeReport:
-    """What `merge_imglab` wrote.
+    """What `merge_xml` wrote.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def _write(xml: XmlFile, path: Path, named: dict[str, str], boxes: Sequence[str]
     xml.image({"file": ""} | named | {"file": name}, boxes)
 
 
-def merge_imglab(sources: Iterable[str | Path], target: str | Path) -> MergeReport:
+def merge_xml(sources: Iterable[str | Path], target: str | Path) -> MergeReport:
     """Join XML files into one.
 
     Pictures stand in the order of their first entry. A box of a picture that is exactly as one of
@@ -142,7 +142,7 @@ def merge_imglab(sources: Iterable[str | Path], target: str | Path) -> MergeRepo
     return MergeReport(EditCount(target, xml.images, xml.boxes), shared, equal)
 
 
-def split_imglab(
+def split_xml(
     source: str | Path,
     train: str | Path,
     held_out: str | Path,

@@ -296,7 +296,7 @@ def require_scheme(scheme: str) -> None:
         raise OptionError(f"there is no scheme '{scheme}'; choose {', '.join(SCHEMES)}")
 
 
-def read_imglab(
+def read_xml(
     source: str | Path, scheme: str = "68", problems: Problems | None = None
 ) -> Iterator[ImageRecord]:
     """Annotated pictures of a dlib XML file, one at a time.
@@ -389,7 +389,7 @@ def points_of(places: Places, scheme: str) -> FloatArray:
     return np.array([places.get(name, unknown) for name in part_names(scheme)], np.float64)
 
 
-def read_imglab_checked(
+def read_xml_checked(
     source: str | Path,
     scheme: str = "68",
     problems: Problems | None = None,
@@ -416,7 +416,7 @@ def read_imglab_checked(
     Raises
     ------
     DataError
-        As `read_imglab`; and for a picture that is not there, or another scheme.
+        As `read_xml`; and for a picture that is not there, or another scheme.
     """
     source = Path(source)
     problems = problems if problems is not None else Problems(strict=True)
@@ -424,7 +424,7 @@ def read_imglab_checked(
     if stated not in (None, scheme):
         raise DataError(source, f"has landmarks of scheme {stated}, not {scheme}")
     found = 0
-    for record in read_imglab(source, scheme, problems):
+    for record in read_xml(source, scheme, problems):
         with problems.skipping():
             if not is_file(record.path):
                 raise DataError(source, f"names a picture that is not there: {record.path}")

@@ -58,7 +58,7 @@ _NOT_IN_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _NOT_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-def write_imglab(
+def write_xml(
     target: str | Path,
     records: Iterable[ImageRecord],
     name: str = "efld_dlib",

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from efld_dlib.boxes import Box
 from efld_dlib.cli import network
 from efld_dlib.detection.detectors import Detection, FrontalDetector
-from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.read import read_xml
 from tools.benchmarks import detection, groups
 from tools.benchmarks.__main__ import benchmarks
 
@@ -77,7 +77,7 @@ def test_groups_writes_a_data_set_of_composed_images(sample, tmp_path, monkeypat
     monkeypatch.setattr(groups, "_TEXTURES", 1)
     target = tmp_path / "groups" / "groups.xml"
     run("groups", sample, "--subset", "helen/testset", "-n", 2, "-o", target)
-    records = list(read_imglab(target))
+    records = list(read_xml(target))
     assert [record.path.name for record in records] == ["group-001.png", "group-002.png"]
     for record in records:
         height, width = cv2.imread(str(record.path), cv2.IMREAD_GRAYSCALE).shape

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from efld_dlib import FaceLandmarker, __version__
 from efld_dlib.cli.main import cli
-from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.read import read_xml
 
 
 def run(*arguments, code=0, stdin=None):
@@ -231,7 +231,7 @@ def test_folders_without_pictures_and_globs_without_files(tiny_model, tmp_path):
 def test_xml_convert_counts_and_skips(sample, tmp_path):
     target = tmp_path / "out.xml"
     result = run("xml", "convert", sample, "--subset", "helen/testset", "-o", target)
-    records = list(read_imglab(target))
+    records = list(read_xml(target))
     assert f"helen/testset: {len(records)} faces of the official 330" in result.stderr
     bad = tmp_path / "faces"
     bad.mkdir()
@@ -243,7 +243,7 @@ def test_xml_convert_counts_and_skips(sample, tmp_path):
     result = run("xml", "convert", bad, "-o", target, code=1)
     assert "lonely.pts: has no picture" in result.stderr
     assert "expected 68 points, found 67" in result.stderr
-    assert len(list(read_imglab(target))) == 1
+    assert len(list(read_xml(target))) == 1
     run("xml", "convert", bad, "-o", tmp_path / "strict.xml", "--strict", code=2)
     assert not (tmp_path / "strict.xml").exists()
 
@@ -301,7 +301,7 @@ def test_prepare_goes_on_from_xml_too(sample, tmp_path):
     run("xml", "convert", sample, "--subset", "helen/testset", "-o", tmp_path / "in.xml")
     result = run("prepare", tmp_path / "in.xml", "-o", tmp_path / "data", "-j", "1")
     assert "held out" in result.stdout
-    assert list(read_imglab(tmp_path / "data" / "train.xml"))
+    assert list(read_xml(tmp_path / "data" / "train.xml"))
 
 
 def test_emphasis_is_on_the_first_source(sample, tmp_path):
@@ -309,9 +309,9 @@ def test_emphasis_is_on_the_first_source(sample, tmp_path):
     options = ["--variants", "2", "--weights", "none", "--validation", "0", "-j", "1"]
     many = ["--emphasis", "3", *options, "-o", tmp_path / "data"]
     run("prepare", tmp_path / "in.xml", sample, "--subset", "lfpw/trainset", *many)
-    records = read_imglab(tmp_path / "data" / "train.xml")
+    records = read_xml(tmp_path / "data" / "train.xml")
     samples = Counter(record.path.name.partition("-")[0] for record in records)
-    first = sum(len(record.faces) for record in read_imglab(tmp_path / "in.xml"))
+    first = sum(len(record.faces) for record in read_xml(tmp_path / "in.xml"))
     assert Counter(samples.values()) == {6: first, 2: len(samples) - first}
     assert len(samples) > first
 

@@ -14,7 +14,7 @@ from efld_dlib.cli.model import split_arguments
 from efld_dlib.cli.options import measured_subsets
 from efld_dlib.errors import OptionError
 from efld_dlib.models.loading import DEFAULT_MODEL
-from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.read import read_xml
 
 
 def run(*arguments, code=0):
@@ -116,7 +116,7 @@ def test_training_faces_are_measured_only_on_demand(tiny_model, sample, tmp_path
 
 
 def test_what_has_no_test_part_is_measured_whole(tiny_model, crops, sample):
-    faces = len(list(read_imglab(crops)))
+    faces = len(list(read_xml(crops)))
     assert f"{crops}: {faces} faces, boxes from the data" in run(crops, "--boxes", "file").stdout
     plain = sample / "helen" / "trainset"
     assert f"{plain}: {faces_in(plain, '.')} faces, " in run(tiny_model, plain).stdout

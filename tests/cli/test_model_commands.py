@@ -11,7 +11,7 @@ from efld_dlib import FaceLandmarker
 from efld_dlib.cli.main import cli
 from efld_dlib.evaluation.evaluate import evaluate
 from efld_dlib.models.loading import load_arrays
-from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.read import read_xml
 
 
 def run(*arguments, code=0):
@@ -115,7 +115,7 @@ def test_info_of_an_efld_tells_where_it_comes_from(small, tiny_model):
 def test_expand_gives_plain_dlib_what_the_toolkit_predicts(small, tmp_path, validation):
     run("expand", small, "-o", tmp_path / "whole.dat")
     expanded, packed = (
-        [face.predicted for face in evaluate(path, read_imglab(validation), "file", jobs=1).results]
+        [face.predicted for face in evaluate(path, read_xml(validation), "file", jobs=1).results]
         for path in (tmp_path / "whole.dat", small)
     )
     assert np.array_equal(expanded, packed)

@@ -16,8 +16,8 @@ from efld_dlib.cli.main import cli
 from efld_dlib.drawing import POINT_COLOUR, contact_sheet, face_tile
 from efld_dlib.pose import mean_face_3d, rotation_matrix
 from efld_dlib.records import FaceAnnotation, ImageRecord
-from efld_dlib.xml.read import read_imglab
-from efld_dlib.xml.write import write_imglab
+from efld_dlib.xml.read import read_xml
+from efld_dlib.xml.write import write_xml
 
 COMMANDS = ("info", "check", "view", "merge", "split")
 
@@ -48,7 +48,7 @@ def faces(tmp_path):
             annotation.points[8] += 30
         records.append(ImageRecord(path, (annotation,)))
     target = tmp_path / "faces.xml"
-    write_imglab(target, records)
+    write_xml(target, records)
     return target
 
 
@@ -78,7 +78,7 @@ def test_info_skips_wrong_entries_and_says_so(faces):
 
 def test_json_has_null_where_there_is_no_number(tmp_path):
     empty, target = tmp_path / "e.xml", tmp_path / "e.json"
-    write_imglab(empty, [])
+    write_xml(empty, [])
     run("info", empty, "-o", target)
     assert json.loads(target.read_text())["box_width"]["mean"] is None
 
@@ -126,7 +126,7 @@ def test_the_page_holds_its_pictures_and_escapes_names(tmp_path):
     path = tmp_path / name
     path.write_bytes(cv2.imencode(".png", np.full((120, 160, 3), 90, np.uint8))[1].tobytes())
     source, target = tmp_path / "a.xml", tmp_path / "a.html"
-    write_imglab(source, [ImageRecord(path, (face(),))])
+    write_xml(source, [ImageRecord(path, (face(),))])
     run("view", source, "-o", target, "--size", 100)
     page = target.read_text("utf-8")
     assert "<script" not in page
@@ -164,7 +164,7 @@ def test_view_says_no_before_it_works(faces, tmp_path):
     sheet = tmp_path / "s.png"
     assert "68 landmarks only" in run("view", faces, "-o", sheet, "--order", "worst", code=2).stderr
     empty = tmp_path / "e.xml"
-    write_imglab(empty, [])
+    write_xml(empty, [])
     assert "no face to show" in run("view", empty, "-o", sheet, code=2).stderr
     assert not sheet.exists()
 
@@ -179,7 +179,7 @@ def test_merge_and_split_make_files_that_are_clean(faces, tmp_path):
     assert "4 pictures" in result.stderr
     for file, count in ((train, 4), (rest, 2)):
         run("check", file, "-j", 1)
-        assert len(list(read_imglab(file))) == count
+        assert len(list(read_xml(file))) == count
     run("split", moved, "--train", train, "--held-out", rest, "--fraction", "1", code=2)
     run("merge", "-o", train, code=2)
 

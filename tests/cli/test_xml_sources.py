@@ -16,7 +16,7 @@ from efld_dlib.datasets.pts import write_pts
 from efld_dlib.datasets.registry import DATASETS
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.landmarks import SCHEMES
-from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.read import read_xml
 
 
 def run(*arguments, code=0):
@@ -77,11 +77,11 @@ def test_a_set_with_a_choice_of_schemes(wflw, tmp_path):
     assert "line 2: its picture 'gone.jpg' is not there" in result.stderr
     assert "WFLW train: 1 faces of the official 7500" in result.stderr
     assert "1 input could not be used" in result.stderr
-    (record,) = read_imglab(target, "98")
+    (record,) = read_xml(target, "98")
     assert record.path.resolve() == (wflw / "WFLW_images" / "a.jpg").resolve()
     assert record.faces[0].box == (10, 20, 50, 70)
     run("xml", "convert", f"wflw:{wflw}", "-o", target, "--scheme", "68", code=1)
-    (record,) = read_imglab(target)
+    (record,) = read_xml(target)
     assert record.faces[0].given.all()
     run("xml", "convert", f"wflw:{wflw}", "-o", tmp_path / "strict.xml", "--strict", code=2)
     assert not (tmp_path / "strict.xml").exists()
@@ -102,7 +102,7 @@ def test_landmarks_that_are_left_out(merl_rav, tmp_path):
             "--set",
             f"hidden={hidden}",
         )
-        (record,) = read_imglab(tmp_path / "m.xml")
+        (record,) = read_xml(tmp_path / "m.xml")
         assert record.faces[0].given.sum() == given
 
 
@@ -112,7 +112,7 @@ def test_an_xml_of_other_landmarks_is_no_training_data(wflw, tmp_path):
     result = run("prepare", target, "-o", tmp_path / "data", code=2)
     assert "98.xml: has landmarks of scheme 98, not 68" in result.stderr
     run("xml", "convert", target, "--scheme", "98", "-o", tmp_path / "again.xml")
-    assert len(list(read_imglab(tmp_path / "again.xml", "98"))) == 1
+    assert len(list(read_xml(tmp_path / "again.xml", "98"))) == 1
 
 
 def test_folders_with_nothing_in_them(tmp_path):
@@ -164,7 +164,7 @@ def test_a_set_whose_parts_share_persons_is_read_whole(tmp_path):
         assert [record.photograph for record in records] == ["ytf/A_Person"] * 2
     assert describe_source(Path(f"ytf:{tmp_path}"), "train") == f"ytf:{tmp_path}"
     run("xml", "convert", f"ytf:{tmp_path}", "--subset", "test", "-o", tmp_path / "test.xml")
-    assert len(list(read_imglab(tmp_path / "test.xml"))) == 1
+    assert len(list(read_xml(tmp_path / "test.xml"))) == 1
     run("xml", "convert", f"ytf:{tmp_path}", "-o", tmp_path / "all.xml")
     # Split by file name, the person is not on both sides: there is nobody else.
     parts = ("--train", tmp_path / "a.xml", "--held-out", tmp_path / "b.xml", "--fraction", "0.5")
@@ -220,5 +220,5 @@ def test_prepare_takes_real_merl_rav_faces(data_root, tmp_path):
             (few / path.name).write_bytes(path.read_bytes())
     result = run("prepare", f"merl-rav:{few}", "-o", tmp_path / "data", "-j", "1")
     assert "MERL-RAV: 12 faces" in result.stderr
-    train = list(read_imglab(tmp_path / "data" / "train.xml"))
+    train = list(read_xml(tmp_path / "data" / "train.xml"))
     assert not all(face.given.all() for record in train for face in record.faces)

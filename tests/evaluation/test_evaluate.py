@@ -9,7 +9,7 @@ from efld_dlib.errors import DataError, ModelFormatError, OptionError, Problems
 from efld_dlib.evaluation import evaluate as protocol
 from efld_dlib.evaluation.evaluate import Evaluation, FaceResult, evaluate, evaluate_models
 from efld_dlib.records import FaceAnnotation, ImageRecord
-from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.read import read_xml
 
 
 def test_missed_faces_count_as_failures_and_not_in_the_mean():
@@ -60,9 +60,9 @@ def test_the_pipeline_is_measured_by_default(tiny_model, sample):
 
 
 def test_boxes_of_the_file_find_every_face(tiny_model, training_data):
-    outcome = evaluate(tiny_model, read_imglab(training_data / "validation.xml"), "file", 1)
+    outcome = evaluate(tiny_model, read_xml(training_data / "validation.xml"), "file", 1)
     assert outcome.missed == 0
-    assert outcome.faces == len(list(read_imglab(training_data / "validation.xml")))
+    assert outcome.faces == len(list(read_xml(training_data / "validation.xml")))
 
 
 def test_a_picture_without_a_face_to_find_is_a_miss(tiny_model, tmp_path):

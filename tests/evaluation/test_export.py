@@ -9,7 +9,7 @@ from made_up import FACE, made_up, shifted
 from efld_dlib.evaluation.evaluate import evaluate
 from efld_dlib.evaluation.export import write_faces, write_figures
 from efld_dlib.evaluation.figures import study
-from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.read import read_xml
 
 
 def test_json_has_plain_numbers_and_no_nan(tmp_path):
@@ -51,7 +51,7 @@ def test_csv_has_a_row_a_face_and_model(tmp_path):
 
 def test_pixels_are_those_of_dlibs_own_measure(training_data, tiny_model, tmp_path):
     xml = training_data / "validation.xml"
-    outcome = evaluate(tiny_model, read_imglab(xml), "file", 1)
+    outcome = evaluate(tiny_model, read_xml(xml), "file", 1)
     write_faces(tmp_path / "f.csv", [study("set", "file", [outcome])])
     with (tmp_path / "f.csv").open() as file:
         pixels = np.mean([float(row["error_px"]) for row in csv.DictReader(file)])

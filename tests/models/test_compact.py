@@ -23,7 +23,7 @@ from efld_dlib.models.efld import (
 from efld_dlib.models.loading import direct_bytes, load_arrays, load_predictor
 from efld_dlib.models.quantised import quantise
 from efld_dlib.records import ImageRecord
-from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.read import read_xml
 from tests.models.small_models import one_split, random_predictor
 
 BOX = dlib.rectangle(80, 80, 279, 279)
@@ -31,7 +31,7 @@ BOX = dlib.rectangle(80, 80, 279, 279)
 
 @pytest.fixture(scope="module")
 def faces(training_data):
-    return list(read_imglab(training_data / "validation.xml"))
+    return list(read_xml(training_data / "validation.xml"))
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from efld_dlib.prepare.build import (
 )
 from efld_dlib.prepare.rarity import Weighting
 from efld_dlib.records import FaceAnnotation, ImageRecord
-from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.read import read_xml
 
 EVERYTHING = PrepareOptions(
     augmentation=parse_augmentation("all"), weighting=Weighting("pose-density", 1.0), variants=3
@@ -60,7 +60,7 @@ def test_same_seed_same_bytes_whatever_the_jobs(records, tmp_path):
 
 def test_crops_show_the_annotated_face(records, tmp_path):
     build_training_xml(records[:4], tmp_path, options(validation=0), jobs=1)
-    made = list(read_imglab(tmp_path / "train.xml"))
+    made = list(read_xml(tmp_path / "train.xml"))
     assert len(made) == 8
     for plain, mirrored in zip(made[::2], made[1::2], strict=True):
         image = cv2.imread(str(plain.path), cv2.IMREAD_GRAYSCALE)
@@ -84,7 +84,7 @@ def test_landmarks_follow_the_crop(tmp_path):
     cv2.imwrite(str(tmp_path / "dot.png"), image)
     record = ImageRecord(tmp_path / "dot.png", (FaceAnnotation(points),), "dot")
     build_training_xml([record], tmp_path / "out", options(validation=0), jobs=1)
-    for made in read_imglab(tmp_path / "out" / "train.xml"):
+    for made in read_xml(tmp_path / "out" / "train.xml"):
         crop = cv2.imread(str(made.path), cv2.IMREAD_GRAYSCALE).astype(float)
         rows, columns = np.indices(crop.shape)
         center = (columns * crop).sum() / crop.sum(), (rows * crop).sum() / crop.sum()
@@ -101,7 +101,7 @@ def test_pictures_of_one_photograph_stay_together(records, tmp_path):
     numbers = {
         part: {
             int(record.path.name.split("-")[0]) // 2
-            for record in read_imglab(tmp_path / f"{part}.xml")
+            for record in read_xml(tmp_path / f"{part}.xml")
         }
         for part in ("train", "validation")
     }
@@ -131,7 +131,7 @@ def test_copies_become_samples(records, tmp_path):
     assert (report.train_faces, report.train_samples) == (1, 3)
     assert str(report).startswith("boxes: 1 matched with the detector, 0 predicted")
     assert "0 faces rejected\n" in str(report)
-    assert len(list(read_imglab(tmp_path / "train.xml"))) == 3
+    assert len(list(read_xml(tmp_path / "train.xml"))) == 3
 
 
 def test_a_bad_picture_is_skipped_and_named(records, tmp_path):
@@ -157,7 +157,7 @@ def test_a_new_build_replaces_the_old_one_and_its_crops(records, tmp_path):
     (new,) = tmp_path.glob("crops-*")
     assert new != old
     assert (tmp_path / "keep.txt").read_text() == "mine"
-    assert all(record.path.is_file() for record in read_imglab(tmp_path / "train.xml"))
+    assert all(record.path.is_file() for record in read_xml(tmp_path / "train.xml"))
     report = json.loads((tmp_path / "prepare.json").read_text())
     assert report["options"]["seed"] == 2
     assert sum(report["boxes"].values()) == 3
@@ -168,7 +168,7 @@ def test_names_that_paths_and_xml_dislike(records, tmp_path):
     shutil.copy(records[0].path, odd)
     record = ImageRecord(odd, records[0].faces, "odd")
     build_training_xml([record], tmp_path / "out", options(validation=0), jobs=1)
-    for made in read_imglab(tmp_path / "out" / "train.xml"):
+    for made in read_xml(tmp_path / "out" / "train.xml"):
         assert made.path.is_file()
 
 
@@ -193,7 +193,7 @@ def test_the_budget_is_the_number_of_samples(records, tmp_path):
     wanted = replace(EVERYTHING, budget=40, validation=0)
     report = build_training_xml(records[:12], tmp_path, wanted, jobs=1)
     assert report.train_samples == 40
-    assert len(list(read_imglab(tmp_path / "train.xml"))) == 40
+    assert len(list(read_xml(tmp_path / "train.xml"))) == 40
 
 
 def test_rare_faces_get_more_samples_and_the_report_says_so(records, tmp_path):

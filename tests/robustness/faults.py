@@ -23,7 +23,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.read import read_xml
 from tools.make_sample import make_sample
 from tools.processes import in_session
 from tools.sample.folder import Plan
@@ -220,7 +220,7 @@ def _check_outputs(
             raise FaultError(f"{name} is neither the old nor the new one")
     if job.name == "prepare":
         for name in job.same:
-            gone = [record.path for record in read_imglab(work / name) if not record.path.is_file()]
+            gone = [record.path for record in read_xml(work / name) if not record.path.is_file()]
             if gone:
                 raise FaultError(f"{name} names {len(gone)} crops that are not there")
     if sign == signal.SIGKILL:

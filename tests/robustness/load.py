@@ -25,7 +25,7 @@ from efld_dlib import FaceLandmarker
 from efld_dlib.boxes import Box
 from efld_dlib.pose import mean_face_3d
 from efld_dlib.records import FaceAnnotation, ImageRecord
-from efld_dlib.xml.write import write_imglab
+from efld_dlib.xml.write import write_xml
 from tools.processes import in_session, resident
 
 from .samples import encoded, small_picture
@@ -81,7 +81,7 @@ def large_xml(folder: Path, faces: int, of_a_picture: int = 50) -> Path:
         # What comes after the end of a JPEG makes another file of it and the same picture.
         (folder / "pictures" / f"{number}.jpg").write_bytes(data + str(number).encode())
     xml = folder / "large.xml"
-    write_imglab(xml, _records(folder, count, faces, of_a_picture, rng))
+    write_xml(xml, _records(folder, count, faces, of_a_picture, rng))
     return xml
 
 

@@ -21,9 +21,9 @@ from efld_dlib.models.loading import load_arrays, load_predictor
 from efld_dlib.models.subset import parse_points
 from efld_dlib.prepare.augment import parse_augmentation
 from efld_dlib.training.options import TrainingOptions, override_options, parse_assignments
-from efld_dlib.xml.check import check_imglab
+from efld_dlib.xml.check import check_xml
 from efld_dlib.xml.image_state import picture_state
-from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.read import read_xml
 
 from .judge import Failure, judged
 from .samples import small_picture
@@ -75,14 +75,14 @@ def data_set(name: str, folder: str) -> Callable[[Path, Path], str]:
 
 def imglab(root: Path, path: Path) -> str:
     """Records of dlib's XML."""
-    return judged(lambda: list(read_imglab(path)), (path.name,))
+    return judged(lambda: list(read_xml(path)), (path.name,))
 
 
 def xml_check(root: Path, path: Path) -> str:
     """`xml check` in this process: nothing is raised, and what is fatal names the file."""
 
     def read() -> None:
-        report = check_imglab(path, jobs=1)
+        report = check_xml(path, jobs=1)
         if report.fatal is not None:
             raise report.fatal
 

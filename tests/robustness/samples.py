@@ -25,7 +25,7 @@ from efld_dlib.models.efld import efld_bytes
 from efld_dlib.models.quantised import quantise
 from efld_dlib.prepare.build import PrepareOptions, build_training_xml
 from efld_dlib.prepare.rarity import Weighting
-from efld_dlib.xml.write import write_imglab
+from efld_dlib.xml.write import write_xml
 from tests.datasets.test_aflw import Aflw
 from tests.datasets.test_cfp import PROFILE
 from tests.models.small_models import random_predictor
@@ -75,7 +75,7 @@ def make_samples(folder: Path) -> Path:
     _w300(folder)
     options = PrepareOptions(variants=1, augmentation=(), weighting=Weighting("none"))
     build_training_xml(read_w300(folder / "w300"), folder / "training", options, jobs=1)
-    write_imglab(folder / "faces.xml", read_w300(folder / "w300"))
+    write_xml(folder / "faces.xml", read_w300(folder / "w300"))
     _aflw(folder / "aflw")
     _mats(folder)
     _texts(folder)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from efld_dlib import FaceLandmarker
-from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.read import read_xml
 
 from .load import large_xml, memory_over, peak_of, pictures
 
@@ -62,7 +62,7 @@ def test_workers_find_what_one_process_finds(method, expected):
 
 def test_an_xml_of_many_faces_is_read_within_bounds(tmp_path):
     xml = large_xml(tmp_path, faces=4000)
-    assert sum(len(record.faces) for record in read_imglab(xml)) == 4000
+    assert sum(len(record.faces) for record in read_xml(xml)) == 4000
     code, _, peak = peak_of(["xml", "merge", "large.xml", "-o", "m.xml"], tmp_path)
     assert code == 0, (tmp_path / "said.txt").read_text()
     assert 10 << 20 < peak < 400 << 20

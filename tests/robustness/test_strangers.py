@@ -13,8 +13,8 @@ import pytest
 
 import efld_dlib
 from efld_dlib.errors import DataError
-from efld_dlib.xml.check import check_imglab
-from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.check import check_xml
+from efld_dlib.xml.read import read_xml
 
 from .judge import run_command
 
@@ -107,10 +107,10 @@ def test_xml_reaches_neither_the_network_nor_other_files(head, more, server, tmp
     xml = tmp_path / "a.xml"
     xml.write_text(head.format(**places) + BODY.format(name="a.jpg", more=more.format(**places)))
     try:
-        said = repr(list(read_imglab(xml)))
+        said = repr(list(read_xml(xml)))
     except DataError as error:
         said = str(error)
-    said += repr(check_imglab(xml, pictures=False))
+    said += repr(check_xml(xml, pictures=False))
     for arguments in (["merge", str(xml), "-o"], ["convert", str(xml), "-o"]):
         output = tmp_path / "out" / "b.xml"
         said += run_command(["xml", *arguments, str(output)], ("a.xml",), output).output
@@ -124,8 +124,8 @@ def test_a_billion_laughs_are_refused_at_once(tmp_path):
     xml = tmp_path / "a.xml"
     xml.write_text(f"<!DOCTYPE d [{entities}]>" + BODY.format(name="&l11;", more="&l11;"))
     with pytest.raises(DataError, match=r"a\.xml"):
-        list(read_imglab(xml))
-    assert check_imglab(xml, pictures=False).findings
+        list(read_xml(xml))
+    assert check_xml(xml, pictures=False).findings
 
 
 SCRIPT = "<img src=x onerror=alert(1)>\"'&amp;"

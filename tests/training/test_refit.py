@@ -10,17 +10,17 @@ from efld_dlib.models.loading import load_arrays
 from efld_dlib.training import options, trainer
 from efld_dlib.training.options import TrainingOptions
 from efld_dlib.training.refit import refit_leaves
-from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.read import read_xml
 
 
 @pytest.fixture(scope="module")
 def faces(training_data):
-    return list(read_imglab(training_data / "train.xml"))
+    return list(read_xml(training_data / "train.xml"))
 
 
 @pytest.fixture(scope="module")
 def held_out(training_data):
-    return list(read_imglab(training_data / "validation.xml"))
+    return list(read_xml(training_data / "validation.xml"))
 
 
 def nme(predictor, faces, folder):

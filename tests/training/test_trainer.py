@@ -23,8 +23,8 @@ from efld_dlib.training.options import (
     preset_options,
     training_memory,
 )
-from efld_dlib.xml.read import read_imglab
-from efld_dlib.xml.write import write_imglab
+from efld_dlib.xml.read import read_xml
+from efld_dlib.xml.write import write_xml
 
 QUICK = TrainingOptions(
     cascade_depth=3, num_trees_per_cascade_level=10, oversampling_amount=3, num_threads=1
@@ -52,7 +52,7 @@ def test_report_beside_the_model_says_how_it_was_made(training_data, tmp_path):
     assert len(report["data"]["sha256"]) == 64
     assert report["licence"].startswith("that of its training data")
     assert report["nme"]["validation"] == result.validation_nme
-    again = evaluate(tmp_path / "m.dat", read_imglab(training_data / "validation.xml"), "file", 1)
+    again = evaluate(tmp_path / "m.dat", read_xml(training_data / "validation.xml"), "file", 1)
     assert result.validation_nme == pytest.approx(again.nme)
     assert 0 < result.train_nme < result.validation_nme
     assert seen[-1] == 1.0
@@ -140,7 +140,7 @@ def test_more_trees_fit_better(training_data, tmp_path):
 def test_dlibs_own_measure_agrees(training_data, tiny_model):
     # dlib's test_shape_predictor gives the mean distance in pixels of the crops.
     xml = training_data / "validation.xml"
-    outcome = evaluate(tiny_model, read_imglab(xml), "file", 1)
+    outcome = evaluate(tiny_model, read_xml(xml), "file", 1)
     pixels = np.mean(
         [np.linalg.norm(r.predicted - r.truth, axis=1).mean() for r in outcome.results]
     )
@@ -170,7 +170,7 @@ def test_bad_training_data_is_refused_before_dlib_runs(tmp_path, content, words)
 
 def test_names_that_dlib_cannot_open_are_refused(training_data, tmp_path):
     data = shutil.copytree(training_data, tmp_path / "data")
-    record = next(read_imglab(data / "train.xml"))
+    record = next(read_xml(data / "train.xml"))
     record.path.rename(record.path.with_name("salt & pepper.jpg"))
     text = (data / "train.xml").read_text()
     (data / "train.xml").write_text(text.replace(record.path.name, "salt &amp; pepper.jpg"))
@@ -188,13 +188,13 @@ def test_a_landmark_that_no_face_has_is_refused(training_data, tmp_path):
 
 
 def test_faces_to_measure_on_may_lack_landmarks(training_data, tmp_path):
-    record = next(read_imglab(training_data / "validation.xml"))
+    record = next(read_xml(training_data / "validation.xml"))
     (face,) = record.faces
     for name, landmark in (("jaw", 7), ("eye", 36)):
         points = np.where(np.arange(68)[:, None] == landmark, np.nan, face.points)
         lacking = replace(record, faces=(replace(face, points=points),))
         xml, model = tmp_path / f"{name}.xml", tmp_path / f"{name}.dat"
-        write_imglab(xml, [lacking])
+        write_xml(xml, [lacking])
         result = trainer.train(
             training_data / "train.xml", model, QUICK, xml, measure=False, jobs=1
         )
@@ -207,7 +207,7 @@ def test_faces_to_measure_on_may_lack_landmarks(training_data, tmp_path):
 
 def test_dlibs_own_refusal_is_passed_on(training_data, tmp_path):
     data = shutil.copytree(training_data, tmp_path / "data")
-    records = list(read_imglab(data / "train.xml"))
+    records = list(read_xml(data / "train.xml"))
     damaged = records[3].path
     damaged.write_bytes(damaged.read_bytes()[:300])
     old = tmp_path / "models" / "m.dat"
@@ -228,7 +228,7 @@ def test_memory_that_will_not_do_is_said_beforehand(training_data, tmp_path, mon
 
 
 def test_memory_estimate_grows_with_samples(training_data):
-    records = list(read_imglab(training_data / "train.xml"))
+    records = list(read_xml(training_data / "train.xml"))
     standard, large = (
         training_memory(records, len(records), preset_options(name))
         for name in ("standard", "large")

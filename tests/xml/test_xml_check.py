@@ -19,7 +19,7 @@ from efld_dlib.pose import mean_face_3d, rotation_matrix
 from efld_dlib.xml.check import (
     KINDS,
     by_kind,
-    check_imglab,
+    check_xml,
     differing_parts,
     geometry_problems,
     index_ranges,
@@ -104,7 +104,7 @@ def train(source):
 def test_a_good_file_is_clean(write):
     second = image(file="b.jpg") + image(file="c.bmp")
     source = write(document(image(), second))
-    report = check_imglab(source, jobs=1)
+    report = check_xml(source, jobs=1)
     assert report.findings == []
     assert report.fatal is None
     assert (report.pictures, report.faces, report.ignored) == (3, 3, 0)
@@ -191,7 +191,7 @@ FAULTS = {
 @pytest.mark.parametrize(("text", "kind", "line", "words", "stops"), FAULTS.values(), ids=FAULTS)
 def test_a_planted_fault_is_found_in_its_line(write, text, kind, line, words, stops):
     source = write(text)
-    found = [f for f in check_imglab(source, jobs=1).findings if f.kind == kind]
+    found = [f for f in check_xml(source, jobs=1).findings if f.kind == kind]
     assert [f.line for f in found if words in f.error.problem] == [line]
     assert str(found[0].error).startswith(f"{source}, line {line}: ")
     if stops is not None:
@@ -205,7 +205,7 @@ def test_every_kind_is_planted():
 def test_a_face_is_named_by_its_number_and_picture(write):
     face = f"{BOX}\n{parts()}</box>\n"
     source = write(document(image(face + face.replace("width='100'", "width='-3'"))))
-    (finding,) = check_imglab(source, jobs=1).findings
+    (finding,) = check_xml(source, jobs=1).findings
     assert str(finding.error) == (
         f"{source}, line {BOX_LINE + 70}: face 2 of a.png: "
         "box of -3 x 100 pixels has no area for dlib"
@@ -215,7 +215,7 @@ def test_a_face_is_named_by_its_number_and_picture(write):
 def test_all_problems_are_found_in_one_run_in_the_order_of_lines(write):
     text = changed("top='45'", "top='x'", changed(" x='", " x='x", SECOND))
     text = text.replace("b.jpg", "gone.jpg")
-    report = check_imglab(write(text), jobs=1)
+    report = check_xml(write(text), jobs=1)
     assert [(f.kind, f.line) for f in report.findings] == [
         ("attribute", BOX_LINE),
         ("attribute", part_line(0)),
@@ -225,7 +225,7 @@ def test_all_problems_are_found_in_one_run_in_the_order_of_lines(write):
 
 def test_a_part_name_of_thousands_of_digits(write):
     source = write(changed("</box>", f"<part name='{'1' * 5000}' x='9' y='9'/></box>"))
-    (finding,) = check_imglab(source, pictures=False).findings
+    (finding,) = check_xml(source, pictures=False).findings
     assert finding.kind == "part-name"
     assert "unknown part" in str(finding.error)
 
@@ -236,13 +236,13 @@ def test_a_picture_with_a_name_of_another_encoding(write, tmp_path):
     except OSError:
         pytest.skip("the system takes names in UTF-8 only")
     latin = changed("UTF-8", "ISO-8859-1").replace("a.png", "\xe9.png").encode("latin-1")
-    assert check_imglab(write(latin), jobs=1).findings == []
+    assert check_xml(write(latin), jobs=1).findings == []
 
 
 def test_lines_are_told_beyond_the_limit_of_libxml2(write):
     filler = "<!-- -->\n" * 70000
     source = write(changed("<images>\n", "<images>\n" + filler, changed("top='45' ", "")))
-    (finding,) = check_imglab(source, pictures=False).findings
+    (finding,) = check_xml(source, pictures=False).findings
     assert finding.line == BOX_LINE + 70000
 
 
@@ -250,7 +250,7 @@ def test_lines_are_told_beyond_the_limit_of_libxml2(write):
     ("text", "line"), [(GOOD.replace("</images>", ""), 78), ("no XML", 1), ("", 1)]
 )
 def test_what_is_not_xml_is_fatal_and_what_came_before_is_kept(write, text, line):
-    report = check_imglab(write(text.replace("top='45'", "top='x'")), jobs=1)
+    report = check_xml(write(text.replace("top='45'", "top='x'")), jobs=1)
     assert report.fatal is not None
     assert "not well-formed" in str(report.fatal)
     assert report.fatal.line in (line, line - 1)
@@ -259,26 +259,26 @@ def test_what_is_not_xml_is_fatal_and_what_came_before_is_kept(write, text, line
 
 @pytest.mark.parametrize("encoding", ["UT", "SHIFT_JIS"])
 def test_an_encoding_that_is_not_known_is_fatal(write, encoding):
-    report = check_imglab(write(GOOD.replace("UTF-8", encoding)), jobs=1)
+    report = check_xml(write(GOOD.replace("UTF-8", encoding)), jobs=1)
     assert "line 1: has an encoding" in str(report.fatal)
 
 
 def test_ignored_boxes_are_counted_and_may_be_odd(write):
     odd = f"{BOX[:-1]} ignore='true'>\n</box>\n"
-    report = check_imglab(write(document(image(f"{BOX}\n{parts()}</box>\n{odd}"))), jobs=1)
+    report = check_xml(write(document(image(f"{BOX}\n{parts()}</box>\n{odd}"))), jobs=1)
     assert report.findings == []
     assert (report.faces, report.ignored) == (1, 1)
 
 
 def test_differing_part_sets_are_allowed_but_told(write):
-    report = check_imglab(write(changed(PART_30, "", SECOND)), jobs=1)
+    report = check_xml(write(changed(PART_30, "", SECOND)), jobs=1)
     assert report.findings == []
     assert differing_parts(report) == "1 of 2 faces lack some landmarks, which dlib allows"
 
 
 def test_copies_of_a_face_are_no_problem(write):
     face = f"{BOX}\n{parts()}</box>\n"
-    report = check_imglab(write(document(image(face * 3))), jobs=1)
+    report = check_xml(write(document(image(face * 3))), jobs=1)
     assert (report.findings, report.faces) == ([], 3)
 
 
@@ -287,36 +287,36 @@ def test_names_are_the_bytes_in_the_file_as_dlib_takes_them(write, tmp_path):
     text = changed("a.png", "é.png")
     for encoding in ("UTF-8", "ISO-8859-1"):  # dlib declares the latter whatever it writes
         source = write(text.replace("UTF-8", encoding).encode("utf-8"))
-        assert check_imglab(source, jobs=1).findings == []
+        assert check_xml(source, jobs=1).findings == []
         assert train(source) == ""
     source = write(text.replace("UTF-8", "ISO-8859-1").encode("latin-1"))
-    assert [f.kind for f in check_imglab(source, jobs=1).findings] == ["picture-missing"]
+    assert [f.kind for f in check_xml(source, jobs=1).findings] == ["picture-missing"]
     assert train(source) != ""
 
 
 def test_pictures_can_be_left_closed(write):
-    assert check_imglab(write(changed("a.png", "gone.png")), pictures=False).findings == []
+    assert check_xml(write(changed("a.png", "gone.png")), pictures=False).findings == []
 
 
 def test_another_scheme_is_taken_from_the_comment_or_given(write):
     text = changed("<images>", "<comment>landmarks of scheme 21</comment>\n<images>")
-    report = check_imglab(write(text), pictures=False)
+    report = check_xml(write(text), pictures=False)
     assert report.scheme == "21"
     assert "'21', '22'" in report.findings[0].error.problem
-    assert check_imglab(write(text), scheme="68", pictures=False).findings == []
+    assert check_xml(write(text), scheme="68", pictures=False).findings == []
     with pytest.raises(OptionError, match="no scheme '5'"):
-        check_imglab(write(text), scheme="5")
+        check_xml(write(text), scheme="5")
 
 
 def test_a_bomb_of_entities_does_not_go_off(write):
     levels = "".join(f'<!ENTITY e{i} "{f"&e{i - 1};" * 10}">' for i in range(1, 12))
     bomb = f"<!DOCTYPE d [<!ENTITY e0 'ha'>{levels}]>\n<dataset>&e11;"
-    report = check_imglab(write(changed("<dataset>", bomb)), jobs=1)
+    report = check_xml(write(changed("<dataset>", bomb)), jobs=1)
     assert {f.kind for f in report.findings} == {"doctype"}
 
 
 def test_first_findings_of_each_kind(write):
-    report = check_imglab(write(GOOD.replace(" x='", " x='x")), jobs=1)
+    report = check_xml(write(GOOD.replace(" x='", " x='x")), jobs=1)
     assert len(report.findings) == 68
     assert by_kind(report.findings, 3) == report.findings[:3]
 
@@ -351,11 +351,11 @@ def test_index_ranges():
 def test_a_part_named_by_thousands_of_digits(write):
     long = "9" * 5000
     text = GOOD.replace("name='67'", f"name='{long}'")
-    kinds = check_imglab(write(text), jobs=1).kinds
+    kinds = check_xml(write(text), jobs=1).kinds
     assert set(kinds) == {"part-name", "part-absent"}
-    (finding,) = [f for f in check_imglab(write(text), jobs=1).findings if f.kind == "part-name"]
+    (finding,) = [f for f in check_xml(write(text), jobs=1).findings if f.kind == "part-name"]
     assert "unknown part '9999" in str(finding.error)
-    padded = check_imglab(write(GOOD.replace("name='05'", f"name='{'0' * 5000}5'")), jobs=1)
+    padded = check_xml(write(GOOD.replace("name='05'", f"name='{'0' * 5000}5'")), jobs=1)
     assert set(padded.kinds) == {"part-name"}
     assert "('05' for '0000" in str(padded.findings[0].error)
 
@@ -366,7 +366,7 @@ def test_a_picture_whose_name_is_not_utf_8(write, tmp_path):
         GOOD.replace("UTF-8", "ISO-8859-1").replace("a.png", "\xe9.png").encode("latin-1")
     )
     os.rename(tmp_path / "a.png", os.fsencode(tmp_path) + b"/\xe9.png")
-    assert not check_imglab(source, jobs=1).findings
+    assert not check_xml(source, jobs=1).findings
 
 
 @pytest.mark.parametrize(("stated", "found"), [(1, 1), (8, 8), (9, 0), (65535, 0)])
@@ -378,4 +378,4 @@ def test_orientations_that_exif_does_not_know_turn_nothing(stated, found):
 
 def test_a_superscript_is_no_size_of_a_picture(write):
     text = GOOD.replace("<image file", "<image width='240' height='\u00b2' file")
-    assert check_imglab(write(text), jobs=1).kinds == {"attribute": 1}
+    assert check_xml(write(text), jobs=1).kinds == {"attribute": 1}

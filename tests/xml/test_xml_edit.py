@@ -9,8 +9,8 @@ import pytest
 
 from efld_dlib.datasets.split import choose_photographs, photograph_of
 from efld_dlib.errors import DataError, OptionError
-from efld_dlib.xml.edit import merge_imglab, split_imglab
-from efld_dlib.xml.read import read_imglab
+from efld_dlib.xml.edit import merge_xml, split_xml
+from efld_dlib.xml.read import read_xml
 
 FULL_BOX = (
     "<box top='1' left='-2' width='30' height='40' angle='0.5' pose='3' ignore='1' gender='male'>"
@@ -38,7 +38,7 @@ def entries(path):
 def test_a_copy_keeps_everything_dlib_knows(tmp_path):
     source = write(tmp_path / "in" / "a.xml", [("x.jpg", FULL_BOX), ("y.jpg", "")])
     target = tmp_path / "out" / "b.xml"
-    report = merge_imglab([source], target)
+    report = merge_xml([source], target)
     assert (report.written.pictures, report.written.boxes) == (2, 1)
     found = entries(target)
     assert found[str(tmp_path / "in/x.jpg")] == FULL_BOX.replace("'", '"')
@@ -48,7 +48,7 @@ def test_a_copy_keeps_everything_dlib_knows(tmp_path):
     assert "<name>n</name>\n<comment>c</comment>" in text
     assert (target.parent / "image_metadata_stylesheet.xsl").exists()
     again = tmp_path / "out" / "c.xml"
-    merge_imglab([target], again)
+    merge_xml([target], again)
     assert again.read_bytes() == target.read_bytes()
 
 
@@ -57,9 +57,9 @@ def test_pictures_of_several_files_stand_once(tmp_path):
     a = write(tmp_path / "a" / "a.xml", [("../p/x.jpg", one + one + two), ("y.jpg", one)])
     b = write(tmp_path / "b" / "b.xml", [("./../p/x.jpg", one + three + two + two)])
     target = tmp_path / "all.xml"
-    report = merge_imglab([a, b], target)
+    report = merge_xml([a, b], target)
     assert (report.shared_pictures, report.equal_boxes) == (1, 2)
-    shared, _ = read_imglab(target)
+    shared, _ = read_xml(target)
     assert shared.path.resolve() == tmp_path / "p" / "x.jpg"
     # Of each box the larger number of copies: 2 of the first, 2 of the second, 1 of the third.
     assert {face.points[0, 0]: face.copies for face in shared.faces} == {1: 2, 2: 2, 3: 1}
@@ -68,8 +68,8 @@ def test_pictures_of_several_files_stand_once(tmp_path):
 def test_merging_into_a_source_is_possible(tmp_path):
     a = write(tmp_path / "a.xml", [("x.jpg", BOX.format(1))])
     b = write(tmp_path / "b.xml", [("z.jpg", BOX.format(1))])
-    merge_imglab([a, b], a)
-    assert [record.path.name for record in read_imglab(a)] == ["x.jpg", "z.jpg"]
+    merge_xml([a, b], a)
+    assert [record.path.name for record in read_xml(a)] == ["x.jpg", "z.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ def test_what_cannot_be_merged_names_the_file_and_writes_nothing(tmp_path, image
     bad = write(tmp_path / "bad.xml", images, head)
     target = tmp_path / "out.xml"
     with pytest.raises(DataError, match=re.escape(problem)):
-        merge_imglab([good, bad], target)
+        merge_xml([good, bad], target)
     assert not target.exists()
     with pytest.raises(DataError, match=r"gone\.xml: cannot be read"):
-        merge_imglab([tmp_path / "gone.xml"], target)
+        merge_xml([tmp_path / "gone.xml"], target)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_split_parts_no_photograph_and_loses_nothing(tmp_path):
     names = [f"{i:06d}-{i // 2}_{i % 2 + 1}-{sample}.jpg" for i in range(40) for sample in range(3)]
     source = write(tmp_path / "all.xml", [(name, FULL_BOX) for name in names])
     train, held_out = tmp_path / "t" / "train.xml", tmp_path / "v" / "validation.xml"
-    counts = split_imglab(source, train, held_out, fraction=0.2)
+    counts = split_xml(source, train, held_out, fraction=0.2)
     # 20 photographs of two faces with three samples each.
     assert [(count.pictures, count.boxes) for count in counts] == [(96, 96), (24, 24)]
     parts = entries(train), entries(held_out)
@@ -133,25 +133,25 @@ def test_a_split_parts_no_photograph_and_loses_nothing(tmp_path):
     assert len(photographs[1]) == 4
 
     before = train.read_bytes(), held_out.read_bytes()
-    split_imglab(source, train, held_out, fraction=0.2, seed=1)
+    split_xml(source, train, held_out, fraction=0.2, seed=1)
     assert (train.read_bytes(), held_out.read_bytes()) == before
-    split_imglab(source, train, held_out, fraction=0.2, seed=2)
+    split_xml(source, train, held_out, fraction=0.2, seed=2)
     assert held_out.read_bytes() != before[1]
-    assert split_imglab(source, train, held_out, 0.5, by="picture")[1].pictures == 60
+    assert split_xml(source, train, held_out, 0.5, by="picture")[1].pictures == 60
 
 
 def test_what_cannot_be_split(tmp_path):
     source = write(tmp_path / "all.xml", [("p_1.jpg", ""), ("p_2.jpg", "")])
     a, b = tmp_path / "a.xml", tmp_path / "b.xml"
     with pytest.raises(DataError, match=r"0\.5 of 1 photographs leaves one part empty"):
-        split_imglab(source, a, b, 0.5)
+        split_xml(source, a, b, 0.5)
     assert not a.exists()
     with pytest.raises(OptionError, match="above 0"):
-        split_imglab(source, a, b, 1)
+        split_xml(source, a, b, 1)
     with pytest.raises(OptionError, match="both parts"):
-        split_imglab(source, a, tmp_path / "x" / ".." / "a.xml")
+        split_xml(source, a, tmp_path / "x" / ".." / "a.xml")
     with pytest.raises(OptionError, match="not by 'face'"):
-        split_imglab(source, a, b, 0.5, by="face")
+        split_xml(source, a, b, 0.5, by="face")
 
 
 def test_choice_does_not_hang_on_the_order():
@@ -163,6 +163,6 @@ def test_choice_does_not_hang_on_the_order():
 
 def test_a_file_named_by_what_xml_cannot_hold(tmp_path):
     source = write(tmp_path / "a\x01.xml", [("x.jpg", BOX.format(1))], head="")
-    merge_imglab([source], tmp_path / "b.xml")
+    merge_xml([source], tmp_path / "b.xml")
     assert "<name>a?.xml</name>" in (tmp_path / "b.xml").read_text()
-    assert len(list(read_imglab(tmp_path / "b.xml"))) == 1
+    assert len(list(read_xml(tmp_path / "b.xml"))) == 1

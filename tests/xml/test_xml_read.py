@@ -12,8 +12,8 @@ from dlib_reading import GRID, dlib_learns, picture
 from efld_dlib.boxes import Box
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.records import FaceAnnotation, ImageRecord
-from efld_dlib.xml.read import read_imglab, read_imglab_checked
-from efld_dlib.xml.write import scheme_comment, write_imglab
+from efld_dlib.xml.read import read_xml, read_xml_checked
+from efld_dlib.xml.write import scheme_comment, write_xml
 
 # --- documents of others ------------------------------------------------------------------------
 
@@ -43,7 +43,7 @@ angle='0.5' age='32.5' gender='female' pose='2' detection_score='0.75'>
 
 def test_a_document_of_imglab(tmp_path):
     (tmp_path / "testing.xml").write_bytes(IMGLAB.encode())
-    first, second = read_imglab(tmp_path / "testing.xml")
+    first, second = read_xml(tmp_path / "testing.xml")
     assert first.path == tmp_path / "faces" / "2007_007763.jpg"
     marked, plain = first.faces
     assert marked.box == Box(194, 90, 37, 38)
@@ -57,7 +57,7 @@ def test_a_document_of_imglab(tmp_path):
 
 def test_a_document_in_true_latin_1(tmp_path):
     (tmp_path / "testing.xml").write_bytes(IMGLAB.encode("latin-1"))
-    *_, last = read_imglab(tmp_path / "testing.xml")
+    *_, last = read_xml(tmp_path / "testing.xml")
     assert last.path == tmp_path / "Übung.jpg"
 
 
@@ -75,7 +75,7 @@ def test_dlib_reads_the_same_of_it(tmp_path):
     picture(tmp_path / "Ä.png")
     picture(tmp_path / "Übung.jpg")
     (tmp_path / "testing.xml").write_bytes(text.encode())
-    (face,) = next(read_imglab(tmp_path / "testing.xml")).faces
+    (face,) = next(read_xml(tmp_path / "testing.xml")).faces
     np.testing.assert_array_equal(face.points, GRID)
     np.testing.assert_array_equal(dlib_learns(tmp_path / "testing.xml"), GRID)
 
@@ -84,13 +84,13 @@ def test_dlib_reads_the_same_of_it(tmp_path):
 def test_ignored_boxes_are_left_out(tmp_path, ignore):
     text = document(f"<box top='1' left='2' width='3' height='4' ignore='{ignore}'/>")
     (tmp_path / "x.xml").write_text(text)
-    assert next(read_imglab(tmp_path / "x.xml")).faces == ()
+    assert next(read_xml(tmp_path / "x.xml")).faces == ()
 
 
 def test_a_scheme_that_there_is_not(tmp_path):
     (tmp_path / "x.xml").write_text(document(""))
     with pytest.raises(OptionError, match="no scheme '5'; choose 68, 21"):
-        next(read_imglab(tmp_path / "x.xml", "5"))
+        next(read_xml(tmp_path / "x.xml", "5"))
 
 
 # --- documents that are wrong -------------------------------------------------------------------
@@ -136,7 +136,7 @@ def test_a_wrong_entry_is_named_with_its_line(tmp_path, text, line, said):
     path = tmp_path / "faces.xml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError) as caught:
-        list(read_imglab(path))
+        list(read_xml(path))
     assert caught.value.line == line
     assert str(caught.value).startswith(f"{path}, line {line}: ")
     assert said in str(caught.value)
@@ -146,7 +146,7 @@ def test_lines_are_counted_without_limit(tmp_path):
     text = box_with("<part name='07' x='1.5' y='1'/>")
     (tmp_path / "faces.xml").write_text(text.replace("<images>", "<images>" + "\n" * 70000))
     with pytest.raises(DataError, match=r"line 70005: x of part '07'"):
-        list(read_imglab(tmp_path / "faces.xml"))
+        list(read_xml(tmp_path / "faces.xml"))
 
 
 def test_wrong_entries_are_collected_and_the_rest_is_read(tmp_path):
@@ -155,7 +155,7 @@ def test_wrong_entries_are_collected_and_the_rest_is_read(tmp_path):
     images = good.format("a") + bad + good.format("b") + bad
     (tmp_path / "faces.xml").write_text(f"<dataset><images>\n{images}</images></dataset>")
     problems = Problems()
-    records = list(read_imglab(tmp_path / "faces.xml", problems=problems))
+    records = list(read_xml(tmp_path / "faces.xml", problems=problems))
     assert [record.path.name for record in records] == ["a.png", "b.png"]
     assert [error.line for error in problems.errors] == [3, 5]
 
@@ -174,22 +174,22 @@ def test_wrong_entries_are_collected_and_the_rest_is_read(tmp_path):
 def test_malformed_xml_has_a_line(tmp_path, text, line):
     (tmp_path / "faces.xml").write_text(text)
     with pytest.raises(DataError, match=r"faces\.xml.*: is not well-formed XML") as caught:
-        list(read_imglab(tmp_path / "faces.xml"))
+        list(read_xml(tmp_path / "faces.xml"))
     assert caught.value.line == line
 
 
 def test_binary_and_missing_files(tmp_path):
     (tmp_path / "faces.xml").write_bytes(bytes(range(256)))
     with pytest.raises(DataError, match="is not well-formed XML"):
-        list(read_imglab(tmp_path / "faces.xml"))
+        list(read_xml(tmp_path / "faces.xml"))
     with pytest.raises(DataError, match=r"none\.xml: cannot be read"):
-        list(read_imglab(tmp_path / "none.xml"))
+        list(read_xml(tmp_path / "none.xml"))
 
 
 def test_another_root_is_named(tmp_path):
     (tmp_path / "page.xml").write_text("<?xml version='1.0'?>\n<!-- page -->\n<html></html>")
     with pytest.raises(DataError, match="expected <dataset>, found <html>") as caught:
-        list(read_imglab(tmp_path / "page.xml"))
+        list(read_xml(tmp_path / "page.xml"))
     assert caught.value.line == 3
 
 
@@ -219,7 +219,7 @@ def test_doctypes_are_refused(tmp_path, doctype, place):
     )
     problems = Problems()  # not a matter of one entry: nothing of such a file is taken
     with pytest.raises(DataError, match=r"DOCTYPE|not well-formed") as caught:
-        list(read_imglab(tmp_path / "faces.xml", problems=problems))
+        list(read_xml(tmp_path / "faces.xml", problems=problems))
     assert "secret" not in str(caught.value) or place == "attribute"
 
 
@@ -234,8 +234,8 @@ import numpy as np
 
 from efld_dlib.boxes import Box
 from efld_dlib.records import FaceAnnotation, ImageRecord
-from efld_dlib.xml.read import read_imglab
-from efld_dlib.xml.write import write_imglab
+from efld_dlib.xml.read import read_xml
+from efld_dlib.xml.write import write_xml
 
 def peak():
     return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
@@ -247,12 +247,12 @@ def records(count):
         yield ImageRecord(Path(f"{number:05d}.jpg"), (FaceAnnotation(points, Box(1, 2, 30, 30)),))
 
 def read():
-    return read_imglab("faces.xml")
+    return read_xml("faces.xml")
 
-write_imglab("faces.xml", records(500))
+write_xml("faces.xml", records(500))
 sum(1 for _ in read())
 start = peak()
-boxes = write_imglab("faces.xml", records(20_000))
+boxes = write_xml("faces.xml", records(20_000))
 written = peak()
 faces = sum(len(record.faces) for record in read())
 print(boxes, faces, written - start, peak() - written)
@@ -281,14 +281,14 @@ def test_a_latin_name_is_in_utf_8_where_its_bytes_are(tmp_path):
     head = "<?xml version='1.0' encoding='ISO-8859-1'?>"
     for name, read in (("\xef\xbf\xbe.png", "\ufffe.png"), ("\xef\xbf.png", "\xef\xbf.png")):
         (tmp_path / "a.xml").write_bytes(raw_document(head=head, file=name))
-        assert [record.path.name for record in read_imglab(tmp_path / "a.xml")] == [read]
+        assert [record.path.name for record in read_xml(tmp_path / "a.xml")] == [read]
 
 
 @pytest.mark.parametrize("stated", ["", "<?xml version='1.0' encoding='UTF-8'?>"])
 def test_a_text_in_utf_16_is_read_whatever_it_states(tmp_path, stated):
     text = stated + document("<box top='1' left='2' width='3' height='4'/>")
     (tmp_path / "a.xml").write_bytes(text.encode("utf-16"))
-    (record,) = read_imglab(tmp_path / "a.xml")
+    (record,) = read_xml(tmp_path / "a.xml")
     assert record.faces[0].box == Box(2, 1, 3, 4)
 
 
@@ -297,13 +297,13 @@ def test_copies_are_told_by_what_they_say(tmp_path):
     other = "<box left='2' top='1' height='40' width='30'>\n <part y='6' x='5' name='00'/></box>"
     text = document(box.format("") + other + box.format(" pose='3'"))
     (tmp_path / "a.xml").write_text(text)
-    (record,) = read_imglab(tmp_path / "a.xml")
+    (record,) = read_xml(tmp_path / "a.xml")
     assert [face.copies for face in record.faces] == [2, 1]
 
 
 def test_an_image_that_stands_elsewhere_is_read_all_the_same(tmp_path):
     (tmp_path / "a.xml").write_text("<dataset><image file='a.png'/></dataset>")
-    assert [record.path.name for record in read_imglab(tmp_path / "a.xml")] == ["a.png"]
+    assert [record.path.name for record in read_xml(tmp_path / "a.xml")] == ["a.png"]
 
 
 @pytest.mark.parametrize(
@@ -319,13 +319,13 @@ def test_what_would_fill_the_memory_is_refused(tmp_path, text, said):
     filler = b"<a>" * 200 if text.endswith(b"set>%b") else b"x" * 11_000_000
     (tmp_path / "a.xml").write_bytes(text % filler)
     with pytest.raises(DataError, match=said):
-        list(read_imglab(tmp_path / "a.xml"))
+        list(read_xml(tmp_path / "a.xml"))
 
 
 def test_an_unknown_scheme_is_refused(tmp_path):
     (tmp_path / "a.xml").write_bytes(raw_document())
     with pytest.raises(OptionError, match="there is no scheme '99'; choose 68"):
-        list(read_imglab(tmp_path / "a.xml", "99"))
+        list(read_xml(tmp_path / "a.xml", "99"))
 
 
 # --- as a data set: its images must be there, and its scheme the one that is asked for ------------
@@ -339,7 +339,7 @@ def listed(tmp_path):
         face = FaceAnnotation(points, Box(0, 0, 50, 50), scheme, copies=2)
         records = [ImageRecord(tmp_path / f"{name}.jpg", (face,)) for name in ("a", "gone")]
         (tmp_path / "a.jpg").touch()
-        write_imglab(tmp_path / "faces.xml", records, comment=comment)
+        write_xml(tmp_path / "faces.xml", records, comment=comment)
         return tmp_path / "faces.xml"
 
     return write
@@ -347,24 +347,24 @@ def listed(tmp_path):
 
 def test_missing_pictures_are_problems(listed):
     problems, counts = Problems(), []
-    (record,) = read_imglab_checked(listed(), "21", problems, counts)
+    (record,) = read_xml_checked(listed(), "21", problems, counts)
     assert record.path.name == "a.jpg"
     assert record.faces[0].copies == 2
     assert "faces.xml: names a picture that is not there: " in str(problems.errors[0])
     assert str(counts[0]) == "faces.xml: 1 faces"
     with pytest.raises(DataError, match=r"gone\.jpg"):
-        list(read_imglab_checked(listed(), "21"))
+        list(read_xml_checked(listed(), "21"))
 
 
 @pytest.mark.parametrize("scheme", ["21", "19", "98", "68"])
 def test_a_stated_scheme_must_be_the_wanted_one(listed, scheme):
     path = listed(scheme, scheme_comment(scheme))
-    assert len(list(read_imglab_checked(path, scheme, Problems()))) == 1
+    assert len(list(read_xml_checked(path, scheme, Problems()))) == 1
     other = "68" if scheme != "68" else "21"
     with pytest.raises(DataError, match=f"has landmarks of scheme {scheme}, not {other}"):
-        list(read_imglab_checked(path, other))
+        list(read_xml_checked(path, other))
 
 
 def test_a_missing_file_as_a_source(tmp_path):
     with pytest.raises(DataError, match=r"gone\.xml"):
-        list(read_imglab_checked(tmp_path / "gone.xml"))
+        list(read_xml_checked(tmp_path / "gone.xml"))

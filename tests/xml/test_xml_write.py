@@ -13,8 +13,8 @@ from lxml import etree
 from efld_dlib.boxes import Box
 from efld_dlib.errors import DataError, Problems
 from efld_dlib.records import FaceAnnotation, ImageRecord
-from efld_dlib.xml.read import read_imglab
-from efld_dlib.xml.write import STYLESHEET_NAME, write_imglab
+from efld_dlib.xml.read import read_xml
+from efld_dlib.xml.write import STYLESHEET_NAME, write_xml
 
 # dlib's own reader takes a file name as it stands between the quotes.
 DLIB_READS = [
@@ -39,8 +39,8 @@ def some_of(points: np.ndarray, *given: int) -> np.ndarray:
 
 
 def written(tmp_path: Path, *records: ImageRecord) -> list[ImageRecord]:
-    write_imglab(tmp_path / "faces.xml", records)
-    return list(read_imglab(tmp_path / "faces.xml"))
+    write_xml(tmp_path / "faces.xml", records)
+    return list(read_xml(tmp_path / "faces.xml"))
 
 
 # --- there and back -----------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def test_a_face_without_a_box_gets_that_of_its_landmarks(tmp_path):
 def test_a_face_with_neither_is_an_error_and_nothing_is_written(tmp_path):
     empty = FaceAnnotation(np.full((68, 2), np.nan))
     with pytest.raises(DataError, match=r"b\.jpg: has a face with neither a box nor a landmark"):
-        write_imglab(
+        write_xml(
             tmp_path / "faces.xml",
             [
                 ImageRecord(tmp_path / "a.jpg", (FaceAnnotation(GRID),)),
@@ -92,9 +92,9 @@ def test_a_face_with_neither_is_an_error_and_nothing_is_written(tmp_path):
 def test_copies_are_repeated_boxes_and_come_back_as_copies(tmp_path):
     faces = (FaceAnnotation(GRID, BOX, copies=3), FaceAnnotation(GRID + 1, BOX))
     record = ImageRecord(tmp_path / "a.jpg", faces, "a.jpg")
-    assert write_imglab(tmp_path / "faces.xml", [record]) == 4
+    assert write_xml(tmp_path / "faces.xml", [record]) == 4
     assert len(etree.parse(tmp_path / "faces.xml").findall(".//box")) == 4
-    assert list(read_imglab(tmp_path / "faces.xml")) == [record]
+    assert list(read_xml(tmp_path / "faces.xml")) == [record]
 
 
 @pytest.mark.parametrize("name", [*DLIB_READS, *NEEDS_ENTITIES, "back\\slash.png", " lead.png"])
@@ -106,7 +106,7 @@ def test_names_of_every_kind_come_back(tmp_path, name):
 @pytest.mark.parametrize("name", ["tab\t.png", "line\nbreak.png", "bell\x07.png", "\udcff.png"])
 def test_a_name_that_xml_cannot_hold_is_an_error(tmp_path, name):
     with pytest.raises(DataError, match="cannot be written to XML") as caught:
-        write_imglab(tmp_path / "faces.xml", [ImageRecord(tmp_path / name, ())])
+        write_xml(tmp_path / "faces.xml", [ImageRecord(tmp_path / name, ())])
     str(caught.value).encode("ascii")  # can be printed anywhere
     assert not (tmp_path / "faces.xml").exists()
 
@@ -115,16 +115,16 @@ def test_paths_are_relative_to_the_xml(tmp_path, monkeypatch):
     (tmp_path / "xml").mkdir()
     monkeypatch.chdir(tmp_path)
     records = [ImageRecord(Path("pictures/a.jpg"), ()), ImageRecord(Path("xml/crops/b.jpg"), ())]
-    write_imglab("xml/faces.xml", records)
+    write_xml("xml/faces.xml", records)
     files = [e.get("file") for e in etree.parse(tmp_path / "xml" / "faces.xml").iter("image")]
     assert files == ["../pictures/a.jpg", "crops/b.jpg"]
-    back = [os.path.normpath(record.path) for record in read_imglab("xml/faces.xml")]
+    back = [os.path.normpath(record.path) for record in read_xml("xml/faces.xml")]
     assert back == [str(Path("pictures/a.jpg")), str(Path("xml/crops/b.jpg"))]
 
 
 def test_parts_and_layout_as_dlib_wants_them(tmp_path):
     face = FaceAnnotation(some_of(GRID, 2, 10), BOX)
-    write_imglab(tmp_path / "faces.xml", [ImageRecord(tmp_path / "a.jpg", (face,))], "x", "y")
+    write_xml(tmp_path / "faces.xml", [ImageRecord(tmp_path / "a.jpg", (face,))], "x", "y")
     root = etree.parse(tmp_path / "faces.xml").getroot()
     assert root.tag == "dataset"
     assert [child.tag for child in root] == ["name", "comment", "images"]
@@ -139,7 +139,7 @@ def test_parts_and_layout_as_dlib_wants_them(tmp_path):
 
 def test_the_stylesheet_lies_beside_it_and_is_named_in_it(tmp_path):
     record = ImageRecord(tmp_path / "a & b.jpg", (FaceAnnotation(GRID, BOX),))
-    write_imglab(tmp_path / "faces.xml", [record], name="Tom & <Jerry>")
+    write_xml(tmp_path / "faces.xml", [record], name="Tom & <Jerry>")
     document = etree.parse(tmp_path / "faces.xml")
     (instruction,) = document.xpath("/processing-instruction('xml-stylesheet')")
     assert instruction.get("href") == STYLESHEET_NAME
@@ -151,8 +151,8 @@ def test_the_stylesheet_lies_beside_it_and_is_named_in_it(tmp_path):
 
 def test_the_same_records_give_the_same_bytes(tmp_path):
     records = [ImageRecord(tmp_path / "a.jpg", (FaceAnnotation(GRID, BOX, copies=2),))]
-    write_imglab(tmp_path / "one.xml", records)
-    write_imglab(tmp_path / "two.xml", iter(records))
+    write_xml(tmp_path / "one.xml", records)
+    write_xml(tmp_path / "two.xml", iter(records))
     assert (tmp_path / "one.xml").read_bytes() == (tmp_path / "two.xml").read_bytes()
 
 
@@ -162,35 +162,35 @@ def test_the_same_records_give_the_same_bytes(tmp_path):
 @pytest.mark.parametrize("name", DLIB_READS)
 def test_dlib_reads_names_places_and_order(tmp_path, name):
     record = ImageRecord(picture(tmp_path / name), (FaceAnnotation(GRID, BOX),))
-    write_imglab(tmp_path / "faces.xml", [record])
+    write_xml(tmp_path / "faces.xml", [record])
     np.testing.assert_array_equal(dlib_learns(tmp_path / "faces.xml"), GRID)
 
 
 def test_dlib_reads_the_head_lines_whatever_they_say(tmp_path):
     record = ImageRecord(picture(tmp_path / "a.png"), (FaceAnnotation(GRID, BOX),))
     comment = "two\nlines\tand 'all' \"of\" <this> & that"
-    write_imglab(tmp_path / "faces.xml", [record], name="a & b", comment=comment)
+    write_xml(tmp_path / "faces.xml", [record], name="a & b", comment=comment)
     np.testing.assert_array_equal(dlib_learns(tmp_path / "faces.xml"), GRID)
     assert etree.parse(tmp_path / "faces.xml").findtext("comment") == comment
 
 
 def test_dlib_reads_copies_as_weights(tmp_path):
     faces = (FaceAnnotation(GRID, BOX, copies=3), FaceAnnotation(GRID + 4, BOX))
-    write_imglab(tmp_path / "faces.xml", [ImageRecord(picture(tmp_path / "a.png"), faces)])
+    write_xml(tmp_path / "faces.xml", [ImageRecord(picture(tmp_path / "a.png"), faces)])
     # The mean of three faces at 0 and one at 4.
     np.testing.assert_array_equal(dlib_learns(tmp_path / "faces.xml"), GRID + 1)
 
 
 def test_dlib_passes_over_missing_parts(tmp_path):
     faces = (FaceAnnotation(GRID, BOX), FaceAnnotation(some_of(GRID + 4, 36, 45), BOX))
-    write_imglab(tmp_path / "faces.xml", [ImageRecord(picture(tmp_path / "a.png"), faces)])
+    write_xml(tmp_path / "faces.xml", [ImageRecord(picture(tmp_path / "a.png"), faces)])
     expected = GRID.copy()
     expected[[36, 45]] += 2
     np.testing.assert_array_equal(dlib_learns(tmp_path / "faces.xml"), expected)
 
 
 def test_head_lines_with_what_xml_cannot_hold(tmp_path):
-    write_imglab(tmp_path / "a.xml", [], name="a\x01\udcff<", comment="two\nlines")
+    write_xml(tmp_path / "a.xml", [], name="a\x01\udcff<", comment="two\nlines")
     root = etree.parse(tmp_path / "a.xml").getroot()
     assert (root.findtext("name"), root.findtext("comment")) == ("a??<", "two\nlines")
 
@@ -204,7 +204,7 @@ def test_a_picture_that_cannot_be_written_is_left_out(tmp_path):
         ImageRecord(tmp_path / "half.png", (face, nothing)),
     ]
     problems = Problems()
-    assert write_imglab(tmp_path / "a.xml", [*wrong, good], problems=problems) == 2
+    assert write_xml(tmp_path / "a.xml", [*wrong, good], problems=problems) == 2
     assert len(problems) == 2
-    (record,) = read_imglab(tmp_path / "a.xml")
+    (record,) = read_xml(tmp_path / "a.xml")
     assert record.path == good.path

@@ -25,7 +25,7 @@ from efld_dlib.images import Image, read_image, to_gray
 from efld_dlib.parallel import progress
 from efld_dlib.pose import face_poses
 from efld_dlib.records import FaceAnnotation, ImageRecord
-from efld_dlib.xml.write import write_imglab
+from efld_dlib.xml.write import write_xml
 
 from .detection import held_out_option, seed_option, sources_argument, subset_option
 from .grounds import bundled_pictures, textures
@@ -241,5 +241,5 @@ def groups_command(
         write_image(path, image.gray)
         faces = (replace(face, box=Box.around(face.points)) for face in image.faces)
         composed.append(ImageRecord(path, tuple(faces)))
-    write_imglab(output, composed)
+    write_xml(output, composed)
     finish(ctx, problems)
