@@ -163,3 +163,13 @@ def test_links_and_their_anchors_resolve(document):
         if not there.exists() or (anchor and anchor not in anchors(there)):
             broken.append(target)
     assert not broken
+
+
+def test_the_line_for_pip_names_every_dependency():
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    listed = re.search(r"\ndependencies = \[(.*?)\]", project, re.DOTALL)[1]
+    needed = {"dlib-bin" if name == "dlib" else name for name in re.findall(r'"([\w-]+)', listed)}
+    line = re.search(
+        r"^pip install (.*) && pip install --no-deps \.$", text_of(ROOT / "README.md"), re.M
+    )
+    assert set(line[1].split()) == needed
