@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -314,6 +315,8 @@ def _run_worker(
         said = complaints.read().decode("utf-8", "replace").strip().splitlines()
     if code != 0:
         reason = said[-1] if said else f"the trainer ended with code {code}"
+        if "serializ" in reason:  # what dlib says if the disk is full
+            raise OSError(errno.EIO, reason, str(output))
         raise TrainingError(f"dlib could not train on {xml}: {reason}")
     if on_progress is not None:
         on_progress(1.0)
