@@ -191,14 +191,13 @@ def own_detector(
     mode: str, min_score: float | None, min_face: str | None, networks: Path | None
 ) -> NetworkDetector:
     """The toolkit's detector, with a network that no other detector uses."""
-    from ..detection.network import DETECTOR_FILE, Network
+    from ..detection.network import Network
     from ..detection.network_detector import NetworkDetector
 
     detector = NetworkDetector(cast("Mode", mode), min_score, min_face, networks)
-    if networks is None:
-        # A network of its own: it keeps its nets for a few sizes of images only, and detectors
-        # that run by turns would take them from each other.
-        detector.network = Network(DETECTOR_FILE)
+    # A network of its own: it keeps its nets for a few sizes of images only, and detectors that run
+    # by turns would take them from each other.
+    detector.network = Network(detector.network.source)
     return detector
 
 

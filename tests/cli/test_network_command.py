@@ -14,6 +14,8 @@ from efld_dlib.boxes import Box
 from efld_dlib.cli import network
 from efld_dlib.cli.main import cli
 from efld_dlib.detection.detectors import Detection
+from efld_dlib.records import FaceAnnotation, ImageRecord
+from efld_dlib.xml.write import write_xml
 
 
 def run(*arguments, code=0):
@@ -82,6 +84,14 @@ def test_evaluate_tells_recall_time_and_false_alarms(sample, empty, made_up, tmp
     assert figures["faceless"]["others"]["fast"][0] == ["0.png", 0.75]
     assert str(tmp_path) not in target.read_text()
     assert {"machine", "versions"} <= set(figures)
+
+
+def test_evaluate_runs_the_networks_of_the_package(astronaut_file, tmp_path):
+    points = np.random.default_rng(0).uniform([190, 90], [260, 150], (68, 2))
+    faces = tmp_path / "faces.xml"
+    write_xml(faces, [ImageRecord(astronaut_file, (FaceAnnotation(points, Box(179, 83, 88, 88)),))])
+    found = rows(run("evaluate", faces, "--detectors", "fast,thorough").stdout, "Faces found")
+    assert found["all"] == ["1", "100.0", "100.0"]
 
 
 def test_evaluate_measures_what_training_holds_out(sample, made_up):

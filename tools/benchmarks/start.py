@@ -28,8 +28,8 @@ from efld_dlib.tables import Table
 
 from .results import output_option, tell
 
-STOCK_CASCADES = 15
-"""Of dlib's file, each of 500 trees of depth 4."""
+STOCK_CASCADES, STOCK_TREES = 15, 500
+"""Cascades of dlib's file, and trees of depth 4 in each of them."""
 
 _MEASURE = """
 import json, statistics, sys, time
@@ -114,11 +114,17 @@ def measured(lines: dict[str, list[str]], photo: Path, turns: int) -> dict[str, 
 
 
 def write_stock(path: Path) -> None:
-    """A predictor of the shape of dlib's file."""
+    """A predictor of the shape of dlib's file, put together of the package's own cascades."""
     own = load_arrays()
-    cascades = np.arange(STOCK_CASCADES) % own.cascades
-    names = ("first", "second", "thresholds", "leaves", "anchors", "deltas")
-    path.write_bytes(dat_bytes(replace(own, **{n: getattr(own, n)[cascades] for n in names})))
+    each = -(-STOCK_TREES // own.trees)
+    cascades = np.arange(STOCK_CASCADES * each) % own.cascades
+    trees = {}
+    for name in ("first", "second", "thresholds", "leaves"):
+        values = getattr(own, name)[cascades]
+        joined = values.reshape(STOCK_CASCADES, each * own.trees, *values.shape[2:])
+        trees[name] = joined[:, :STOCK_TREES]
+    pixels = {name: getattr(own, name)[cascades[::each]] for name in ("anchors", "deltas")}
+    path.write_bytes(dat_bytes(replace(own, **trees, **pixels)))
 
 
 @click.command()
