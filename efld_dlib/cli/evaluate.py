@@ -18,16 +18,14 @@ if TYPE_CHECKING:
     from ..evaluation.figures import Study
 
 
-def boxes_option(default: Boxes) -> Callable[[common.Command], common.Command]:
-    """Where the landmarks start, which is not the same by default in every command."""
-    return click.option(
-        "--boxes",
-        type=click.Choice(["detector", "pipeline", "ground-truth", "file"]),
-        default=default,
-        help="Boxes to start from: what dlib's detector finds; what `detect` finds, with all that "
-        "it does about landmarks (pipeline, the only one with a --quality); the box that the "
-        "detector would give for the true landmarks; or the boxes in the data.",
-    )
+boxes_option = click.option(
+    "--boxes",
+    type=click.Choice(["detector", "pipeline", "ground-truth", "file"]),
+    default="pipeline",
+    help="Boxes to start from: what dlib's detector finds; what `detect` finds, with all that "
+    "it does about landmarks (pipeline, the only one with a --quality); the box that the "
+    "detector would give for the true landmarks; or the boxes in the data.",
+)
 
 
 resamples_option = click.option(
@@ -44,7 +42,7 @@ _SPLIT_SEED = 1
 @click.argument("arguments", nargs=-1, required=True, metavar="[MODEL]... DATA...")
 @common.measured_subset_option
 @common.measured_part_option
-@boxes_option("pipeline")
+@boxes_option
 @common.quality_option
 @click.option(
     "--by",

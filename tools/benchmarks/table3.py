@@ -183,7 +183,7 @@ AFLW_FACES = aflw19.OFFICIAL["test"]
 def table3_300w(
     models: Mapping[str, Path],
     root: Path,
-    boxes: Boxes = "detector",
+    boxes: Boxes = "pipeline",
     jobs: int | None = None,
     problems: Problems | None = None,
     show_progress: bool = False,
@@ -239,7 +239,7 @@ def table3_300w(
 def table3_aflw(
     models: Mapping[str, Path],
     root: Path,
-    boxes: Boxes = "detector",
+    boxes: Boxes = "pipeline",
     jobs: int | None = None,
     problems: Problems | None = None,
     show_progress: bool = False,
@@ -343,7 +343,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.argument("arguments", nargs=-1, metavar="[MODEL]...")
 @click.option("--data", type=_FOLDER, help="A 300-W tree.")
 @click.option("--aflw", type=_FOLDER, help="Folder with AFLWinfo_release.mat and AFLW's pictures.")
-@boxes_option("detector")
+@boxes_option
 @resamples_option
 @output_option
 @jobs_option
