@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -80,3 +81,32 @@ def tiny_model(training_data, tmp_path_factory):
         training_data / "train.xml", path, TrainingOptions(5, 3, 20, oversampling_amount=5), jobs=1
     )
     return path
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    """The toolkit's detectors see one face in the corner of every image; notes what they are."""
+    from efld_dlib.boxes import Box
+    from efld_dlib.cli import network
+    from efld_dlib.detection.detectors import Detection
+    from tools.benchmarks import detection
+
+    asked = []
+
+    def own_detector(*options):
+        asked.append(options)
+        return lambda gray: [Detection(Box(0, 0, 20, 20), 0.75)]
+
+    for module in (network, detection):
+        monkeypatch.setattr(module, "own_detector", own_detector)
+    return asked
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """A folder of images without a face."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    for number in range(10):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((60, 80), 20 * number, np.uint8))
+    return folder

@@ -19,7 +19,7 @@ from ..images import IMAGE_SUFFIXES
 from ..records import ImageRecord
 
 FARTHEST = 1e9
-"""Pixels: a coordinate beyond it, as of a damaged number, is none of a picture."""
+"""Pixels: a larger coordinate comes from a damaged number, and no image is so large."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,8 @@ def reader(entries_of: Callable[..., Iterator[Entries]]) -> Callable[..., Iterat
         The reader. It is called like `entries_of`, yields the records, and takes two parameters
         more, by name: `problems`, a `Problems` for the entries that cannot be used (without it
         the first one raises), and `counts`, a list that gets a `FolderCount` for each of the
-        `Entries` when they have been read. If the folder is none, it raises a `DataError`.
+        `Entries` when they have been read. It raises a `DataError` if
+        `root` is not a folder.
     """
 
     @wraps(entries_of)
@@ -225,7 +226,7 @@ def find_picture(annotation: Path, stem: str | None = None) -> Path:
     Raises
     ------
     DataError
-        There is none.
+        There is no such image.
     """
     stem = annotation.stem if stem is None else stem
     # Not Path.with_suffix, which would take "v1.2" for a name with a suffix.
@@ -251,7 +252,7 @@ def file_below(folder: Path, name: str) -> Path:
     Raises
     ------
     DataError
-        There is none.
+        There is no such file.
     """
     found = next((path for path in files_below(folder, name) if path.name == name), None)
     if found is None:

@@ -120,7 +120,7 @@ def codec_of(target: Path) -> str:
     Raises
     ------
     OptionError
-        There is none.
+        No codec is known for this suffix.
 
     Examples
     --------

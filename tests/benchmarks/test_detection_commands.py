@@ -6,13 +6,12 @@ import json
 
 import cv2
 import numpy as np
-import pytest
 from click.testing import CliRunner
 
 from efld_dlib.boxes import Box
-from efld_dlib.cli import network
-from efld_dlib.detection.detectors import Detection, FrontalDetector
+from efld_dlib.detection.detectors import FrontalDetector
 from efld_dlib.xml.read import read_xml
+from tests.evaluation.made_up import table_cells
 from tools.benchmarks import detection, groups
 from tools.benchmarks.__main__ import benchmarks
 
@@ -23,43 +22,11 @@ def run(*arguments, code=0):
     return result
 
 
-def rows(output, title):
-    """The cells of a table by the first one, header included."""
-    part = output.split(f"### {title}", 1)[1].split("###")[0]
-    lines = [line for line in part.replace("\\|", "").splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return {first: rest for first, *rest in cells}
-
-
-@pytest.fixture
-def made_up(monkeypatch):
-    """The toolkit's detectors see one face in the corner of every image; notes what they are."""
-    asked = []
-
-    def own_detector(*options):
-        asked.append(options)
-        return lambda gray: [Detection(Box(0, 0, 20, 20), 0.75)]
-
-    for module in (network, detection):
-        monkeypatch.setattr(module, "own_detector", own_detector)
-    return asked
-
-
-@pytest.fixture
-def empty(tmp_path):
-    """A folder of images without a face."""
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    for number in range(10):
-        cv2.imwrite(str(folder / f"{number}.png"), np.full((60, 80), 20 * number, np.uint8))
-    return folder
-
-
 def test_turns_says_what_is_found_at_each_angle(sample, made_up, tmp_path):
     target = tmp_path / "figures.json"
     options = ("--subset", "helen/testset", "--every", 9, "--detectors", "fast")
     output = run("turns", sample, *options, "--by", 90, "-o", target).stdout
-    assert list(rows(output, "Images turned"))[2:] == ["-90", "0", "90", "180"]
+    assert list(table_cells(output, "Images turned"))[2:] == ["-90", "0", "90", "180"]
     turns = json.loads(target.read_text())["turns"]
     assert [each["turn"] for each in turns] == [-90, 0, 90, 180]
     assert [each["detectors"]["fast"]["faces"] for each in turns] == [2] * 4
@@ -91,7 +58,7 @@ def test_groups_writes_a_data_set_of_composed_images(sample, tmp_path, monkeypat
 def test_speed_compares_the_smallest_faces(astronaut_file, empty, made_up, tmp_path):
     target = tmp_path / "speed.json"
     output = run("speed", astronaut_file, "--faceless", empty, "-o", target).stdout
-    table = rows(output, "Detection alone at 640x480")
+    table = table_cells(output, "Detection alone at 640x480")
     assert list(table)[2:] == [
         "dlib",
         "fast",

@@ -5,54 +5,21 @@ from __future__ import annotations
 import json
 import sys
 
-import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from efld_dlib.boxes import Box
-from efld_dlib.cli import network
 from efld_dlib.cli.main import cli
-from efld_dlib.detection.detectors import Detection
 from efld_dlib.records import FaceAnnotation, ImageRecord
 from efld_dlib.xml.write import write_xml
+from tests.evaluation.made_up import table_cells
 
 
 def run(*arguments, code=0):
     result = CliRunner().invoke(cli, ["network", *map(str, arguments)])
     assert result.exit_code == code, result.output
     return result
-
-
-def rows(output, title):
-    """The cells of a table by the first one, header included."""
-    part = output.split(f"### {title}", 1)[1].split("###")[0]
-    lines = [line for line in part.replace("\\|", "").splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return {first: rest for first, *rest in cells}
-
-
-@pytest.fixture
-def made_up(monkeypatch):
-    """The toolkit's detectors see one face in the corner of every image; notes what they are."""
-    asked = []
-
-    def own_detector(*options):
-        asked.append(options)
-        return lambda gray: [Detection(Box(0, 0, 20, 20), 0.75)]
-
-    monkeypatch.setattr(network, "own_detector", own_detector)
-    return asked
-
-
-@pytest.fixture
-def empty(tmp_path):
-    """A folder of images without a face."""
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    for number in range(10):
-        cv2.imwrite(str(folder / f"{number}.png"), np.full((60, 80), 20 * number, np.uint8))
-    return folder
 
 
 def test_evaluate_tells_recall_time_and_false_alarms(sample, empty, made_up, tmp_path):
@@ -63,15 +30,15 @@ def test_evaluate_tells_recall_time_and_false_alarms(sample, empty, made_up, tmp
         *("--faceless", empty, "-o", target),
     ).stdout
     assert made_up == [("fast", 0.7, None, None)]
-    (source,) = (name for name in rows(output, "Faces missed") if name.startswith("tree"))
+    (source,) = (name for name in table_cells(output, "Faces missed") if name.startswith("tree"))
     assert source == "tree (helen/testset)"
-    assert rows(output, "Faces missed")[source][:2] == ["5", "5"]
-    assert rows(output, "Faces missed")[source][3] == "5 (100.00)"
-    found = rows(output, "Faces found")
+    assert table_cells(output, "Faces missed")[source][:2] == ["5", "5"]
+    assert table_cells(output, "Faces missed")[source][3] == "5 (100.00)"
+    found = table_cells(output, "Faces found")
     assert found["faces"] == ["number", "dlib", "fast"]
     assert found["all"][2] == "0.0"
-    assert rows(output, "Other detections")["fast"][0] == "5"
-    assert rows(output, "10 images without a face")["fast"][:3] == [
+    assert table_cells(output, "Other detections")["fast"][0] == "5"
+    assert table_cells(output, "10 images without a face")["fast"][:3] == [
         "10",
         "100.00 [72.25, 100.00]",
         "10",
@@ -90,7 +57,9 @@ def test_evaluate_runs_the_networks_of_the_package(astronaut_file, tmp_path):
     points = np.random.default_rng(0).uniform([190, 90], [260, 150], (68, 2))
     faces = tmp_path / "faces.xml"
     write_xml(faces, [ImageRecord(astronaut_file, (FaceAnnotation(points, Box(179, 83, 88, 88)),))])
-    found = rows(run("evaluate", faces, "--detectors", "fast,thorough").stdout, "Faces found")
+    found = table_cells(
+        run("evaluate", faces, "--detectors", "fast,thorough").stdout, "Faces found"
+    )
     assert found["all"] == ["1", "100.0", "100.0"]
 
 
@@ -100,9 +69,9 @@ def test_evaluate_measures_what_training_holds_out(sample, made_up):
     parts = [
         run("evaluate", sample, *options, "--held-out", 0.2, "--seed", seed) for seed in (1, 2)
     ]
-    counts = [int(rows(part.stdout, "Faces missed")["tree (train)"][0]) for part in parts]
+    counts = [int(table_cells(part.stdout, "Faces missed")["tree (train)"][0]) for part in parts]
     assert all(0 < count < 20 for count in counts)
-    whole = rows(run("evaluate", sample, *options).stdout, "Faces missed")
+    whole = table_cells(run("evaluate", sample, *options).stdout, "Faces missed")
     assert whole["tree (helen/testset)"][0] == "10"
 
 

@@ -25,3 +25,11 @@ def made_up(predictions, name="a", paths=None, truths=None):
         for path, truth, predicted in zip(paths, truths, predictions, strict=True)
     ]
     return Evaluation(results, name=name)
+
+
+def table_cells(output, title):
+    """The cells of a table by the first one, header included."""
+    part = output.split(f"### {title}", 1)[1].split("###")[0]
+    lines = [line for line in part.replace("\\|", "").splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {first: rest for first, *rest in cells}

@@ -85,7 +85,9 @@ def _names(result: Benchmark) -> tuple[list[str], list[str]]:
 def _footnotes(result: Benchmark, notes: Sequence[str]) -> list[str]:
     machine = result.machine
     load = machine["load_at_start"]
-    base = "" if result.base_memory is None else f", of which {result.base_memory / 1e6:.0f} MB "
+    base = ""
+    if result.base_memory is not None:
+        base = f" ({result.base_memory / 1e6:.0f} MB are there without a model)"
     core = ", held to one core" if result.one_core else ""
     lines = [f"[{number}] {note}" for number, note in enumerate(notes, 1)]
     lines += [f"No row: {line}" for line in result.left_out]
@@ -94,14 +96,13 @@ def _footnotes(result: Benchmark, notes: Sequence[str]) -> list[str]:
         + "; ".join(f"{column.lower()} {words}" for column, words in PAPER.items())
         + ".",
         "NME: mean error of the faces found, by the distance of the outer eye corners; "
-        f"{result.data}, {result.faces} faces, of which dlib's detector, whose boxes all share, "
-        f"misses {result.not_detected}.",
+        f"{result.data}, {result.faces} faces. All methods get the boxes of dlib's detector, which "
+        f"misses {result.not_detected} of them.",
         f"Speeds: one thread{core}; medians of turns, methods one after the other. Faces: the "
         "landmarks alone; ratio: to the first method. Frames: detector and landmarks, one face in "
         "the frame.",
-        "Load: until the first face is answered. Peak memory: of that process"
-        + (base + "are there without a model" if base else "")
-        + f". lzma: preset {LZMA_PRESET}; the landmark model's files alone.",
+        f"Load: time to the first face. Peak memory: of that process{base}. lzma: preset "
+        f"{LZMA_PRESET}; the landmark model's files alone.",
         f"Machine: {machine['cpu']}, {machine['cores']} cores, {machine['system']}. "
         + ", ".join(f"{name} {version}" for name, version in result.versions.items())
         + ".",
