@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -18,6 +17,8 @@ from efld_dlib.training.options import TrainingOptions
 from efld_dlib.training.trainer import train
 from tools.make_sample import make_sample
 from tools.sample.folder import Plan
+
+# OpenCV is not imported before the package is, which tells it the largest image to unpack.
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -108,5 +109,6 @@ def empty(tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
     for number in range(10):
-        cv2.imwrite(str(folder / f"{number}.png"), np.full((60, 80), 20 * number, np.uint8))
+        gray = np.full((60, 80), 20 * number, np.uint8)
+        skimage.io.imsave(folder / f"{number}.png", gray, check_contrast=False)
     return folder

@@ -24,9 +24,12 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process
 
 @pytest.fixture(scope="module")
 def folder(astronaut_pixels, tmp_path_factory):
-    """Small pictures with a face, without one, and one that is none."""
+    """Pictures with a face, without one, and one that is none.
+
+    They take longer than the journal waits for its next commit, also on a fast machine.
+    """
     folder = tmp_path_factory.mktemp("photos")
-    face = astronaut_pixels[40:220, 130:310, ::-1]
+    face = cv2.resize(astronaut_pixels[40:220, 130:310, ::-1], None, fx=3, fy=3)
     for number in range(36):
         turned = np.rot90(face) if number % 5 == 4 else face
         cv2.imwrite(str(folder / f"{number:02}.png"), np.roll(turned, number // 2, axis=1))
