@@ -148,7 +148,7 @@ def mirror_points(
 
     Parameters
     ----------
-    points : array, shape (n, 2)
+    points : array, shape (..., n, 2)
         Landmarks in pixels of a picture `width` pixels wide.
     width : float
         Width of the picture in pixels.
@@ -157,7 +157,7 @@ def mirror_points(
 
     Returns
     -------
-    array, shape (n, 2)
+    array, shape (..., n, 2)
         x becomes ``width - 1 - x``, and each landmark takes its partner's place; doing it twice
         gives the points back.
 
@@ -170,8 +170,8 @@ def mirror_points(
     >>> mirror_points(points, width=100)[RIGHT_EYE_OUTER].tolist()
     [69.0, 40.0]
     """
-    mirrored: NDArray[np.float64] = points[list(SCHEMES[scheme].mirror)].copy()
-    mirrored[:, 0] = width - 1 - mirrored[:, 0]
+    mirrored: NDArray[np.float64] = points[..., list(SCHEMES[scheme].mirror), :].copy()
+    mirrored[..., 0] = width - 1 - mirrored[..., 0]
     return mirrored
 
 

@@ -32,7 +32,6 @@ from efld_dlib.datasets.split import group_of, is_held_out
 from efld_dlib.detection.confidence import (
     PARTS,
     POINT_CONFIDENCE_FILE,
-    WRONG,
     Experts,
     patches,
     point_evidence,
@@ -52,6 +51,10 @@ TARGET = Path(__file__).resolve().parent.parent / "efld_dlib/data/network" / POI
 HELD_OUT, SEED = 0.1, 1
 MOST_FACES = 6000
 """Of the training faces, drawn by chance."""
+
+WRONG = 0.04
+"""Error of a landmark, in widths of the face's box, above which it counts as wrong. That is about
+8 % of the distance of the outer eye corners."""
 
 RIDGE = 0.05
 # Patches about landmarks that are right lie off by this, those of wrong ones by that, in widths of

@@ -21,15 +21,14 @@ from .network import BOX, OWN_NETWORKS, Look
 
 CONFIDENCE_FILE = "confidence.json"
 
-FAILURE = 0.08
-"""NME by the distance of the outer eye corners above which landmarks count as a failure."""
-
 EVIDENCE = ("score", "apart", "yaw")
 """What `evidence` gives."""
 
 
 def confidence(look: Look, points: FloatArray, pose: Pose) -> float:
     """Probability that landmarks are no failure, from 0 to 1; 0 if they have no pose.
+
+    A failure has an NME above 8 % of the distance of the outer eye corners.
 
     Parameters
     ----------
@@ -77,10 +76,6 @@ def _weights() -> tuple[FloatArray, float]:
 
 POINT_CONFIDENCE_FILE = "experts.npz"
 
-WRONG = 0.04
-"""Error of a landmark, in widths of the face's box, above which it counts as wrong. That is about
-8 % of the distance of the outer eye corners."""
-
 REACH = 5
 """Pixels of the network's crop that an expert sees on each side of its landmark."""
 
@@ -115,7 +110,7 @@ class Experts(NamedTuple):
 
 
 def point_confidence(look: Look, points: FloatArray, pose: Pose) -> FloatArray:
-    """Probability that each landmark is visible and at most `WRONG` off.
+    """Probability that each landmark is visible and at most 4 % of its face's box width off.
 
     Parameters
     ----------

@@ -164,20 +164,16 @@ class FrontalDetector:
     def __call__(self, gray: Image) -> list[Detection]:
         if self.min_face is not None:
             wanted = MinFace.parse(self.min_face).pixels(gray.shape)
-            return self._run_scaled(gray, SMALLEST_FACE / wanted)
+            ((image, (across, down)),) = reduced(gray, [SMALLEST_FACE / wanted])
+            steps = (across, down, across, down)
+            found = self._run(image, 0)
+            return [each._replace(box=Box(*map(mul, each.box, steps))) for each in found]
         if self.upsample != "auto":
             return self._run(gray, self.upsample)
         found = self._run(gray, 0)
         if found or gray.size > MAX_AUTO_UPSAMPLE_PIXELS:
             return found
         return self._run(gray, 1)
-
-    def _run_scaled(self, gray: Image, scale: float) -> list[Detection]:
-        ((image, (across, down)),) = reduced(gray, [scale])
-        steps = (across, down, across, down)
-        return [
-            found._replace(box=Box(*map(mul, found.box, steps))) for found in self._run(image, 0)
-        ]
 
     def _run(self, gray: Image, upsample: int) -> list[Detection]:
         boxes, scores, _ = _frontal_detector().run(gray, upsample, self.threshold)

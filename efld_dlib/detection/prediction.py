@@ -9,8 +9,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ..boxes import Box, FloatArray, RotatedBox
-from ..crops import FACE_SIZE, canonical_crop
+from ..boxes import FloatArray, RotatedBox
+from ..crops import canonical_crop
 from ..errors import OptionError
 from ..images import Image
 from ..landmarks import mirror_points
@@ -101,7 +101,7 @@ class LandmarkStage:
         return self._mean(gray, [RotatedBox(each, place.roll) for each in moved], rough)
 
     def _mean(
-        self, gray: Image, places: Sequence[RotatedBox], rough: FloatArray | None = None
+        self, gray: Image, places: Sequence[RotatedBox], rough: FloatArray | None
     ) -> FloatArray:
         """What is predicted at some places and, unless it is to be fast, in mirror images."""
         crops = [
@@ -117,9 +117,9 @@ class LandmarkStage:
             side = images.shape[2]
             both = np.concatenate([images, images[:, :, ::-1]])
             if hint is not None:
-                hint = np.concatenate([hint, _mirrored(hint, side)])
+                hint = np.concatenate([hint, mirror_points(hint, side)])
             said, flipped = np.split(self.predictor.predict(both, crops[0].box, hint), 2)
-            said = (said + _mirrored(flipped, side)) / 2
+            said = (said + mirror_points(flipped, side)) / 2
         mean: FloatArray = np.mean(
             [crop.to_photograph(points) for crop, points in zip(crops, said, strict=True)], axis=0
         )
@@ -130,34 +130,3 @@ def require_quality(quality: str) -> None:
     """Refuse, with an `OptionError`, an unknown `Quality`."""
     if quality not in get_args(Quality):
         raise OptionError(f"the quality must be {', '.join(get_args(Quality))}, not '{quality}'")
-
-
-def predict_points(
-    predictor: CropPredictor, gray: Image, box: Box, face_size: int = FACE_SIZE, roll: float = 0.0
-) -> FloatArray:
-    """Landmarks of the face in `box`, by one run of a predictor.
-
-    Parameters
-    ----------
-    predictor : CropPredictor
-    gray : array of uint8, shape (height, width)
-        The photograph.
-    box : Box
-        The face; it may reach over the photograph's edge.
-    face_size : int
-        Width in pixels to which the box is scaled for the predictor.
-    roll : float
-        By how many degrees the face is turned clockwise; the predictor sees it turned back.
-
-    Returns
-    -------
-    array, shape (n, 2)
-        Pixels of the photograph.
-    """
-    crop = canonical_crop(gray, box, face_size, SEEN, roll)
-    return crop.to_photograph(predictor.predict(crop.image[None], crop.box)[0])
-
-
-def _mirrored(shapes: FloatArray, side: int) -> FloatArray:
-    """Landmarks, shape (n, 68, 2), in the mirror images of crops."""
-    return np.stack([mirror_points(each, side) for each in shapes])

@@ -6,7 +6,7 @@ import csv
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -175,23 +175,9 @@ def calibration(name: str) -> BoxCalibration:
     return BoxCalibration(*(float(known[name][value]) for value in ("x", "y", "scale")))
 
 
-@dataclass(frozen=True)
-class CalibratedDetector:
-    """A detector whose boxes are brought to dlib's framing.
-
-    Parameters
-    ----------
-    detector : Detector
-    calibration : BoxCalibration
-    """
-
-    detector: Detector
-    calibration: BoxCalibration
-
-    def __call__(self, gray: Image) -> list[Detection]:
-        return [
-            found._replace(box=self.calibration.apply(found.box)) for found in self.detector(gray)
-        ]
+def _calibrated(detector: Detector, known: BoxCalibration, gray: Image) -> list[Detection]:
+    """What a detector finds, its boxes brought to dlib's framing."""
+    return [found._replace(box=known.apply(found.box)) for found in detector(gray)]
 
 
 OWN: tuple[str, ...] = get_args(Mode)
@@ -206,9 +192,7 @@ OTHERS: dict[str, Callable[[str], Detector]] = {
 
 
 def make_detector(
-    name: str,
-    min_score: float | None = None,
-    min_face: float | str | None = None,
+    name: str, min_score: float | None = None, min_face: float | str | None = None
 ) -> Detector:
     """The detector of a name.
 
@@ -247,5 +231,5 @@ def make_detector(
         if kind in OTHERS and is_given:
             raise OptionError(f"{', '.join((*OWN, 'dlib'))} take {option}, not '{name}'")
     if kind in OTHERS and bool(file) == (kind != "lbp"):
-        return CalibratedDetector(OTHERS[kind](file), calibration(kind))
+        return partial(_calibrated, OTHERS[kind](file), calibration(kind))
     raise OptionError(f"unknown detector '{name}'; choose from {', '.join(DETECTORS)}")

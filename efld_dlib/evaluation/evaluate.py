@@ -12,11 +12,11 @@ from typing import Literal, get_args
 import numpy as np
 
 from ..boxes import BoolArray, Box, FloatArray
-from ..crops import FACE_SIZE
+from ..crops import FACE_SIZE, canonical_crop
 from ..detection.detectors import Detection, Detector, FrontalDetector
 from ..detection.framing import MIN_POINTS, default_box_map, match_detections
 from ..detection.network_detector import NetworkDetector
-from ..detection.prediction import Quality, predict_points, require_quality
+from ..detection.prediction import SEEN, Quality, require_quality
 from ..errors import DataError, EfldError, OptionError, Problems
 from ..images import Image, read_image, to_gray
 from ..landmarker import FaceLandmarker
@@ -277,7 +277,9 @@ def _found(landmarker: FaceLandmarker, gray: Image, detection: Detection) -> Flo
 
 
 def _plain(predictor: CropPredictor, gray: Image, detection: Detection) -> FloatArray:
-    return predict_points(predictor, gray, detection.box, FACE_SIZE)
+    """One run of a predictor from the detector's box, as in a plain dlib program."""
+    crop = canonical_crop(gray, detection.box, FACE_SIZE, SEEN)
+    return crop.to_photograph(predictor.predict(crop.image[None], crop.box)[0])
 
 
 @lru_cache(maxsize=1)
