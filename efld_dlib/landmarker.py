@@ -202,9 +202,15 @@ class FaceLandmarker:
         >>> for frame, faces in FaceLandmarker().track("video.mp4"):  # doctest: +SKIP
         ...     print(frame.number, frame.time, [face.id for face in faces])
         """
-        from .video.run import track
+        from .video.reader import read_frames
+        from .video.smoothing import FaceSmoother
+        from .video.tracker import FaceTracker
 
-        return track(self, source, options, smooth=smooth, color=color, fps=fps)
+        tracker = FaceTracker(self, options)
+        smoother = FaceSmoother() if smooth else None
+        for frame in read_frames(source, color, fps):
+            faces = tracker.update(frame.gray)
+            yield frame, faces if smoother is None else smoother(frame.time, faces)
 
     def face_at(self, gray: Image, detection: Detection, exact: bool = False) -> Face:
         """The face that a detector found in a gray image; its box is that of `detection`.

@@ -8,79 +8,55 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, Protocol, TextIO
+from typing import TextIO
 
 from ..face import TrackedFace
 from ..geometry import Feature
-from ..images import ColorOrder
 from ..writers import face_cells, face_columns
-from .reader import Frame, VideoSource, read_frames
+from .reader import Frame
 from .smoothing import FaceSmoother
-from .tracker import FaceTracker, Landmarker, TrackOptions
+from .tracker import FaceTracker
 from .writer import VideoWriter, Window, drawn
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class VideoSink(Protocol):
-    """Takes one frame after the other."""
-
-    def faces(self, frame: Frame, faces: Sequence[TrackedFace]) -> None:
-        """The faces of a frame, none included."""
-
-
-class VideoCsvSink:
-    """One row per face; a frame without a face has none.
-
-    The columns are those of `writers.face_columns`, after ``frame`` (counted from 0), ``face_id``
-    and ``timestamp`` (seconds), as OpenFace calls them.
-    """
-
-    def __init__(
-        self, stream: TextIO, chosen: Sequence[Feature], point_confidence: bool = False
-    ) -> None:
-        self.stream, self.chosen = stream, chosen
-        self.writer = csv.writer(stream, lineterminator="\n")
-        columns = face_columns(chosen, point_confidence)
-        self.writer.writerow(["frame", "face_id", "timestamp", *columns])
-
-    def faces(self, frame: Frame, faces: Sequence[TrackedFace]) -> None:
-        for face in faces:
-            place = [frame.number, face.id, round(frame.time, 4)]
-            self.writer.writerow([*place, *face_cells(face, self.chosen)])
-        _flush_to_terminal(self.stream)
-
-
-class VideoJsonLinesSink:
-    """One JSON object per frame, each on its own line."""
-
-    def __init__(self, stream: TextIO, chosen: Sequence[Feature]) -> None:
-        self.stream, self.chosen = stream, chosen
-
-    def faces(self, frame: Frame, faces: Sequence[TrackedFace]) -> None:
-        listed = [face.to_dict(self.chosen) for face in faces]
-        entry = {"frame": frame.number, "timestamp": round(frame.time, 4), "faces": listed}
-        self.stream.write(json.dumps(entry) + "\n")
-        _flush_to_terminal(self.stream)
+VideoSink = Callable[[Frame, Sequence[TrackedFace]], None]
+"""Writes the faces of one frame after the other, none included."""
 
 
 def open_sink(
     kind: str, stream: TextIO, chosen: Sequence[Feature], point_confidence: bool = False
 ) -> VideoSink:
-    """The sink for a format, csv or jsonl; else as `efld_dlib.writers.open_sink`."""
+    """The sink for a format, csv or jsonl; else as `efld_dlib.writers.open_sink`.
+
+    A CSV has one row per face; a frame without a face has none. Its columns are those of
+    `writers.face_columns`, after ``frame`` (counted from 0), ``face_id`` and ``timestamp``
+    (seconds), as OpenFace calls them. JSON Lines have one object per frame, each on its own line.
+    """
+    writer = csv.writer(stream, lineterminator="\n")
     if kind == "csv":
-        return VideoCsvSink(stream, chosen, point_confidence)
-    return VideoJsonLinesSink(stream, chosen)
+        columns = face_columns(chosen, point_confidence)
+        writer.writerow(["frame", "face_id", "timestamp", *columns])
 
+    def write(frame: Frame, faces: Sequence[TrackedFace]) -> None:
+        time = round(frame.time, 4)
+        if kind == "csv":
+            for face in faces:
+                writer.writerow([frame.number, face.id, time, *face_cells(face, chosen)])
+        else:
+            listed = [face.to_dict(chosen) for face in faces]
+            entry = {"frame": frame.number, "timestamp": time, "faces": listed}
+            stream.write(json.dumps(entry) + "\n")
+        # Who reads stdout wants a camera's faces at once.
+        if stream is sys.stdout:
+            stream.flush()
 
-def _flush_to_terminal(stream: TextIO) -> None:
-    # Who reads stdout wants a camera's faces at once.
-    if stream is sys.stdout:
-        stream.flush()
+    return write
 
 
 @dataclass
@@ -130,7 +106,7 @@ class VideoRun:
         self.ids.update(face.id for face in faces)
         steady = faces if self.smooth is False else self._smoother(frame.time, faces)
         for sink in self.sinks:
-            sink.faces(frame, steady if self.smooth else faces)
+            sink(frame, steady if self.smooth else faces)
         return self._display(frame, steady)
 
     def _display(self, frame: Frame, faces: Sequence[TrackedFace]) -> bool:
@@ -151,54 +127,23 @@ class VideoRun:
         )
 
 
-def track(
-    landmarker: Landmarker,
-    source: VideoSource,
-    options: TrackOptions | None = None,
-    *,
-    smooth: bool = False,
-    color: ColorOrder = "rgb",
-    fps: float = 30.0,
-) -> Iterator[tuple[Frame, list[TrackedFace]]]:
-    """What `FaceLandmarker.track` does."""
-    tracker = FaceTracker(landmarker, options)
-    smoother = FaceSmoother() if smooth else None
-    for frame in read_frames(source, color, fps):
-        faces = tracker.update(frame.gray)
-        yield frame, faces if smoother is None else smoother(frame.time, faces)
-
-
-class Stop:
-    """Whether the user asked for an end."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __bool__(self) -> bool:
-        return self.asked
-
-
 @contextmanager
-def stop_on_signals() -> Iterator[Stop]:
-    """A block in which the first Ctrl-C or SIGTERM only sets the `Stop`, so that what is being
-    written is finished; a second one raises `KeyboardInterrupt`.
+def stop_on_signals() -> Iterator[list[int]]:
+    """A block in which the first Ctrl-C or SIGTERM is only added to the list, empty until then, so
+    that what is being written is finished; a second one raises `KeyboardInterrupt`.
     """
-    stop = Stop()
+    came: list[int] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if stop.asked:
+        if came:
             raise KeyboardInterrupt
-        stop.asked = True
+        came.append(number)
 
-    if threading.current_thread() is not threading.main_thread():
-        # Only the main thread may handle signals.
-        yield stop
-        return
-    before: list[tuple[signal.Signals, Any]] = [
-        (number, signal.signal(number, ask)) for number in _SIGNALS
-    ]
+    # Only the main thread may handle signals.
+    main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, ask) for number in _SIGNALS if main}
     try:
-        yield stop
+        yield came
     finally:
-        for number, handler in before:
+        for number, handler in before.items():
             signal.signal(number, handler)
