@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,14 +17,12 @@ from ..boxes import Box
 from ..datasets.split import fold_of
 from ..detection.detectors import Detector
 from ..detection.framing import is_half, match_detections, true_box
-from ..errors import DataError, OptionError, Problems
+from ..errors import DataError, Problems
 from ..images import IMAGE_SUFFIXES, Image, read_image, to_gray
 from ..pose import face_poses
 from ..records import FaceAnnotation, ImageRecord
 from ..tables import Table, for_json, number, share, span
 from .bootstrap import CONFIDENCE, Figure, percent
-
-Item = TypeVar("Item")
 
 
 class Traits(NamedTuple):
@@ -108,18 +107,6 @@ class ImageRun:
     seconds: Mapping[str, float]
 
 
-def in_turn(items: Sequence[Item], turn: int) -> list[Item]:
-    """`items`, begun at another one in each turn.
-
-    Examples
-    --------
-    >>> [in_turn("abc", turn) for turn in range(2)]
-    [['a', 'b', 'c'], ['b', 'c', 'a']]
-    """
-    start = turn % len(items)
-    return [*items[start:], *items[:start]]
-
-
 def run_detectors(
     detectors: Mapping[str, Detector], images: Iterable[InputImage]
 ) -> list[ImageRun]:
@@ -130,29 +117,24 @@ def run_detectors(
     detectors : mapping of str to Detector
         By name.
     images : iterable of InputImage
-
-    Raises
-    ------
-    OptionError
-        There is no detector.
     """
-    if not detectors:
-        raise OptionError("there is no detector to measure")
-    runs = []
-    for turn, image in enumerate(images):
-        if not turn:
+    runs: list[ImageRun] = []
+    order = deque(detectors)
+    for image in images:
+        if not runs:
             # What is loaded at the first call does not count.
             for detector in detectors.values():
                 detector(image.gray)
-        runs.append(_run(detectors, image, turn))
+        runs.append(_run(detectors, image, order))
+        order.rotate(-1)
     return runs
 
 
-def _run(detectors: Mapping[str, Detector], image: InputImage, turn: int) -> ImageRun:
+def _run(detectors: Mapping[str, Detector], image: InputImage, order: Iterable[str]) -> ImageRun:
     scores: list[dict[str, float]] = [{} for _ in image.faces]
     others: dict[str, tuple[float, ...]] = {}
     seconds: dict[str, float] = {}
-    for name in in_turn(list(detectors), turn):
+    for name in order:
         began = time.perf_counter()
         found = detectors[name](image.gray)
         seconds[name] = time.perf_counter() - began
@@ -184,10 +166,6 @@ def _mean_gray(gray: Image, box: Box) -> float:
     right, bottom = max(0, round(box.right) + 1), max(0, round(box.bottom) + 1)
     part = gray[top:bottom, left:right]
     return float(part.mean()) if part.size else float("nan")
-
-
-FACELESS = "faceless"
-"""Source of the images of `faceless_images`."""
 
 
 def annotated_images(
@@ -233,7 +211,7 @@ def faceless_images(
     for name, path in chosen.items():
         gray = _read_gray(path, problems)
         if gray is not None:
-            yield InputImage(FACELESS, name, gray)
+            yield InputImage("faceless", name, gray)
 
 
 def _read_gray(path: Path, problems: Problems) -> Image | None:
@@ -433,8 +411,8 @@ def _times(each: Summary) -> tuple[str, str, str]:
     return number(each.ms_median, 1), number(each.ms_mean, 1), number(each.rate)
 
 
-def figures(runs: Sequence[ImageRun], names: Sequence[str], classes: bool = True) -> dict[str, Any]:
-    """All figures of runs: by detector, by `classes` of faces, and what was missed where.
+def figures(runs: Sequence[ImageRun], names: Sequence[str]) -> dict[str, Any]:
+    """All figures of runs: by detector, by classes of faces, and what was missed where.
 
     What cannot be computed is None, since JSON has no NaN.
     """
@@ -453,7 +431,7 @@ def figures(runs: Sequence[ImageRun], names: Sequence[str], classes: bool = True
                 "faces": len(each.faces),
                 "missed": {name: missed(each.faces, name) for name in names},
             }
-            for each in (face_classes(faces) if classes else ())
+            for each in face_classes(faces)
         ],
         "missed": {
             name: [

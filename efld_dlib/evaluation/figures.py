@@ -154,7 +154,6 @@ def study(
     evaluations: Sequence[Evaluation],
     by: str = "inter-ocular",
     resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> Study:
     """Figures of several models on the same faces.
 
@@ -166,7 +165,7 @@ def study(
         From `evaluate.evaluate_models`: all with the same faces.
     by : str
         The normaliser, a key of `metrics.NORMALISERS`.
-    resamples, seed
+    resamples : int
         Of the `Bootstrap`.
 
     Raises
@@ -177,7 +176,7 @@ def study(
     if by not in NORMALISERS:
         raise OptionError(f"'{by}' is no normaliser; choose {', '.join(NORMALISERS)}")
     first = evaluations[0]
-    bootstrap = Bootstrap(first.faces, resamples, seed)
+    bootstrap = Bootstrap(first.faces, resamples)
     poses = _pose_groups(first.poses)
     models = [_model_figures(each, bootstrap, by, poses) for each in evaluations]
     comparisons = [_comparison(first, each, bootstrap, by) for each in evaluations[1:]]

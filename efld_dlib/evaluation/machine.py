@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -33,31 +34,22 @@ def _cpu_model() -> str:
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return platform.processor() or "unknown"
-    for line in text.splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() == "model name":
-            return value.strip()
-    return platform.processor() or "unknown"
+        text = ""
+    model = re.search(r"^model name\s*:(.*)$", text, re.MULTILINE)
+    return model[1].strip() if model else platform.processor() or "unknown"
 
 
-def versions(distributions: Iterable[str] = ()) -> dict[str, str]:
-    """Versions of Python, of what the toolkit computes with, and of further distributions."""
+def versions() -> dict[str, str]:
+    """Versions of Python and of what the toolkit computes with."""
     from .. import __version__
 
-    found = {
+    return {
         "efld_dlib": __version__,
         "python": platform.python_version(),
         "numpy": metadata.version("numpy"),
         "opencv": cv2.__version__,
         "dlib": load_dlib().__version__,
     }
-    for name in distributions:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "unknown"
-    return found
 
 
 @contextmanager

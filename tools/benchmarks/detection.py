@@ -112,9 +112,7 @@ def speed(
         raise DataError(" ".join(images), "has no image that can be read")
     width, height = FRAME
     table = speed_table(runs, names, f"Detection alone at {width}x{height}")
-    found = {
-        source: figures(some, names, classes=False) for source, some in by_source(runs).items()
-    }
+    found = {source: figures(some, names) for source, some in by_source(runs).items()}
     tell([table], output, {"min_score": min_score or DEFAULT_SCORE, "every": every, **found})
     finish(ctx, problems)
 
@@ -198,7 +196,7 @@ def turns(
     runs = run_by_turns(chosen, images, "turned faces")
     names = list(chosen)
     found = [
-        {"turn": turn, **figures(some, names, classes=False)}
+        {"turn": turn, **figures(some, names), "classes": []}
         for turn, some in by_turn(runs).items()
     ]
     tell([turn_table(runs, names)], output, {"every": every, "turns": found})

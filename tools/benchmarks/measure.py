@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import metadata
 
 import numpy as np
 
@@ -318,7 +319,7 @@ def benchmark(
         say("the whole pipeline on frames with one face")
         _measure_frames(runners, options, show_progress)
     say("compressing the files")
-    packages = dict.fromkeys(name for entry in entries for name in entry.method.packages)
+    packages = [name for entry in entries for name in entry.method.packages]
     return Benchmark(
         rows=make_rows(entries, faces, test_set, trained_on_test),
         left_out=(*left_out, *failures),
@@ -328,9 +329,16 @@ def benchmark(
         base_memory=base.peak,
         one_core=one_core,
         machine=machine,
-        versions=versions(packages),
+        versions={**versions(), **{name: _version(name) for name in packages}},
         options=options,
     )
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def _check_names(methods: Sequence[Method], trained_on_test: Collection[str]) -> None:

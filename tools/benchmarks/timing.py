@@ -5,17 +5,31 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
 from efld_dlib.boxes import Box, FloatArray
 from efld_dlib.errors import EfldError
-from efld_dlib.evaluation.detection import in_turn
 from efld_dlib.images import Image, read_image
 from efld_dlib.parallel import progress
 
 from .faces import BenchmarkFace
 from .peers.base import Picture, Runner
+
+Item = TypeVar("Item")
+
+
+def in_turn(items: Sequence[Item], turn: int) -> list[Item]:
+    """`items`, begun at another one in each turn.
+
+    Examples
+    --------
+    >>> [in_turn("abc", turn) for turn in range(2)]
+    [['a', 'b', 'c'], ['b', 'c', 'a']]
+    """
+    start = turn % len(items)
+    return [*items[start:], *items[:start]]
 
 
 @dataclass

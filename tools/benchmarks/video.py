@@ -28,7 +28,6 @@ from efld_dlib.cli.options import (
 from efld_dlib.detection.detectors import FrontalDetector
 from efld_dlib.detection.framing import MIN_OVERLAP
 from efld_dlib.errors import DataError, OptionError, Problems
-from efld_dlib.evaluation.detection import in_turn
 from efld_dlib.evaluation.machine import describe_machine, one_thread, versions
 from efld_dlib.evaluation.metrics import mean_given, normalised_mean_errors
 from efld_dlib.landmarker import FaceLandmarker
@@ -44,7 +43,7 @@ from efld_dlib.video.writer import open_video
 from .clips import FACE_WIDTHS, FPS, HEIGHT, NOISE, REST, WIDTH, Clip, make_clip, usable_records
 from .peers.dlib_file import plain_points
 from .results import output_option, tell
-from .timing import median, paired_ratio
+from .timing import in_turn, median, paired_ratio
 
 if TYPE_CHECKING:
     from efld_dlib.detection.prediction import Quality
