@@ -175,13 +175,11 @@ def _experts() -> Experts:
 
 
 @lru_cache(maxsize=1)
-def _neighbours() -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Weights of the other landmarks for each, shape (68, 68), near, far, and for distances."""
+def _neighbours() -> FloatArray:
+    """Weights of the other landmarks for each: near, far, and for distances, shape (3, 68, 68)."""
     mean = default_box_map().mean_shape
     apart = np.linalg.norm(mean[:, None] - mean, axis=2)
-    out = []
-    for width in (_NEAR, _FAR, _NEAR_DISTANCES):
-        weights = np.exp(-((apart / width) ** 2) / 2)
-        np.fill_diagonal(weights, 0)
-        out.append(weights / weights.sum(axis=1, keepdims=True))
-    return out[0], out[1], out[2]
+    widths = np.array([_NEAR, _FAR, _NEAR_DISTANCES])[:, None, None]
+    weights: FloatArray = np.exp(-((apart / widths) ** 2) / 2) * (1 - np.eye(len(mean)))
+    weights /= weights.sum(axis=2, keepdims=True)
+    return weights

@@ -62,7 +62,7 @@ class MinFace:
             )
 
     @classmethod
-    def parse(cls, value: float | str | MinFace) -> MinFace:
+    def parse(cls, value: float | str) -> MinFace:
         """From pixels as a number or as text, or from per cent as text: ``120`` or ``"10%"``.
 
         Raises
@@ -77,8 +77,6 @@ class MinFace:
         >>> MinFace.parse("10%").pixels((480, 640))
         48.0
         """
-        if isinstance(value, MinFace):
-            return value
         text = str(value).strip()
         try:
             amount = float(text.removesuffix("%"))

@@ -158,20 +158,9 @@ class BoxCalibration:
 
 @lru_cache
 def calibration(name: str) -> BoxCalibration:
-    """The calibration of a detector that comes with the toolkit (``tools/fit_calibration.py``).
-
-    Raises
-    ------
-    OptionError
-        Unknown detector.
-    """
+    """The calibration of one of `OTHERS` that ``tools/fit_calibration.py`` fitted."""
     text = files("efld_dlib.data").joinpath(TABLE).read_text(encoding="utf-8")
     known = {row["detector"]: row for row in csv.DictReader(text.splitlines())}
-    if name not in known:
-        raise OptionError(
-            f"there is no calibration of the boxes of '{name}', only of {', '.join(known)}: fit "
-            "one with python -m tools.fit_calibration"
-        )
     return BoxCalibration(*(float(known[name][value]) for value in ("x", "y", "scale")))
 
 
@@ -210,7 +199,7 @@ def make_detector(
     Raises
     ------
     OptionError
-        Unknown detector, unsupported option, or no calibration for its boxes.
+        Unknown detector, or unsupported option.
     DataError
         A file of the detector is missing; a `ModelFormatError` if it is damaged.
 

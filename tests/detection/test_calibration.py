@@ -7,6 +7,7 @@ import pytest
 
 from efld_dlib.boxes import Box
 from efld_dlib.detection.registry import (
+    OTHERS,
     BoxCalibration,
     YunetDetector,
     calibration,
@@ -66,6 +67,9 @@ def test_another_network_is_no_yunet(tmp_path):
         YunetDetector(path)
 
 
-def test_detectors_without_a_calibration_are_not_used_as_if_they_had_one():
-    with pytest.raises(OptionError, match=r"no calibration of the boxes of 'haar'.*lbp"):
-        calibration("haar")
+def test_every_detector_of_another_project_has_a_calibration():
+    assert {kind: 0.8 < calibration(kind).scale < 1.2 for kind in OTHERS} == {
+        "lbp": True,
+        "yunet": True,
+        "dlib-cnn": True,
+    }
