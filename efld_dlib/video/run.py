@@ -26,7 +26,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 VideoSink = Callable[[Frame, Sequence[TrackedFace]], None]
-"""Writes the faces of one frame after the other, none included."""
+"""Takes the faces of one frame after the other, of those without a face too."""
 
 
 def open_sink(
@@ -44,13 +44,13 @@ def open_sink(
         writer.writerow(["frame", "face_id", "timestamp", *columns])
 
     def write(frame: Frame, faces: Sequence[TrackedFace]) -> None:
-        time = round(frame.time, 4)
+        seconds = round(frame.time, 4)
         if kind == "csv":
             for face in faces:
-                writer.writerow([frame.number, face.id, time, *face_cells(face, chosen)])
+                writer.writerow([frame.number, face.id, seconds, *face_cells(face, chosen)])
         else:
             listed = [face.to_dict(chosen) for face in faces]
-            entry = {"frame": frame.number, "timestamp": time, "faces": listed}
+            entry = {"frame": frame.number, "timestamp": seconds, "faces": listed}
             stream.write(json.dumps(entry) + "\n")
         # Who reads stdout wants a camera's faces at once.
         if stream is sys.stdout:
@@ -107,12 +107,9 @@ class VideoRun:
         steady = faces if self.smooth is False else self._smoother(frame.time, faces)
         for sink in self.sinks:
             sink(frame, steady if self.smooth else faces)
-        return self._display(frame, steady)
-
-    def _display(self, frame: Frame, faces: Sequence[TrackedFace]) -> bool:
         if self.writer is None and self.window is None:
             return True
-        picture = drawn(frame, faces)
+        picture = drawn(frame, steady)
         if self.writer is not None:
             self.writer.write(picture, frame.time)
         return self.window is None or self.window.show(picture)

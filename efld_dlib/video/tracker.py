@@ -22,9 +22,6 @@ from .reader import frame_of
 LONGEST_WAIT = 8
 """Frames after which a picture in which nothing was found is searched again, at most."""
 
-KEEP_CONFIDENCE = 0.2
-"""Confidence below which a followed face is lost."""
-
 ASSOCIATION_OVERLAP = 0.2
 """Least intersection over union of a lost face's last box and of that in which it is found."""
 
@@ -58,7 +55,7 @@ class TrackOptions:
 
     detect_every: int = 30
     max_faces: int | None = None
-    keep_confidence: float = KEEP_CONFIDENCE
+    keep_confidence: float = 0.2
     patience: int = 15
 
     def __post_init__(self) -> None:
@@ -187,14 +184,11 @@ class FaceTracker:
 
     def _follow(self, gray: Image) -> list[TrackedFace]:
         """Those of the known faces that are where they are expected; the others are lost."""
-        if self.landmarker.network is None:
-            # Nothing says whether a face is still there: the detector looks in every frame.
-            for track in self._tracks:
-                track.lose()
-            return []
         # The faces that are there, each with its place and how far that is the expected one.
         there: list[tuple[_Track, Face, RotatedBox, float]] = []
-        for track in self._tracks:
+        # Without the network nothing says whether a face is still there: the detector looks in
+        # every frame.
+        for track in self._tracks if self.landmarker.network is not None else ():
             expected = track.expected
             face = self.landmarker.face_at(gray, Detection(expected.box, 0.0, expected.roll), True)
             place = _wanted(face, expected)
@@ -202,10 +196,10 @@ class FaceTracker:
             if held and face.confidence >= self.options.keep_confidence:
                 there.append((track, face, place, place.box.overlap(expected.box)))
         # Where one face hides another, both are found at the one in front: the other has jumped.
-        twice = doubles([place.box for *_, place, _ in there], [step for *_, step in there])
-        faces = []
-        for number, (track, face, place, _) in enumerate(there):
-            if number not in twice:
+        there.sort(key=lambda each: -each[-1])
+        faces: list[TrackedFace] = []
+        for track, face, place, _ in there:
+            if not any(same_face(place.box, other.box) for other in faces):
                 track.move(place, known=not track.missed)
                 faces.append(TrackedFace.of(face, track.id, box=place.box, score=face.confidence))
         followed = {face.id for face in faces}
@@ -298,22 +292,6 @@ def associate(known: Sequence[Box], found: Sequence[Box]) -> dict[int, int]:
         for old, new in zip(rows, columns, strict=True)
         if overlaps[old][new] >= ASSOCIATION_OVERLAP
     }
-
-
-def doubles(boxes: Sequence[Box], sureness: Sequence[float]) -> set[int]:
-    """Numbers of the boxes that are of the same face as a surer one; of equals the first stays.
-
-    Examples
-    --------
-    >>> doubles([Box(0, 0, 50, 50), Box(5, 0, 50, 50), Box(90, 0, 50, 50)], [1.5, 2.5, 0.5])
-    {0}
-    """
-    kept: list[int] = []
-    order = sorted(range(len(boxes)), key=lambda number: -sureness[number])
-    for number in order:
-        if not any(same_face(boxes[number], boxes[other]) for other in kept):
-            kept.append(number)
-    return set(order) - set(kept)
 
 
 def same_face(box: Box, other: Box) -> bool:

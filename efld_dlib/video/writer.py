@@ -27,10 +27,8 @@ CODECS = {
 }
 """By the suffix of the file: what OpenCV's wheels can write."""
 
-Colour = tuple[int, int, int]
-
 # Of the landmarks, by the face's id.
-_COLOURS: tuple[Colour, ...] = (
+_COLOURS = (
     (40, 230, 90),
     (80, 170, 255),
     (255, 120, 200),

@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 
 from efld_dlib import FaceLandmarker, FaceTracker, TrackOptions
-from efld_dlib.boxes import Box
+from efld_dlib.boxes import Box, Pose
+from efld_dlib.detection.detectors import Detection
+from efld_dlib.detection.framing import default_box_map
 from efld_dlib.errors import DataError, OptionError
-from efld_dlib.video.tracker import associate, doubles
+from efld_dlib.face import Face
+from efld_dlib.video.tracker import associate
 from tests.video.videos import clip, shifts
 
 EMPTY = np.full((360, 480, 3), 128, np.uint8)
@@ -136,7 +139,29 @@ def test_boxes_are_paired_for_the_best_sum():
     assert associate([], found) == {}
 
 
-def test_of_two_boxes_of_a_face_the_surer_stays():
-    boxes = [Box(0, 0, 10, 10), Box(1, 0, 10, 10), Box(50, 0, 10, 10)]
-    assert doubles(boxes, [0.2, 0.9, 0.5]) == {0}
-    assert doubles(boxes, [0.9, 0.9, 0.5]) == {1}
+class Scripted:
+    """A landmarker that finds two faces beside each other, then both in one place."""
+
+    network = True
+
+    def __init__(self):
+        self.place = None
+
+    def detector(self, gray):
+        return [Detection(Box(left, 100, 100, 100), 0.9) for left in (100, 160)]
+
+    def face_at(self, gray, detection, exact=False):
+        box = self.place or detection.box
+        shape = default_box_map().mean_shape
+        framed = default_box_map().predict(shape)
+        points = (shape - framed.center) * (box.width / framed.width) + box.center
+        return Face(box, detection.score, points, Pose(0, 0, 0), 0.9)
+
+
+@pytest.mark.parametrize(("left", "stays"), [(120, 1), (145, 2)])
+def test_of_two_faces_in_one_place_the_one_that_moved_less_stays(left, stays):
+    landmarker = Scripted()
+    tracker = FaceTracker(landmarker)
+    assert [face.id for face in tracker(EMPTY, "rgb")] == [1, 2]
+    landmarker.place = Box(left, 100, 100, 100)
+    assert [face.id for face in tracker(EMPTY, "rgb")] == [stays]
