@@ -105,7 +105,7 @@ def evaluate(
     found: dict[str, Any] = {}
     if sources:
         total = sum(map(len, records.values()))
-        runs = run_by_turns(chosen, upright_images(records, problems), "faces", total)
+        runs = run_by_turns(chosen, tables.annotated_images(records, problems), "faces", total)
         for make_table in (tables.source_table, tables.recall_table, tables.time_table):
             click.echo(as_markdown(make_table(runs, names)))
         found["all"] = tables.figures(runs, names)
@@ -153,16 +153,6 @@ def measured_sources(
     if sources and not any(record.faces for some in chosen.values() for record in some):
         raise DataError(" ".join(map(str, sources)), "has no face to measure")
     return chosen
-
-
-def upright_images(
-    records: Mapping[str, Sequence[ImageRecord]], problems: Problems
-) -> Iterator[InputImage]:
-    """The images of all sources as they are."""
-    from ..evaluation.detection import annotated_images
-
-    for label, some in records.items():
-        yield from annotated_images(some, label, problems)
 
 
 def choose_detectors(

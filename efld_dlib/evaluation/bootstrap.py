@@ -91,14 +91,12 @@ class Bootstrap:
         if not given.any():
             return Figure(math.nan)
         value = float(values[given].mean())
-        if given.sum() < 2:
-            return Figure(value)
         counts = self._counts[:, given]
         number = counts.sum(axis=1)
         # About the mean, so that single precision is enough.
         total = counts @ (values[given] - value).astype(np.float32)
         drawn = number > 0
-        return self._figure(value, value + total[drawn] / number[drawn])
+        return self._figure(value, value + total[drawn] / number[drawn], int(given.sum()))
 
     def quantile(self, values: FloatArray, quantile: float) -> Figure:
         """Quantile of the faces' values, shape (faces,); NaN and infinite ones are left out."""
@@ -106,17 +104,15 @@ class Bootstrap:
         if not given.any():
             return Figure(math.nan)
         value = float(np.quantile(values[given], quantile))
-        if given.sum() < 2:
-            return Figure(value)
         order = np.flatnonzero(given)[np.argsort(values[given])]
         ranks = np.cumsum(self._counts[:, order], axis=1)
         drawn = ranks[:, -1] > 0
         ranks = ranks[drawn]
         first = (ranks >= np.maximum(quantile * ranks[:, -1:], 1)).argmax(axis=1)
-        return self._figure(value, values[order][first])
+        return self._figure(value, values[order][first], len(order))
 
-    def _figure(self, value: float, drawn: FloatArray) -> Figure:
-        if not len(drawn):
+    def _figure(self, value: float, drawn: FloatArray, faces: int) -> Figure:
+        if faces < 2 or not len(drawn):
             return Figure(value)
         tail = (1 - CONFIDENCE) / 2
         low, high = np.quantile(drawn, [tail, 1 - tail])

@@ -169,16 +169,16 @@ def _mean_gray(gray: Image, box: Box) -> float:
 
 
 def annotated_images(
-    records: Iterable[ImageRecord], source: str, problems: Problems
+    records: Mapping[str, Iterable[ImageRecord]], problems: Problems
 ) -> Iterator[InputImage]:
-    """Images with annotated faces; those that cannot be read are reported to `problems`."""
-    for record in records:
-        gray = _read_gray(record.path, problems)
-        if gray is None:
-            continue
-        faces = [face for face in record.faces if face.given.any()]
-        name = "/".join(record.path.parts[-3:])
-        yield InputImage(source, name, gray, faces, traits_of(gray, faces))
+    """The images of each source with their annotated faces; unreadable ones go to `problems`."""
+    for source, some in records.items():
+        for record in some:
+            gray = _read_gray(record.path, problems)
+            if gray is not None:
+                faces = [face for face in record.faces if face.given.any()]
+                name = "/".join(record.path.parts[-3:])
+                yield InputImage(source, name, gray, faces, traits_of(gray, faces))
 
 
 def faceless_images(
@@ -199,12 +199,11 @@ def faceless_images(
     DataError
         There is no image.
     """
-    names = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
-    chosen = {
-        name: path
-        for name, path in names.items()
-        if path.suffix.lower() in IMAGE_SUFFIXES and fold in (None, fold_of(name, seed))
-    }
+    chosen: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.suffix.lower() in IMAGE_SUFFIXES and fold in (None, fold_of(name, seed)):
+            chosen[name] = path
     if not chosen:
         part = "" if fold is None else f" in fold {fold}"
         raise DataError(folder, f"holds no image{part}")

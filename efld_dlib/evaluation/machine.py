@@ -64,7 +64,7 @@ def one_thread() -> Iterator[bool]:
     bool
         Whether the process is held to one core.
     """
-    before = {name: os.environ.get(name) for name in _THREADS}
+    before = {name: os.environ[name] for name in _THREADS if name in os.environ}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -80,8 +80,6 @@ def one_thread() -> Iterator[bool]:
         if cores is not None:
             os.sched_setaffinity(0, cores)
         cv2.setNumThreads(threads)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in _THREADS:
+            os.environ.pop(name, None)
+        os.environ.update(before)

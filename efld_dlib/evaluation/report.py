@@ -18,7 +18,7 @@ from ..images import read_image
 from ..tables import as_html, number
 from .bootstrap import percent
 from .charts import ced_image, colour, face_svg, heat
-from .evaluate import Evaluation, FaceResult
+from .evaluate import FaceResult
 from .figures import ModelFigures, Study, study_tables, summary
 from .metrics import FAILURE_THRESHOLD
 
@@ -35,26 +35,14 @@ WORST, MEDIAN, MISSED = 10, 5, 10
 """How many faces are shown of each kind."""
 
 
-def worst_faces(errors: FloatArray, count: int = WORST) -> list[int]:
-    """Faces with the largest finite errors, the largest first."""
-    return _ranked(errors)[::-1][:count]
-
-
-def median_faces(errors: FloatArray, count: int = MEDIAN) -> list[int]:
-    """Faces about the median error, by their error."""
-    ranked = _ranked(errors)
-    start = max(0, (len(ranked) - count) // 2)
-    return ranked[start : start + count]
-
-
-def missed_faces(evaluation: Evaluation, count: int = MISSED) -> list[int]:
-    """The first faces that were not found."""
-    return [int(index) for index in np.flatnonzero(~evaluation.found)[:count]]
-
-
-def _ranked(errors: FloatArray) -> list[int]:
+def shown_faces(
+    errors: FloatArray, worst: int = WORST, median: int = MEDIAN
+) -> dict[str, list[int]]:
+    """Numbers of the faces with the largest finite errors, and of those about the median."""
     order = np.argsort(errors, kind="stable")
-    return [int(index) for index in order if np.isfinite(errors[index])]
+    ranked = [int(index) for index in order if np.isfinite(errors[index])]
+    start = max(0, (len(ranked) - median) // 2)
+    return {"worst": ranked[::-1][:worst], "median": ranked[start : start + median]}
 
 
 def _gallery(title: str, results: Sequence[FaceResult], errors: Sequence[float]) -> str:
@@ -222,13 +210,12 @@ def _galleries(study: Study) -> str:
     parts = []
     for evaluation in study.evaluations:
         errors = evaluation.errors_by(study.normaliser)
-        groups = {"worst": worst_faces(errors), "median": median_faces(errors)}
-        for kind, chosen in groups.items():
+        for kind, chosen in shown_faces(errors).items():
             results = [evaluation.results[index] for index in chosen]
             title = f"{evaluation.name}: {kind} faces"
             parts.append(_gallery(title, results, errors[chosen].tolist()))
     first = study.evaluations[0]
-    missed = [first.results[index] for index in missed_faces(first)]
+    missed = [result for result in first.results if result.predicted is None][:MISSED]
     shown = f", {len(missed)} of {first.missed}" if len(missed) < first.missed else ""
     parts.append(_gallery(f"Missed faces{shown}", missed, [np.inf] * len(missed)))
     return "".join(parts)

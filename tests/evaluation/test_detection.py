@@ -90,7 +90,7 @@ def nowhere(gray):
 
 
 def measured(detectors, records, turns=(0.0,), source="s"):
-    images = annotated_images(records, source, _STRICT)
+    images = annotated_images({source: records}, _STRICT)
     if turns != (0.0,):
         images = (turned_image(image, turn) for image in images for turn in turns)
     return run_detectors(detectors, images)
@@ -182,7 +182,7 @@ def test_an_unreadable_image_is_reported_and_skipped(records, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
     problems = Problems(strict=False)
-    images = annotated_images([ImageRecord(broken, ()), *records], "s", problems)
+    images = annotated_images({"s": [ImageRecord(broken, ()), *records]}, problems)
     assert len(list(images)) == 2
     assert "broken.png" in str(problems.errors[0])
 

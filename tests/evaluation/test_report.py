@@ -7,16 +7,14 @@ from xml.etree import ElementTree
 import cv2
 import numpy as np
 import pytest
-from made_up import FACE, made_up, shifted
+from made_up import made_up, shifted
 
 from efld_dlib.errors import DataError
 from efld_dlib.evaluation.charts import colour, heat
 from efld_dlib.evaluation.figures import study
 from efld_dlib.evaluation.report import (
-    median_faces,
-    missed_faces,
     report_page,
-    worst_faces,
+    shown_faces,
     write_report,
 )
 
@@ -111,9 +109,10 @@ def test_names_are_escaped(a_study):
 
 def test_a_page_of_missed_faces_only(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((300, 300), np.uint8))
-    outcome = made_up([None], paths=[tmp_path / "a.png"], truths=[FACE])
+    outcome = made_up([None] * 11, paths=[tmp_path / "a.png"] * 11)
     text = report_page([study("set", "detector", [outcome])])
-    assert "<b>missed</b>" in text
+    assert "Missed faces, 10 of 11" in text
+    assert text.count("<b>missed</b>") == 10
     assert "worst faces" not in text
 
 
@@ -125,9 +124,7 @@ def test_the_folder_must_be_one(a_study, tmp_path):
 
 def test_which_faces_are_shown():
     errors = np.array([0.3, np.inf, 0.1, 0.2, np.nan, 0.5, 0.4])
-    assert worst_faces(errors, 2) == [5, 6]
-    assert median_faces(errors, 3) == [3, 0, 6]
-    assert missed_faces(made_up([None, FACE, None]), 1) == [0]
+    assert shown_faces(errors, 2, 3) == {"worst": [5, 6], "median": [3, 0, 6]}
 
 
 def test_colours_run_from_yellow_to_purple():

@@ -20,7 +20,6 @@ from efld_dlib.cli.network import (
     no_face_option,
     own_detector,
     run_by_turns,
-    upright_images,
 )
 from efld_dlib.cli.options import (
     FRACTION,
@@ -40,6 +39,7 @@ from efld_dlib.evaluation.detection import (
     TIMES,
     ImageRun,
     InputImage,
+    annotated_images,
     by_source,
     faceless_images,
     figures,
@@ -190,7 +190,7 @@ def turns(
     records = measured_sources(sources, subset, held_out, seed, every, problems)
     images = (
         turned_image(image, angle)
-        for image in upright_images(records, problems)
+        for image in annotated_images(records, problems)
         for angle in angles(step)
     )
     runs = run_by_turns(chosen, images, "turned faces")
@@ -235,7 +235,7 @@ def poses(
     records = measured_sources(sources, subset, held_out, seed, every, problems)
     detector = own_detector("fast", None, None, networks)
     landmarker = FaceLandmarker(detector=detector)
-    errors = pose_errors(detector, landmarker, upright_images(records, problems))
+    errors = pose_errors(detector, landmarker, annotated_images(records, problems))
     tell([pose_table(errors)], output)
     finish(ctx, problems)
 
