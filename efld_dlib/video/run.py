@@ -26,7 +26,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 VideoSink = Callable[[Frame, Sequence[TrackedFace]], None]
-"""Takes the faces of one frame after the other, of those without a face too."""
+"""Takes each frame with its faces, also one without a face."""
 
 
 def open_sink(
