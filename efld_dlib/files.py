@@ -15,11 +15,6 @@ from typing import Any, TextIO
 
 from .errors import DataError, OutputError
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 MAX_BYTES = 2 << 30
 """Largest file that is read into memory as a whole."""
 
@@ -152,40 +147,6 @@ def _named(target: Path, temporary: str | None = None) -> Iterator[None]:
 # The only way to read the mask is to set it, which is done once, before any thread is there.
 _UMASK = os.umask(0o022)
 os.umask(_UMASK)
-
-
-@contextmanager
-def exclusive(folder: str | Path) -> Iterator[None]:
-    """Keep other runs of the toolkit from writing to `folder`, which is made if need be.
-
-    The system forgets the lock when the process ends, however it ends. Where there are no such
-    locks (Windows, some network drives) nothing is kept.
-
-    Raises
-    ------
-    OutputError
-        Another run is writing there, or the folder cannot be made or opened.
-    """
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(folder, f"cannot be made a folder ({error.strerror})") from error
-    if fcntl is None:
-        yield
-        return
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise OutputError(folder, f"cannot be opened ({error.strerror})") from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN):
-                raise OutputError(folder, "another run is writing to this folder") from None
-        yield
-    finally:
-        os.close(handle)
 
 
 def write_text(target: str | Path, text: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from efld_dlib import files
 from efld_dlib.errors import DataError
-from efld_dlib.files import atomic_path, exclusive, is_file, read_bytes, write_json, write_text
+from efld_dlib.files import atomic_path, is_file, read_bytes, write_json, write_text
 
 
 def test_the_target_appears_only_at_the_end(tmp_path):
@@ -200,13 +200,3 @@ def test_a_name_that_is_no_text_is_written_all_the_same(tmp_path):
 def test_a_name_that_no_file_can_have(name):
     with pytest.raises(OSError, match="none that a file can have"):
         read_bytes(name)
-
-
-def test_a_folder_that_may_not_be_looked_into(tmp_path, monkeypatch):
-    def denied(*arguments):
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(files.os, "open", denied)
-    refused = pytest.raises(DataError, match=r"cannot be opened \(Permission denied\)")
-    with refused, exclusive(tmp_path):
-        pass

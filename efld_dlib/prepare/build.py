@@ -27,7 +27,7 @@ from ..datasets.split import held_out_groups
 from ..detection.framing import default_box_map, framed
 from ..drawing import contact_sheet, draw_face, to_rgb, write_image
 from ..errors import DataError, OptionError, OutputError, Problems
-from ..files import atomic_path, exclusive, write_json
+from ..files import atomic_path, write_json
 from ..images import Image, read_image, to_gray
 from ..journal import Journal, open_journal
 from ..landmarks import mirror_points
@@ -50,6 +50,9 @@ from .samples import CACHE, Framing, boxed_faces
 
 JOURNAL = "journal.sqlite"
 """File among the crops that says which of them are done, while they are made."""
+
+RUNNING = "running.sqlite"
+"""File in the folder that is there, and locked, while a run writes to it."""
 
 TRAIN_XML = "train.xml"
 VALIDATION_XML = "validation.xml"
@@ -210,7 +213,7 @@ def build_training_xml(
     options = options or PrepareOptions()
     problems = problems if problems is not None else Problems(strict=True)
     jobs, folder = resolve_jobs(jobs), Path(output)
-    with exclusive(folder):
+    with open_journal(folder / RUNNING, discard=True):
         faces, box_counts, boxes = boxed_faces(
             list(records), detections or folder / CACHE, jobs, problems, show_progress
         )

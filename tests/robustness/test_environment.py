@@ -13,7 +13,8 @@ from tempfile import gettempdir
 
 import pytest
 
-from efld_dlib.files import exclusive
+from efld_dlib.journal import open_journal
+from efld_dlib.prepare.build import RUNNING
 
 from .judge import PRECIOUS, run_command
 from .writers import WRITERS, arguments
@@ -100,10 +101,10 @@ def test_a_run_that_fails_at_its_first_picture_prints_no_half_document(samples):
 
 
 def test_two_runs_do_not_prepare_one_folder(samples, tmp_path):
-    with exclusive(tmp_path / "out"):
+    with open_journal(tmp_path / "out" / RUNNING):
         result = run_command(arguments("prepare", samples, tmp_path / "out"), ("out",))
         assert result.exit_code == 2
-        assert "another run is writing to this folder" in result.stderr
+        assert f"{RUNNING}: another run is writing it" in result.stderr
     assert run_command(arguments("prepare", samples, tmp_path / "out"), ()).exit_code == 0
 
 

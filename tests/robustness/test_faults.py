@@ -8,7 +8,6 @@ import signal
 import pytest
 
 from efld_dlib.errors import DataError, OutputError, Problems, TrainingError
-from efld_dlib.files import exclusive
 from efld_dlib.training import trainer
 from efld_dlib.training.options import TrainingOptions
 
@@ -33,17 +32,6 @@ def test_a_signal_leaves_whole_outputs_and_no_process(name, moments, work):
     outcome = run_job(JOBS[name], work, moments)
     assert outcome.failures == []
     assert outcome.moments == len(moments)
-
-
-def test_a_folder_is_one_run_s_own(tmp_path):
-    folder = tmp_path / "new" / "folder"
-    with exclusive(folder), pytest.raises(DataError, match="another run"), exclusive(folder):
-        pass
-    with exclusive(folder):
-        pass  # the lock goes with the run
-    (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot be made a folder"), exclusive(tmp_path / "file"):
-        pass
 
 
 def test_of_two_trainings_the_later_keeps_its_own_report(training_data, tmp_path, monkeypatch):
