@@ -63,15 +63,12 @@ def info(
       efld-dlib xml info train.xml --no-pictures -o train-info.json
     """
     from ..files import write_json
-    from ..landmarks import SCHEMES
     from ..tables import for_json
     from ..xml.info import describe, info_text
     from ..xml.read import read_xml, stated_scheme
 
     problems = Problems(report=common.warn)
-    scheme = scheme or stated_scheme(file)
-    if scheme not in SCHEMES:
-        raise OptionError(f"there is no scheme '{scheme}'; choose {', '.join(SCHEMES)}")
+    scheme = scheme or stated_scheme(file) or "68"
     records = read_xml(file, scheme, problems)
     contents = describe(records, scheme, pictures, show_progress=True)
     click.echo(f"{file}\n{info_text(contents)}")
@@ -156,12 +153,11 @@ def merge(files: tuple[Path, ...], output: Path) -> None:
     """
     from ..xml.edit import merge_xml
 
-    report = merge_xml(files, output)
-    click.echo(report.written, err=True)
-    if report.shared_pictures:
+    written, shared, equal = merge_xml(files, output)
+    click.echo(written, err=True)
+    if shared:
         click.echo(
-            f"{report.shared_pictures} entries were of pictures already there, "
-            f"{report.equal_boxes} of their boxes the same",
+            f"{shared} entries were of pictures already there, {equal} of their boxes the same",
             err=True,
         )
 
@@ -193,8 +189,8 @@ def split(file: Path, train: Path, held_out: Path, fraction: float, seed: int) -
     """
     from ..xml.edit import split_xml
 
-    for count in split_xml(file, train, held_out, fraction, seed):
-        click.echo(count, err=True)
+    for part in split_xml(file, train, held_out, fraction, seed):
+        click.echo(part, err=True)
 
 
 COLUMNS = 8
@@ -247,7 +243,7 @@ def view(ctx: click.Context, file: Path, output: Path, order: str, limit: int, s
     from ..xml.read import read_xml, stated_scheme
 
     require_sheet_suffix(output)
-    scheme = stated_scheme(file)
+    scheme = stated_scheme(file) or "68"
     if order in ("rarest", "worst") and scheme != "68":
         raise OptionError(f"--order {order} knows the 68 landmarks only; {file} has {scheme}")
     problems = Problems(report=common.warn)

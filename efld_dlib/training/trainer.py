@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import math
 import os
@@ -23,7 +22,7 @@ from .. import __version__
 from ..backend import load_dlib
 from ..errors import DataError, OptionError, TrainingError
 from ..evaluation.evaluate import evaluate
-from ..files import atomic_path, is_file, write_json
+from ..files import atomic_path, is_file, sha256, write_json
 from ..landmarks import part_name
 from ..models.dat import dat_bytes
 from ..models.loading import load_arrays
@@ -31,7 +30,7 @@ from ..models.subset import slim
 from ..parallel import available_cores
 from ..prepare.build import TRAIN_XML, VALIDATION_XML
 from ..records import ImageRecord
-from ..xml.read import read_xml
+from ..xml.read import read_xml, read_xml_checked
 from .options import (
     DEFAULT_PRESET,
     Preset,
@@ -52,12 +51,9 @@ def read_records(xml: Path) -> list[ImageRecord]:
     DataError
         The XML is wrong, has no face, or names a picture that is missing.
     """
-    records = [record for record in read_xml(xml) if record.faces]
+    records = [record for record in read_xml_checked(xml) if record.faces]
     if not records:
         raise DataError(xml, "has no face in it")
-    for record in records:
-        if not is_file(record.path):
-            raise DataError(xml, f"names a picture that is not there: {record.path}")
     return records
 
 
@@ -243,14 +239,13 @@ def train(
     # Renaming made a new file, so another run's is another one.
     if not os.path.samestat(written, output.stat()):
         raise TrainingError(f"{output} was replaced by another run meanwhile; its report is not")
-    digest = hashlib.sha256(xml.read_bytes()).hexdigest()
     report = {
         "model": output.name,
         "bytes": result.bytes,
         "preset": preset,
         "options": asdict(options),
         "seed": options.random_seed,
-        "data": {"xml": xml.name, "sha256": digest, "faces": faces},
+        "data": {"xml": xml.name, "sha256": sha256(xml), "faces": faces},
         "nme": {"train": result.train_nme, "validation": result.validation_nme},
         "seconds": round(seconds, 1),
         "versions": {

@@ -188,7 +188,7 @@ def check_xml(
     OptionError
         There is no such scheme.
     """
-    scheme = scheme or stated_scheme(source)
+    scheme = scheme or stated_scheme(source) or "68"
     require_scheme(scheme)
     run = _Check(Path(source), scheme)
     run.read(show_progress)

@@ -11,7 +11,6 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -21,36 +20,6 @@ from ..datasets.split import choose_photographs, photograph_of
 from ..errors import DataError, OptionError
 from .read import Element, XmlStream, stated_scheme
 from .write import XmlFile, attributes, relative_name, writing
-
-
-@dataclass(frozen=True)
-class EditCount:
-    """Pictures and boxes that a new file holds."""
-
-    target: Path
-    pictures: int
-    boxes: int
-
-    def __str__(self) -> str:
-        return f"{self.target}: {self.pictures} pictures, {self.boxes} boxes"
-
-
-@dataclass(frozen=True)
-class MergeReport:
-    """What `merge_xml` wrote.
-
-    Parameters
-    ----------
-    written : EditCount
-    shared_pictures : int
-        Entries of pictures that an entry before them had too.
-    equal_boxes : int
-        Boxes of such pictures left out because the same box was there already.
-    """
-
-    written: EditCount
-    shared_pictures: int
-    equal_boxes: int
 
 
 def _serialised(element: Element, indent: str) -> str:
@@ -84,7 +53,7 @@ def _write(xml: XmlFile, path: Path, named: dict[str, str], boxes: Sequence[str]
     xml.image({"file": ""} | named | {"file": name}, boxes)
 
 
-def merge_xml(sources: Iterable[str | Path], target: str | Path) -> MergeReport:
+def merge_xml(sources: Iterable[str | Path], target: str | Path) -> tuple[XmlFile, int, int]:
     """Join XML files into one.
 
     Pictures stand in the order of their first entry. A box of a picture that is exactly as one of
@@ -100,7 +69,11 @@ def merge_xml(sources: Iterable[str | Path], target: str | Path) -> MergeReport:
 
     Returns
     -------
-    MergeReport
+    written : XmlFile
+    shared_pictures : int
+        Entries of pictures that an entry before them had too.
+    equal_boxes : int
+        Boxes of such pictures left out because the same box was there already.
 
     Raises
     ------
@@ -108,14 +81,13 @@ def merge_xml(sources: Iterable[str | Path], target: str | Path) -> MergeReport:
         A source is missing or wrong; names the line. Or its landmarks are of another scheme than
         those of the first.
     """
-    target = Path(target)
     pictures: dict[Path, tuple[dict[str, str], list[str]]] = {}
     shared = equal = 0
     names: list[str] = []
     comments: list[str] = []
     paths = [Path(source) for source in sources]
     for source in paths:
-        own, first = stated_scheme(source), stated_scheme(paths[0])
+        own, first = (stated_scheme(each) or "68" for each in (source, paths[0]))
         if own != first:
             raise DataError(source, f"has landmarks of scheme {own}, the first file of {first}")
         stream = XmlStream(source, tolerated=["encoding"])
@@ -139,7 +111,7 @@ def merge_xml(sources: Iterable[str | Path], target: str | Path) -> MergeReport:
     with writing(target, name, comment) as xml:
         for path, (named, kept) in pictures.items():
             _write(xml, path, named, kept)
-    return MergeReport(EditCount(target, xml.images, xml.boxes), shared, equal)
+    return xml, shared, equal
 
 
 def split_xml(
@@ -148,8 +120,7 @@ def split_xml(
     held_out: str | Path,
     fraction: float = 0.1,
     seed: int = 1,
-    by: str = "photograph",
-) -> tuple[EditCount, EditCount]:
+) -> list[XmlFile]:
     """Part an XML file into one to train on and one held out.
 
     Parameters
@@ -158,15 +129,14 @@ def split_xml(
     train, held_out : path
         The new files.
     fraction : float
-        Of the photographs or pictures to hold out, above 0 and below 1.
+        Of the photographs to hold out, above 0 and below 1. What `split.photograph_of` takes for
+        one photograph is kept together.
     seed : int
-    by : {"photograph", "picture"}
-        Keep what `split.photograph_of` takes for one photograph together, or only each picture.
 
     Returns
     -------
-    tuple of EditCount
-        Of `train` and of `held_out`.
+    list of XmlFile
+        `train` and `held_out`.
 
     Raises
     ------
@@ -177,26 +147,21 @@ def split_xml(
     """
     if not 0 < fraction < 1:
         raise OptionError(f"the fraction must be above 0 and below 1, not {fraction}")
-    if by not in ("photograph", "picture"):
-        raise OptionError(f"split by 'photograph' or 'picture', not by '{by}'")
     targets = Path(train), Path(held_out)
     if targets[0].resolve() == targets[1].resolve():
         raise OptionError(f"both parts would be written to {train}")
 
     def group(name: str) -> str:
-        name = Path(os.path.normpath(name)).as_posix()
-        return photograph_of(name) if by == "photograph" else name
+        return photograph_of(Path(os.path.normpath(name)).as_posix())
 
     stream = XmlStream(source, tolerated=["encoding"])
     groups = {group(name) for name, _, _ in _located(stream)}
     chosen = choose_photographs(groups, fraction, np.random.default_rng(seed))
     if not chosen or len(chosen) == len(groups):
-        raise DataError(
-            source, f"{fraction:g} of {len(groups)} {by}s leaves one part empty (see --by)"
-        )
+        problem = f"{fraction:g} of {len(groups)} photographs leaves one part empty"
+        raise DataError(source, problem)
     with ExitStack() as stack:
         parts = [stack.enter_context(writing(t, stream.name, stream.comment)) for t in targets]
         for name, path, image in _located(XmlStream(source, tolerated=["encoding"])):
             _write(parts[group(name) in chosen], path, image.attributes, _boxes(image))
-    counts = [EditCount(t, xml.images, xml.boxes) for t, xml in zip(targets, parts, strict=True)]
-    return counts[0], counts[1]
+    return parts

@@ -271,16 +271,11 @@ class XmlStream:
                 raise DataError(self.source, what, element.line)
 
 
-def stated_scheme(source: str | Path) -> str:
-    """The scheme that the file's comment names, as `efld-dlib xml` writes it; else "68".
+def stated_scheme(source: str | Path) -> str | None:
+    """The scheme that the file's comment names, as `efld-dlib xml` writes it; None without one.
 
     It may be none of `efld_dlib.landmarks.SCHEMES`.
     """
-    return named_scheme(source) or "68"
-
-
-def named_scheme(source: str | Path) -> str | None:
-    """As `stated_scheme`, or None where the comment names no scheme."""
     stream = XmlStream(source, lambda kind, line, problem: None)
     try:
         next(stream.images(), None)
@@ -420,7 +415,7 @@ def read_xml_checked(
     """
     source = Path(source)
     problems = problems if problems is not None else Problems(strict=True)
-    stated = named_scheme(source)
+    stated = stated_scheme(source)
     if stated not in (None, scheme):
         raise DataError(source, f"has landmarks of scheme {stated}, not {scheme}")
     found = 0

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import resources
 from itertools import chain
 from pathlib import Path
 from typing import TextIO
@@ -26,29 +27,7 @@ from ..landmarks import part_name
 from ..records import FaceAnnotation, ImageRecord
 
 STYLESHEET_NAME = "image_metadata_stylesheet.xsl"
-
-# Shows the annotated pictures when the XML is opened in a browser next to them.
-STYLESHEET = """<?xml version="1.0" encoding="UTF-8"?>
-<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
-<xsl:output method="html" version="4.0"/>
-<xsl:template match="/dataset">
-<html><head><title><xsl:value-of select="name"/></title><style>
-figure { position: relative; display: inline-block; margin: 8px; }
-.box { position: absolute; border: 1px solid #2a6; }
-.part { position: absolute; width: 3px; height: 3px; margin: -1px; background: #e33; }
-figcaption { font: 12px sans-serif; }
-</style></head><body>
-<h1><xsl:value-of select="name"/></h1><p><xsl:value-of select="comment"/></p>
-<xsl:for-each select="images/image"><figure><img src="{@file}"/>
-<xsl:for-each select="box">
-<div class="box" style="left:{@left}px;top:{@top}px;width:{@width}px;height:{@height}px"/>
-<xsl:for-each select="part"><div class="part" style="left:{@x}px;top:{@y}px"/></xsl:for-each>
-</xsl:for-each><figcaption><xsl:value-of select="@file"/></figcaption></figure></xsl:for-each>
-</body></html>
-</xsl:template>
-</xsl:stylesheet>
-"""
-
+"""Shows the annotated pictures when the XML is opened in a browser next to them."""
 
 # Control characters, halves of surrogate pairs and non-characters, which XML cannot hold; line
 # breaks and tabs, which it can, do not survive in an attribute.
@@ -102,12 +81,16 @@ def write_xml(
 
 @dataclass
 class XmlFile:
-    """An XML file under way, and how many images and boxes it holds."""
+    """An XML file under way or written, and how many images and boxes it holds."""
 
+    target: Path
     file: TextIO
     folder: Path
     images: int = 0
     boxes: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.target}: {self.images} pictures, {self.boxes} boxes"
 
     def image(self, named: Mapping[str, str], boxes: Sequence[str]) -> None:
         """Add an ``<image>`` with these attributes and elements."""
@@ -130,9 +113,10 @@ def writing(target: str | Path, name: str, comment: str) -> Iterator[XmlFile]:
             f"<?xml-stylesheet type='text/xsl' href='{STYLESHEET_NAME}'?>\n"
             f"<dataset>\n<name>{title}</name>\n<comment>{remark}</comment>\n<images>\n"
         )
-        yield XmlFile(file, target.parent.resolve())
+        yield XmlFile(target, file, target.parent.resolve())
         file.write("</images>\n</dataset>\n")
-    write_text(target.parent / STYLESHEET_NAME, STYLESHEET)
+    stylesheet = resources.files("efld_dlib") / "data" / STYLESHEET_NAME
+    write_text(target.parent / STYLESHEET_NAME, stylesheet.read_text("utf-8"))
 
 
 def attributes(values: Mapping[str, str]) -> str:
