@@ -52,14 +52,13 @@ def read_bytes(path: str | Path, pipes: bool = False) -> bytes:
     require_regular(path, pipes)
     data = bytearray()
     with Path(path).open("rb") as file:
-        if os.fstat(file.fileno()).st_size <= MAX_BYTES:
-            while chunk := file.read(1 << 20):
-                data += chunk
-                if len(data) > MAX_BYTES:
-                    break
-            else:
-                return bytes(data)
-    raise OSError(errno.EFBIG, f"larger than {MAX_BYTES >> 30} GB")
+        size = os.fstat(file.fileno()).st_size
+        while size <= MAX_BYTES and (chunk := file.read(1 << 20)):
+            data += chunk
+            size = len(data)
+    if size > MAX_BYTES:
+        raise OSError(errno.EFBIG, f"larger than {MAX_BYTES >> 30} GB")
+    return bytes(data)
 
 
 def read_input(path: str | Path, error: type[DataError] = DataError, pipes: bool = False) -> bytes:

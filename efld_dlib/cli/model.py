@@ -308,7 +308,7 @@ def _text(found: dict[str, Any]) -> str:
     lines = [f"{found['file']}: {found['format']}, {found['bytes']} bytes"]
     for role, sizes in found["predictors"].items():
         lines.append(f"{role}: " + ", ".join(f"{name} {value}" for name, value in sizes.items()))
-    lines.append("bytes by part:")
+    lines += ["bytes by part:"] if found["part_bytes"] else []
     lines += [f"  {name:14}{size:>10}" for name, size in found["part_bytes"].items()]
     lines.append(f"licence: {printable(str(found['licence'] or 'not stated'))}")
     if found["metadata"]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ModelFormatError
 from ..files import atomic_path
@@ -97,15 +97,15 @@ def _scan(block: Bytes, state: int) -> tuple[NDArray[np.intp], int]:
     return positions, last + int(padded[last]) - len(block)
 
 
-def encode_numbers(numbers: NDArray[np.integer]) -> bytes:
+def encode_numbers(numbers: ArrayLike) -> bytes:
     """The bytes of `numbers`, each below 2**24 in size, in their order."""
-    numbers = np.ascontiguousarray(numbers, dtype=np.int32).ravel()
-    size = np.abs(numbers)
+    flat = np.ascontiguousarray(numbers, dtype=np.int32).ravel()
+    size = np.abs(flat)
     length = (size > 0xFF).astype(np.uint8)
     length += size > 0xFFFF
     length += 1
     kept = _KEPT[length].view(np.bool_)
-    return number_words(numbers, length).astype("<u4", copy=False).view(np.uint8)[kept].tobytes()
+    return number_words(flat, length).astype("<u4", copy=False).view(np.uint8)[kept].tobytes()
 
 
 def number_words(numbers: Integers, length: NDArray[np.uint8] | np.uint8) -> NDArray[np.uint32]:
@@ -264,27 +264,17 @@ def assembled(
     deltas: Float32Array,
 ) -> bytes:
     """The bytes of a `.dat` from its arrays and the bytes of each cascade's `trees` trees."""
-    cascades = list_bytes([len(anchors)])
-    parts: list[bytes | memoryview] = [list_bytes([1, -mean_shape.size, -1])]
-    parts += [float_bytes(mean_shape), cascades]
+    cascades = encode_numbers([len(anchors)])
+    parts: list[bytes | memoryview] = [encode_numbers([1, -mean_shape.size, -1])]
+    parts += [encode_numbers(_pairs(mean_shape)), cascades]
     for forest in forests:
-        parts += [list_bytes([trees]), forest]
+        parts += [encode_numbers([trees]), forest]
     parts.append(cascades)
-    parts += [list_bytes([len(each), *each]) for each in anchors]
+    parts += [encode_numbers([len(each), *each]) for each in anchors]
     parts.append(cascades)
     for each in deltas:
-        parts += [list_bytes([len(each)]), float_bytes(each)]
+        parts += [encode_numbers([len(each)]), encode_numbers(_pairs(each))]
     return b"".join(parts)
-
-
-def list_bytes(values: list[int]) -> bytes:
-    """Whole numbers as dlib writes them."""
-    return encode_numbers(np.array(values, dtype=np.int32))
-
-
-def float_bytes(values: Float32Array) -> bytes:
-    """Floats as dlib writes them."""
-    return encode_numbers(_pairs(values))
 
 
 def _forest(predictor: Predictor, cascade: int) -> Integers:

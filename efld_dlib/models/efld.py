@@ -7,6 +7,7 @@ import json
 import lzma
 import math
 import struct
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -154,8 +155,8 @@ def pack_arrays(quantised: Quantised) -> tuple[dict[str, int], dict[str, bytes]]
     cascades, trees, splits = quantised.first.shape
     pool, components = quantised.anchors.shape[1], len(quantised.basis)
     sizes = (len(quantised.mean_shape), cascades, trees, splits, pool, components)
-    exponents = (quantised.delta_exponent, quantised.exponent)
-    numbers = dict(zip((*_SIZES, *_EXPONENTS), (*sizes, *exponents), strict=True))
+    numbers = dict(zip(_SIZES, sizes, strict=True))
+    numbers |= {"delta_exponent": quantised.delta_exponent, "leaf_exponent": quantised.exponent}
     ranks = np.empty_like(quantised.second)
     neighbours = _neighbours(
         quantised.mean_shape, quantised.anchors, quantised.deltas, quantised.delta_exponent
@@ -367,17 +368,21 @@ def parse_efld(
     if not isinstance(metadata, dict) or not isinstance(entries, list) or not entries:
         raise ModelFormatError(source, "has a header without metadata or predictors")
     found: dict[str, tuple[dict[str, Any], dict[str, memoryview]]] = {}
-    part_bytes: dict[str, int] = {}
+    part_bytes: Counter[str] = Counter()
     position = 0
     try:
         for entry in entries:
             role = entry["role"]
             if not isinstance(role, str) or role in found:
                 raise ValueError(f"the role {role!r} is no name, or there twice")
-            parts, position = _parts(entry, arrays, position)
+            parts: dict[str, memoryview] = {}
+            for name, length in entry["arrays"]:
+                if type(length) is not int or not 0 <= length <= len(arrays) - position:
+                    raise ValueError(f"{name} of {length!r} bytes is announced")
+                parts[str(name)] = arrays[position : position + length]
+                part_bytes[str(name)] += length
+                position += length
             found[role] = entry, parts
-            for name, part in parts.items():
-                part_bytes[name] = part_bytes.get(name, 0) + len(part)
         chosen = found if choose is None else [choose(found)]
         predictors = {role: unpack_arrays(*found[role], len(data)) for role in chosen}
     except (KeyError, TypeError, ValueError) as error:
@@ -386,16 +391,3 @@ def parse_efld(
     if position != len(arrays):
         raise ModelFormatError(source, "has data that belongs to no predictor")
     return CompactModel(predictors, metadata, part_bytes)
-
-
-def _parts(
-    entry: Mapping[str, Any], arrays: memoryview, position: int
-) -> tuple[dict[str, memoryview], int]:
-    """The packed arrays of a predictor, which begin at `position`, and where they end."""
-    parts: dict[str, memoryview] = {}
-    for name, length in entry["arrays"]:
-        if type(length) is not int or not 0 <= length <= len(arrays) - position:
-            raise ValueError(f"{name} of {length!r} bytes is announced")
-        parts[str(name)] = arrays[position : position + length]
-        position += length
-    return parts, position

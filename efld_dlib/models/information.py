@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import DataError, ModelFormatError
 from ..files import is_file, read_input
-from .dat import dat_bytes, encode_numbers, float_bytes, parse_dat
+from .dat import dat_bytes, parse_dat
 from .efld import is_efld, parse_efld
 from .predictor import Predictor
 
@@ -22,8 +22,8 @@ def describe(path: str | Path) -> dict[str, Any]:
     dict
         ``file``, ``format``, ``bytes``; ``predictors``: by role, ``points``, ``cascades``,
         ``trees`` (of a cascade), ``depth``, ``leaves`` (in all), ``pool`` and ``dat_bytes`` (as a
-        `.dat`); ``part_bytes``; ``metadata``, as of `metadata_of`, though empty where that of a
-        `.dat` cannot be read; ``licence`` (or None).
+        `.dat`); ``part_bytes``, of an `.efld` only; ``metadata``, as of `metadata_of`, though empty
+        where that of a `.dat` cannot be read; ``licence`` (or None).
 
     Raises
     ------
@@ -33,20 +33,20 @@ def describe(path: str | Path) -> dict[str, Any]:
     data = read_input(path, ModelFormatError)
     metadata: dict[str, Any] = {}
     predictors: dict[str, dict[str, int]] = {}
+    parts: dict[str, int] = {}
     if is_efld(data):
         model = parse_efld(data, path)
-        metadata, parts = model.metadata, dict(model.part_bytes)
+        metadata, parts = model.metadata, model.part_bytes
+        parts["other"] = len(data) - sum(parts.values())
         for role, quantised in model.predictors.items():
             predictor = quantised.predictor()
             predictors[role] = {**_sizes(predictor), "dat_bytes": len(dat_bytes(predictor))}
     else:
         predictor = parse_dat(data, path)
         predictors["predictor"] = {**_sizes(predictor), "dat_bytes": len(data)}
-        parts = _dat_parts(predictor)
         # A file beside it must not keep anyone from looking at this one.
         with suppress(DataError):
             metadata = _training_report(path)
-    parts["other"] = len(data) - sum(parts.values())
     return {
         "file": str(path),
         "format": "efld" if is_efld(data) else "dlib shape predictor",
@@ -106,16 +106,4 @@ def _sizes(predictor: Predictor) -> dict[str, int]:
         "depth": predictor.depth,
         "leaves": predictor.cascades * predictor.trees * (predictor.splits + 1),
         "pool": predictor.pool,
-    }
-
-
-def _dat_parts(predictor: Predictor) -> dict[str, int]:
-    """Bytes of a `.dat` by part, without the lengths of its lists."""
-    return {
-        "mean_shape": len(float_bytes(predictor.mean_shape)),
-        "splits": len(encode_numbers(predictor.first))
-        + len(encode_numbers(predictor.second))
-        + len(float_bytes(predictor.thresholds)),
-        "leaves": sum(len(float_bytes(leaves)) for leaves in predictor.leaves),
-        "pixels": len(encode_numbers(predictor.anchors)) + len(float_bytes(predictor.deltas)),
     }

@@ -31,8 +31,6 @@ from ..records import ImageRecord
 from .options import require_memory
 
 MOST_RUNS_OF_A_FACE = 20
-
-
 RIDGE = 0.15
 RUNS = 20_000
 SEED = 1

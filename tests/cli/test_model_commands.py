@@ -58,7 +58,7 @@ def test_info_of_a_dat(tiny_model):
     sizes = found["predictors"]["predictor"]
     assert (sizes["points"], sizes["cascades"], sizes["trees"], sizes["depth"]) == (68, 5, 20, 3)
     assert sizes["leaves"] == 5 * 20 * 8
-    assert found["bytes"] == tiny_model.stat().st_size == sum(found["part_bytes"].values())
+    assert found["bytes"] == sizes["dat_bytes"] == tiny_model.stat().st_size
     text = run("info", tiny_model).stdout
     assert "points 68, cascades 5, trees 20, depth 3" in text
     # What the report beside it says, which training wrote.
