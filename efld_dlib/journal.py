@@ -170,27 +170,21 @@ def _connection(path: Path, discard: bool) -> sqlite3.Connection:
     return _locked(path)
 
 
-def _locked(path: Path) -> sqlite3.Connection:
-    try:
-        return _begun(path)
-    except sqlite3.OperationalError as error:
-        if str(error) != "disk I/O error":
-            raise
-        # A file system without locks, as on some network drives: it is up to the user there not to
-        # write one file twice at a time.
-        return _begun(f"{path.absolute().as_uri()}?nolock=1", uri=True)
-
-
-def _begun(path: str | Path, uri: bool = False) -> sqlite3.Connection:
+def _locked(path: Path, lockless: bool = False) -> sqlite3.Connection:
     """A connection in a transaction, whose lock stays until it is closed."""
-    connection = sqlite3.connect(path, _LOCK_SECONDS, isolation_level=None, uri=uri)
+    name = f"{path.absolute().as_uri()}?nolock=1" if lockless else path
+    connection = sqlite3.connect(name, _LOCK_SECONDS, isolation_level=None, uri=lockless)
     try:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("BEGIN EXCLUSIVE")
-    except BaseException:
+    except BaseException as error:
         connection.close()
-        raise
+        if lockless or str(error) != "disk I/O error":
+            raise
+        # A file system without locks, as on some network drives: it is up to the user there not to
+        # write one file twice at a time.
+        return _locked(path, lockless=True)
     return connection
 
 

@@ -87,15 +87,20 @@ import sys
 from pathlib import Path
 from efld_dlib import journal
 journal._COMMIT_SECONDS = 0.01
-begun = journal._begun
+connect = sqlite3.connect
 
-def without_locks(path, uri=False):
-    if not uri:
-        raise sqlite3.OperationalError("disk I/O error")
-    return begun(path, uri)
+class Lockless(sqlite3.Connection):
+    def execute(self, statement, *values):
+        if statement == "BEGIN EXCLUSIVE":
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(statement, *values)
+
+def without_locks(path, *options, uri=False, **named):
+    kind = sqlite3.Connection if uri else Lockless
+    return connect(path, *options, uri=uri, factory=kind, **named)
 
 if sys.argv[2] == "False":
-    journal._begun = without_locks
+    sqlite3.connect = without_locks
 with journal.open_journal(Path(sys.argv[1])) as opened:
     # Little memory, so that entries are written to the file before they are committed.
     opened._connection.execute("PRAGMA cache_size = 4")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import DataError, Problems
+from ..errors import DataError, OptionError, Problems
 
 if TYPE_CHECKING:
     from ..datasets.base import FolderCount
@@ -353,3 +353,11 @@ def read_list(path: str) -> list[str]:
     if not names:
         raise DataError(path, "is a list without a picture")
     return names
+
+
+def split_setting(text: str) -> tuple[str, str]:
+    """The parts of ``NAME=VALUE``; a name may be written with - for _."""
+    name, separator, value = text.partition("=")
+    if not separator or not name.strip():
+        raise OptionError(f"--set takes NAME=VALUE, not '{text}'")
+    return name.strip().replace("-", "_"), value.strip()

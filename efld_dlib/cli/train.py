@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +14,6 @@ from ..training.options import (
     convert_value,
     find_preset,
     override_options,
-    parse_assignments,
 )
 from . import options as common
 
@@ -85,7 +84,7 @@ def train(
 
     from ..training.trainer import train as run_training
 
-    overrides = parse_assignments(assignments)
+    overrides: dict[str, Any] = dict(map(common.split_setting, assignments))
     refit = convert_value("refit", overrides.pop("refit", None), float)
     slim = convert_value("slim", overrides.pop("slim", None), bool)
     options = override_options(find_preset(preset).options, overrides)

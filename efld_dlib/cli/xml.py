@@ -364,7 +364,7 @@ def convert(
     from ..xml.write import scheme_comment, write_xml
 
     dataset, root = find_dataset(source)
-    options = {"subset": subset, "pictures": pictures, **dict(map(_split_setting, settings))}
+    options = {"subset": subset, "pictures": pictures, **dict(map(common.split_setting, settings))}
     options = {name: value for name, value in options.items() if value is not None}
     counts: list[FolderCount] = []
     records = dataset.records(root, scheme, problems, counts, **options)
@@ -378,11 +378,3 @@ def convert(
     for count in counts:
         click.echo(str(count), err=True)
     click.echo(f"{output}: {boxes} faces", err=True)
-
-
-def _split_setting(text: str) -> tuple[str, str]:
-    """The parts of ``NAME=VALUE``; a name may be written with - for _."""
-    name, separator, value = text.partition("=")
-    if not separator or not name:
-        raise OptionError(f"--set takes NAME=VALUE, not '{text}'")
-    return name.replace("-", "_"), value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import chain
 from operator import attrgetter
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,31 +25,6 @@ ROUGH_AFTER, ROUGH_SHARE = 2, 0.6
 # The splits of a tree are packed into 16 bits, and a table says to which leaf they lead.
 _BITS = 16
 _NEVER = np.int16(300)
-
-
-class CropPredictor(Protocol):
-    """Predicts landmarks."""
-
-    points: int
-
-    def predict(
-        self, crops: NDArray[np.uint8], box: Box, rough: FloatArray | None = None
-    ) -> FloatArray:
-        """Landmarks of the face that has the same box in each of several crops.
-
-        Parameters
-        ----------
-        crops : array of uint8, shape (n, height, width)
-        box : Box
-            Square, in whole pixels of the crops.
-        rough : array, shape (n, points, 2), optional
-            Where the landmarks lie about, in pixels of the crops. A predictor may make use of it.
-
-        Returns
-        -------
-        array, shape (n, points, 2)
-            In pixels of the crops.
-        """
 
 
 class DlibPredictor:
@@ -69,6 +44,21 @@ class DlibPredictor:
     def predict(
         self, crops: NDArray[np.uint8], box: Box, rough: FloatArray | None = None
     ) -> FloatArray:
+        """Landmarks of the face that has the same box in each of several crops.
+
+        Parameters
+        ----------
+        crops : array of uint8, shape (n, height, width)
+        box : Box
+            Square, in whole pixels of the crops.
+        rough : array, shape (n, points, 2), optional
+            Where the landmarks lie about, in pixels of the crops. Only a `Forest` makes use of it.
+
+        Returns
+        -------
+        array, shape (n, points, 2)
+            In pixels of the crops.
+        """
         return np.stack([self._parts(crop, box) for crop in crops])
 
     def _parts(self, crop: NDArray[np.uint8], box: Box) -> FloatArray:
@@ -124,6 +114,7 @@ class Forest:
     def predict(
         self, crops: NDArray[np.uint8], box: Box, rough: FloatArray | None = None
     ) -> FloatArray:
+        """As `DlibPredictor.predict`, and not rounded."""
         count, height, width = crops.shape
         # A black border of a pixel stands for all that lies outside. It is square, so that one
         # number says where it ends.
@@ -166,6 +157,9 @@ class Forest:
         leaves = self._leaf.take(packed.view("<u2"))
         leaves += self._start
         return leaves
+
+
+CropPredictor = DlibPredictor | Forest
 
 
 def _complex(places: NDArray[Any]) -> NDArray[np.complex128]:

@@ -6,7 +6,7 @@ The command line lists the sets in its help, which does not wait for NumPy and O
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -219,23 +219,6 @@ def preset_options(name: str) -> TrainingOptions:
     200
     """
     return find_preset(name).options
-
-
-def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
-    """Name and value of each ``name=value``, for `override_options`.
-
-    Raises
-    ------
-    OptionError
-        One has no equals sign.
-    """
-    overrides = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise OptionError(f"expected name=value, found {assignment!r}")
-        overrides[name.strip()] = text.strip()
-    return overrides
 
 
 def override_options(options: TrainingOptions, overrides: Mapping[str, Any]) -> TrainingOptions:

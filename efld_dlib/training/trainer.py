@@ -68,11 +68,13 @@ def read_training_records(xml: Path) -> list[ImageRecord]:
     """
     records = read_records(xml)
     for record in records:
-        if _dlib_cannot_open(record.photograph):
+        name = record.photograph
+        # They need XML entities, which dlib's parser does not decode in attributes.
+        if any(sign in name for sign in "&<>") or ("'" in name and '"' in name):
             raise DataError(
                 xml,
                 f"names a picture that dlib cannot open, for the characters in it: "
-                f"{record.photograph} (rename it, or let 'efld-dlib prepare' make crops)",
+                f"{name} (rename it, or let 'efld-dlib prepare' make crops)",
             )
         if not all(face.given.any() for face in record.faces):
             raise DataError(xml, f"has a face without landmarks in {record.path}")
@@ -82,11 +84,6 @@ def read_training_records(xml: Path) -> list[ImageRecord]:
         names = ", ".join(part_name(int(index)) for index in np.flatnonzero(~given))
         raise DataError(xml, f"has no face with landmark {names}")
     return records
-
-
-def _dlib_cannot_open(name: str) -> bool:
-    """Whether a name needs an XML entity, which dlib's parser does not decode in attributes."""
-    return any(character in name for character in "&<>") or ("'" in name and '"' in name)
 
 
 _REMAINING = re.compile(r"Time remaining: ([0-9.e+-]+) (second|minute|hour)")
@@ -224,7 +221,9 @@ def train(
     with atomic_path(output) as temporary:
         _run_worker(xml, temporary, options, on_progress)
         if ridge or slim_file:
-            _improve(temporary, records, ridge, slim_file)
+            predictor = load_arrays(temporary)
+            predictor = refit_leaves(predictor, records, ridge) if ridge else predictor
+            temporary.write_bytes(dat_bytes(slim(predictor) if slim_file else predictor))
     seconds = time.monotonic() - started
     written = output.stat()
     result = TrainingResult(
@@ -274,13 +273,6 @@ def _training_files(data: Path, validation: str | Path | None) -> tuple[Path, st
 def _nme(model: Path, records: list[ImageRecord], jobs: int | None) -> float | None:
     nme = evaluate(model, records, boxes="file", jobs=jobs).nme
     return nme if math.isfinite(nme) else None
-
-
-def _improve(model: Path, records: list[ImageRecord], ridge: float, slim_file: bool) -> None:
-    predictor = load_arrays(model)
-    if ridge:
-        predictor = refit_leaves(predictor, records, ridge)
-    model.write_bytes(dat_bytes(slim(predictor) if slim_file else predictor))
 
 
 def _run_worker(

@@ -93,11 +93,6 @@ class Finding:
     kind: str
     error: DataError
 
-    @property
-    def line(self) -> int:
-        """Line in the file, counted from 1; 0 where it is not known."""
-        return self.error.line or 0
-
 
 @dataclass
 class CheckReport:
@@ -151,7 +146,6 @@ class _Picture(NamedTuple):
     """A picture to look at, and the boxes that must lie in it, with their lines and numbers."""
 
     name: str
-    path: Path
     line: int
     boxes: tuple[tuple[int, int, Box], ...]
 
@@ -194,7 +188,7 @@ def check_xml(
     run.read(show_progress)
     if pictures:
         run.check_pictures(resolve_jobs(jobs), show_progress)
-    run.report.findings.sort(key=lambda finding: finding.line)
+    run.report.findings.sort(key=lambda finding: finding.error.line or 0)
     return run.report
 
 
@@ -242,8 +236,7 @@ class _Check:
         if not name:
             self._complain("path", image.line, "<image> has no file")
         elif self._check_name(name, image.line):
-            path = self.report.source.parent / name
-            self._pictures.append(_Picture(name, path, image.line, tuple(usable)))
+            self._pictures.append(_Picture(name, image.line, tuple(usable)))
 
     def _check_face(self, element: Element, face: str) -> Box | None:
         """The face's box, if it is right and not ignored."""
@@ -315,7 +308,7 @@ class _Check:
 
     def check_pictures(self, jobs: int, show_progress: bool) -> None:
         load_dlib()
-        paths = [picture.path for picture in self._pictures]
+        paths = [self.report.source.parent / picture.name for picture in self._pictures]
         states = parallel_map(picture_state, paths, jobs)
         with_bar = progress(states, len(paths), "pictures", show_progress)
         for picture, state in zip(self._pictures, with_bar, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,7 @@ POSE_BINS = {
 _BAR = 40
 
 
-@dataclass(frozen=True)
-class Statistics:
+class Statistics(NamedTuple):
     """Five numbers of a sample; NaN for an empty one."""
 
     minimum: float
@@ -147,8 +146,8 @@ def describe(
     """
     kept = list(progress(records, None, "entries", show_progress))
     faces = [face for record in kept for face in record.faces]
-    info = XmlInfo(len(kept), sum(not record.faces for record in kept), len(faces), scheme=scheme)
-    info.boxes = sum(face.copies for face in faces)
+    empty, boxes = sum(not record.faces for record in kept), sum(face.copies for face in faces)
+    info = XmlInfo(len(kept), empty, len(faces), boxes, scheme)
     size = SCHEMES[scheme].size
     points = np.array([face.points for face in faces]).reshape(-1, size, 2)
     given = annotated(points)
@@ -220,10 +219,9 @@ def info_text(info: XmlInfo) -> str:
     lines += ["", f"{'':<16}{'min':>9}{'median':>9}{'max':>9}{'mean':>9}{'s.d.':>9}"]
     measured = [("box width", info.box_width, 0), ("box height", info.box_height, 0)]
     measured += [("width / height", info.box_aspect, 2)]
-    measured += [(name, value, 1) for name, value in info.pose.items()]
-    for name, value, digits in measured:
-        numbers = (value.minimum, value.median, value.maximum, value.mean, value.deviation)
-        lines.append(f"{name:<16}" + "".join(f"{number:>9.{digits}f}" for number in numbers))
+    measured += [(name, values, 1) for name, values in info.pose.items()]
+    for name, values, digits in measured:
+        lines.append(f"{name:<16}" + "".join(f"{number:>9.{digits}f}" for number in values))
     for name, bins in info.pose_bins.items():
         lines += ["", f"{name}, degrees"] + _bars(bins)
     if info.pose_unknown:
@@ -266,13 +264,8 @@ def implausibility(points: FloatArray) -> FloatArray:
     poses = np.nan_to_num(estimate_poses(points), nan=0.0)
     poses[:, 0] = np.clip(poses[:, 0], -_MAX_YAW, _MAX_YAW)
     model = mean_face_3d()
-    scores: FloatArray = np.array(
-        [
-            _distance(face, (model @ rotation_matrix(tuple(pose)).T)[:, :2])
-            for face, pose in zip(points, poses, strict=True)
-        ]
-    )
-    return scores
+    turned = ((model @ rotation_matrix(tuple(pose)).T)[:, :2] for pose in poses)
+    return np.array([_distance(*pair) for pair in zip(points, turned, strict=True)])
 
 
 def _distance(face: FloatArray, model: FloatArray) -> float:

@@ -333,6 +333,8 @@ def test_bad_data_for_prepare_train_and_evaluate(tiny_model, tmp_path):
     assert "neither a folder nor an .xml" in run("prepare", text, code=2).stderr
     assert "does not exist" in run("prepare", tmp_path / "gone", code=2).stderr
     assert "no option 'mu'" in run("train", unknown, "--set", "mu=1", code=2).stderr
+    said = run("train", unknown, "--set", "mu", code=2).stderr
+    assert "--set takes NAME=VALUE, not 'mu'" in said
     not_a_model = tmp_path / "not.dat"
     not_a_model.write_text("x")
     assert (

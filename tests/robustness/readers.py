@@ -10,6 +10,7 @@ import dlib
 import numpy as np
 
 from efld_dlib.cli.model import _bytes
+from efld_dlib.cli.options import split_setting
 from efld_dlib.datasets.pts import read_pts
 from efld_dlib.datasets.registry import DATASETS
 from efld_dlib.detection.network import Network, find_faces
@@ -20,7 +21,7 @@ from efld_dlib.models.information import describe
 from efld_dlib.models.loading import load_arrays, load_predictor
 from efld_dlib.models.subset import parse_points
 from efld_dlib.prepare.augment import parse_augmentation
-from efld_dlib.training.options import TrainingOptions, override_options, parse_assignments
+from efld_dlib.training.options import TrainingOptions, override_options
 from efld_dlib.xml.check import check_xml
 from efld_dlib.xml.image_state import picture_state
 from efld_dlib.xml.read import read_xml
@@ -111,7 +112,7 @@ _PARSERS: tuple[Callable[[str], Any], ...] = (
     parse_features,
     lambda text: parse_points(text, 68),
     parse_augmentation,
-    lambda text: override_options(TrainingOptions(), parse_assignments([text])),
+    lambda text: override_options(TrainingOptions(), dict([split_setting(text)])),
     _bytes,
     make_detector,
 )

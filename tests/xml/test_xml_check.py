@@ -192,7 +192,7 @@ FAULTS = {
 def test_a_planted_fault_is_found_in_its_line(write, text, kind, line, words, stops):
     source = write(text)
     found = [f for f in check_xml(source, jobs=1).findings if f.kind == kind]
-    assert [f.line for f in found if words in f.error.problem] == [line]
+    assert [f.error.line for f in found if words in f.error.problem] == [line]
     assert str(found[0].error).startswith(f"{source}, line {line}: ")
     if stops is not None:
         assert bool(train(source)) is stops
@@ -216,7 +216,7 @@ def test_all_problems_are_found_in_one_run_in_the_order_of_lines(write):
     text = changed("top='45'", "top='x'", changed(" x='", " x='x", SECOND))
     text = text.replace("b.jpg", "gone.jpg")
     report = check_xml(write(text), jobs=1)
-    assert [(f.kind, f.line) for f in report.findings] == [
+    assert [(f.kind, f.error.line) for f in report.findings] == [
         ("attribute", BOX_LINE),
         ("attribute", part_line(0)),
         ("picture-missing", SECOND_LINE),
@@ -243,7 +243,7 @@ def test_lines_are_told_beyond_the_limit_of_libxml2(write):
     filler = "<!-- -->\n" * 70000
     source = write(changed("<images>\n", "<images>\n" + filler, changed("top='45' ", "")))
     (finding,) = check_xml(source, pictures=False).findings
-    assert finding.line == BOX_LINE + 70000
+    assert finding.error.line == BOX_LINE + 70000
 
 
 @pytest.mark.parametrize(
