@@ -16,7 +16,7 @@ from ..crops import Crop
 from ..errors import DataError, OptionError
 from ..records import ImageRecord
 from .efld import efld_bytes
-from .predictor import LeafIndices, Predictor, add_leaves, cascade_leaves, face_crops, start_shapes
+from .predictor import LeafIndices, Predictor, face_crops, run_cascades
 from .quantised import DEAD_ZONE, quantise
 
 _BATCH = 128
@@ -67,13 +67,8 @@ def leaf_usage(
 def reached_leaves(predictor: Predictor, crops: Sequence[Crop]) -> LeafIndices:
     """Index of the leaf of each tree that each face reaches, shape (crops, cascades, trees)."""
     images = np.array([crop.image for crop in crops])
-    shapes = start_shapes(predictor, len(images))
-    reached = np.empty((len(images), predictor.cascades, predictor.trees), dtype=np.int32)
-    for cascade in range(predictor.cascades):
-        leaves = cascade_leaves(predictor, cascade, images, crops[0].box, shapes)
-        reached[:, cascade] = leaves
-        add_leaves(shapes, predictor.leaves[cascade], leaves)
-    return reached
+    cascades = run_cascades(predictor, predictor.leaves, images, crops[0].box)
+    return np.stack([reached for _, _, reached in cascades], axis=1)
 
 
 FINEST, COARSEST = 1e-5, 3e-3

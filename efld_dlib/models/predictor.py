@@ -144,58 +144,43 @@ _BATCH = 256
 _SHIFT, _SCALE = 0.04, 0.05
 
 
-def start_shapes(predictor: Predictor, count: int) -> FloatArray:
-    """The mean shape `count` times, in units of the face box, shape (count, points, 2)."""
-    return np.repeat(predictor.mean_shape[None].astype(np.float64), count, axis=0)
-
-
-def cascade_leaves(
-    predictor: Predictor,
-    cascade: int,
-    images: NDArray[np.uint8],
-    box: Box,
-    shapes: FloatArray,
-) -> LeafIndices:
-    """The leaf of each tree of a cascade that each face reaches.
+def run_cascades(
+    predictor: Predictor, leaves: Float32Array, images: NDArray[np.uint8], box: Box
+) -> Iterator[tuple[FloatArray, Float32Array, LeafIndices]]:
+    """Correct the shapes of several faces, one cascade after the other.
 
     Parameters
     ----------
     predictor : Predictor
-    cascade : int
+    leaves : array of float32, shape (cascades, trees, splits + 1, 2 * points)
+        The predictor's, or others in their place.
     images : array of uint8, shape (faces, height, width)
         Crops of one size.
     box : Box
         The face box in all of them.
-    shapes : array, shape (faces, points, 2)
-        The shapes so far, in units of the box.
 
-    Returns
-    -------
-    array of int32, shape (faces, trees)
+    Yields
+    ------
+    shapes : array, shape (faces, points, 2)
+        The shapes before the cascade, in units of the box; the same array each time.
+    leaves : array of float32, shape (trees, splits + 1, 2 * points)
+        Those of the cascade, which correct the shapes next; they may be changed until then.
+    reached : array of int32, shape (faces, trees)
+        The leaf of each tree of the cascade that each face reaches.
     """
     corner, extent = _unit(box)
-    reached = np.empty((len(images), predictor.trees), dtype=np.int32)
-    for first in range(0, len(images), _BATCH):
-        batch = slice(first, first + _BATCH)
-        places = corner + extent * _pixel_places(predictor, cascade, shapes[batch])
-        values = _pixels(images[batch], np.floor(places + 0.5).astype(np.int64))
-        reached[batch] = _descend(predictor, cascade, values)
-    return reached
-
-
-def add_leaves(shapes: FloatArray, leaves: Float32Array, reached: LeafIndices) -> None:
-    """Correct `shapes` in place by the leaves reached.
-
-    Parameters
-    ----------
-    shapes : array, shape (faces, points, 2)
-    leaves : array of float32, shape (trees, leaves, 2 * points)
-        Of one cascade.
-    reached : array of int32, shape (faces, trees)
-    """
-    trees = np.arange(len(leaves))
-    for shape, own in zip(shapes, reached, strict=True):
-        shape += leaves[trees, own].sum(axis=0).reshape(-1, 2)
+    shapes = np.repeat(predictor.mean_shape[None].astype(np.float64), len(images), axis=0)
+    trees = np.arange(predictor.trees)
+    for cascade, own in enumerate(leaves):
+        reached = np.empty((len(images), predictor.trees), dtype=np.int32)
+        for first in range(0, len(images), _BATCH):
+            batch = slice(first, first + _BATCH)
+            places = corner + extent * _pixel_places(predictor, cascade, shapes[batch])
+            values = _pixels(images[batch], np.floor(places + 0.5).astype(np.int64))
+            reached[batch] = _descend(predictor, cascade, values)
+        yield shapes, own, reached
+        for shape, indices in zip(shapes, reached, strict=True):
+            shape += own[trees, indices].sum(axis=0).reshape(-1, 2)
 
 
 def face_crops(

@@ -19,14 +19,7 @@ from scipy.sparse import csr_matrix
 
 from ..boxes import Box, FloatArray
 from ..errors import DataError
-from ..models.predictor import (
-    LeafIndices,
-    Predictor,
-    add_leaves,
-    cascade_leaves,
-    face_crops,
-    start_shapes,
-)
+from ..models.predictor import LeafIndices, Predictor, face_crops, run_cascades
 from ..records import ImageRecord
 from .options import require_memory
 
@@ -72,14 +65,11 @@ def refit_leaves(
         The memory will not do.
     """
     images, truth, box = _runs(predictor, records, runs)
-    shapes = start_shapes(predictor, len(images))
     leaves = predictor.leaves.copy()
-    for cascade, own in enumerate(leaves):
-        reached = cascade_leaves(predictor, cascade, images, box, shapes)
+    for shapes, own, reached in run_cascades(predictor, leaves, images, box):
         wanted = (truth - shapes).reshape(len(shapes), -1)
         change = _ridge_regression(reached, own, wanted, ridge)
         own += change.reshape(own.shape).astype(np.float32)
-        add_leaves(shapes, own, reached)
     return replace(predictor, leaves=leaves)
 
 
