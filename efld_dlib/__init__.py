@@ -60,28 +60,37 @@ if TYPE_CHECKING:
     from . import geometry as geometry
     from . import landmarks as landmarks
     from . import pose as pose
-    from .boxes import Box, Pose
-    from .datasets.registry import open_dataset
-    from .detection.detectors import FrontalDetector
-    from .detection.network_detector import NetworkDetector
-    from .errors import EfldError
-    from .evaluation.evaluate import Evaluation, evaluate
-    from .extraction.run import extract
-    from .extraction.settings import ExtractSettings
-    from .face import Face, TrackedFace
-    from .geometry import features, parse_features
-    from .images import read_image
-    from .landmarker import FaceLandmarker
-    from .models.loading import load_predictor
-    from .pose import estimate_pose
-    from .prepare.build import PrepareOptions, build_training_xml
-    from .records import FaceAnnotation, ImageRecord
-    from .training.options import TrainingOptions, preset_options
-    from .training.trainer import train
-    from .video.smoothing import FaceSmoother, Smoothing
-    from .video.tracker import FaceTracker, TrackOptions
-    from .xml.read import read_xml
-    from .xml.write import write_xml
+    from .boxes import Box as Box
+    from .boxes import Pose as Pose
+    from .datasets.registry import open_dataset as open_dataset
+    from .detection.detectors import FrontalDetector as FrontalDetector
+    from .detection.network_detector import NetworkDetector as NetworkDetector
+    from .errors import EfldError as EfldError
+    from .evaluation.evaluate import Evaluation as Evaluation
+    from .evaluation.evaluate import evaluate as evaluate
+    from .extraction.run import extract as extract
+    from .extraction.settings import ExtractSettings as ExtractSettings
+    from .face import Face as Face
+    from .face import TrackedFace as TrackedFace
+    from .geometry import features as features
+    from .geometry import parse_features as parse_features
+    from .images import read_image as read_image
+    from .landmarker import FaceLandmarker as FaceLandmarker
+    from .models.loading import load_predictor as load_predictor
+    from .pose import estimate_pose as estimate_pose
+    from .prepare.build import PrepareOptions as PrepareOptions
+    from .prepare.build import build_training_xml as build_training_xml
+    from .records import FaceAnnotation as FaceAnnotation
+    from .records import ImageRecord as ImageRecord
+    from .training.options import TrainingOptions as TrainingOptions
+    from .training.options import preset_options as preset_options
+    from .training.trainer import train as train
+    from .video.smoothing import FaceSmoother as FaceSmoother
+    from .video.smoothing import Smoothing as Smoothing
+    from .video.tracker import FaceTracker as FaceTracker
+    from .video.tracker import TrackOptions as TrackOptions
+    from .xml.read import read_xml as read_xml
+    from .xml.write import write_xml as write_xml
 
 # The module of each public name, which it is imported from when first asked for: importing the
 # package, and the command line's --help, does not wait for OpenCV and dlib.
@@ -111,40 +120,7 @@ _MODULES = {
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = [
-    "Box",
-    "EfldError",
-    "Evaluation",
-    "ExtractSettings",
-    "Face",
-    "FaceAnnotation",
-    "FaceLandmarker",
-    "FaceSmoother",
-    "FaceTracker",
-    "FrontalDetector",
-    "ImageRecord",
-    "NetworkDetector",
-    "Pose",
-    "PrepareOptions",
-    "Smoothing",
-    "TrackOptions",
-    "TrackedFace",
-    "TrainingOptions",
-    "__version__",
-    "build_training_xml",
-    "estimate_pose",
-    "evaluate",
-    "extract",
-    "features",
-    "load_predictor",
-    "open_dataset",
-    "parse_features",
-    "preset_options",
-    "read_image",
-    "read_xml",
-    "train",
-    "write_xml",
-]
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
