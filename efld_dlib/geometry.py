@@ -65,8 +65,7 @@ def _vector(faces: FloatArray, along: Line) -> FloatArray:
     """From a line's start to its end, shape (..., 2)."""
     start, end = (_end(faces, group) for group in along)
     # Adding zero makes -0 to 0, which keeps angles off -180.
-    vector: FloatArray = end - start + 0.0
-    return vector
+    return np.asarray(end - start + 0.0)
 
 
 def _mean_length(faces: FloatArray, lines: Sequence[Line]) -> Values:
@@ -74,13 +73,6 @@ def _mean_length(faces: FloatArray, lines: Sequence[Line]) -> Values:
     vectors = [_vector(faces, along) for along in lines]
     lengths = [np.hypot(vector[..., 0], vector[..., 1]) for vector in vectors]
     return sum(lengths[1:], lengths[0]) / len(lengths)
-
-
-@np.errstate(all="ignore")
-def line_ratio(faces: FloatArray, above: Sequence[Line], below: Sequence[Line]) -> Values:
-    """Mean length of some lines over that of others, shape (...); NaN over zero."""
-    divisor = _mean_length(faces, below)
-    return _mean_length(faces, above) / np.where(divisor > 0, divisor, np.nan)[()]
 
 
 @np.errstate(all="ignore")
@@ -92,7 +84,8 @@ def measured(
     if kind == "distance":
         return _mean_length(faces, first)
     if kind == "ratio":
-        return line_ratio(faces, first, second)
+        divisor = _mean_length(faces, second)
+        return _mean_length(faces, first) / np.where(divisor > 0, divisor, np.nan)[()]
     along = _vector(faces, first[0])
     x, y = along[..., 0], along[..., 1]
     if kind == "angle_between":
@@ -252,81 +245,57 @@ class Feature:
         The line or lines to measure; for a ratio those above the line.
     second : tuple of Line
         For a ratio the lines below, for "angle_between" the other line, else empty.
-    description : str
-        What it says of the face, and its source.
     """
 
     name: str
     kind: Kind
     first: tuple[Line, ...]
     second: tuple[Line, ...] = ()
-    description: str = ""
 
     def measure(self, points: ArrayLike) -> Values:
         """Value for each face of `points` (..., 68, 2): pixels, a ratio or degrees."""
         return measured(points, self.kind, self.first, self.second)
 
 
-def _ratio(name: str, description: str, *above: Line, below: Line = EYE_LINE) -> Feature:
-    return Feature(name, "ratio", above, (below,), description)
+def _ratio(name: str, *above: Line, below: Line = EYE_LINE) -> Feature:
+    return Feature(name, "ratio", above, (below,))
 
 
 _LEFT_EYE, _RIGHT_EYE = GROUPS_68["left_eye"], GROUPS_68["right_eye"]
 _LEFT_BROW, _RIGHT_BROW = GROUPS_68["left_brow"], GROUPS_68["right_brow"]
 _FACE_HEIGHT = line(27, 8)
-_BLINK = "eye aspect ratio of the {} eye, small when it is closed (Soukupova and Cech 2016)"
 
 # The default feature vector. Only the first two depend on the size of the face in the picture.
 FEATURES: tuple[Feature, ...] = (
-    Feature("eye_distance", "distance", (EYE_LINE,), (), "eq. (3): outer eye corners, pixels"),
-    Feature(
-        "nose_mouth_distance", "distance", (NOSE_MOUTH_LINE,), (), "eq. (4): nose to mouth, pixels"
-    ),
-    Feature("eye_nose_mouth_ratio", "ratio", (EYE_LINE,), (NOSE_MOUTH_LINE,), "eq. (2): (3) / (4)"),
-    _ratio(
-        "left_eye_aspect", _BLINK.format("left"), line(37, 41), line(38, 40), below=line(36, 39)
-    ),
-    _ratio(
-        "right_eye_aspect", _BLINK.format("right"), line(43, 47), line(44, 46), below=line(42, 45)
-    ),
-    _ratio(
-        "mouth_aspect",
-        "opening of the inner lips over their width, 0 when the mouth is closed",
-        *(line(61, 67), line(62, 66), line(63, 65)),
-        below=line(60, 64),
-    ),
-    _ratio(
-        "lip_aspect",
-        "height of the outer lips over the width of the mouth",
-        *(line(50, 58), line(51, 57), line(52, 56)),
-        below=MOUTH_LINE,
-    ),
-    _ratio("mouth_width", "mouth corners over eye distance: smile, pucker", MOUTH_LINE),
-    _ratio("left_brow_raise", "brow to eye over eye distance", line(_LEFT_BROW, _LEFT_EYE)),
-    _ratio("right_brow_raise", "brow to eye over eye distance", line(_RIGHT_BROW, _RIGHT_EYE)),
-    _ratio("brow_gap", "inner brow ends over eye distance: frown", line(21, 22)),
-    _ratio("eye_gap", "inner eye corners over eye distance", line(39, 42)),
-    _ratio("nose_length", "nose root to nose base over eye distance", line(27, 33)),
-    _ratio("nose_width", "nose wings over eye distance", line(31, 35)),
-    _ratio("face_aspect", "face width over nose root to chin", line(0, 16), below=_FACE_HEIGHT),
-    _ratio(
-        "chin_height", "lower lip to chin over nose root to chin", line(57, 8), below=_FACE_HEIGHT
-    ),
-    _ratio(
-        "nose_balance",
-        "nose tip to the left over to the right outer eye corner: 1 in a frontal face",
-        line(LEFT_EYE_OUTER, NOSE_TIP),
-        below=line(RIGHT_EYE_OUTER, NOSE_TIP),
-    ),
-    Feature("eye_line_angle", "angle", (EYE_LINE,), (), "direction of the eyes' line, degrees"),
-    Feature("mouth_line_angle", "angle", (MOUTH_LINE,), (), "direction of the mouth, degrees"),
-    Feature(
-        "eye_mouth_angle",
-        "angle_between",
-        (EYE_LINE,),
-        (MOUTH_LINE,),
-        "between the lines of eyes and mouth, degrees",
-    ),
+    # Equations (3) and (4) of the paper in pixels, and (2), which is (3) over (4).
+    Feature("eye_distance", "distance", (EYE_LINE,)),
+    Feature("nose_mouth_distance", "distance", (NOSE_MOUTH_LINE,)),
+    Feature("eye_nose_mouth_ratio", "ratio", (EYE_LINE,), (NOSE_MOUTH_LINE,)),
+    # Eye aspect ratio of each eye, small when it is closed (Soukupova and Cech 2016).
+    _ratio("left_eye_aspect", line(37, 41), line(38, 40), below=line(36, 39)),
+    _ratio("right_eye_aspect", line(43, 47), line(44, 46), below=line(42, 45)),
+    # Opening of the inner lips over their width, 0 when the mouth is closed.
+    _ratio("mouth_aspect", line(61, 67), line(62, 66), line(63, 65), below=line(60, 64)),
+    # Height of the outer lips over the width of the mouth.
+    _ratio("lip_aspect", line(50, 58), line(51, 57), line(52, 56), below=MOUTH_LINE),
+    # Over the eye distance: mouth corners (smile, pucker), brow to eye, inner brow ends (frown),
+    # inner eye corners, nose root to nose base, nose wings.
+    _ratio("mouth_width", MOUTH_LINE),
+    _ratio("left_brow_raise", line(_LEFT_BROW, _LEFT_EYE)),
+    _ratio("right_brow_raise", line(_RIGHT_BROW, _RIGHT_EYE)),
+    _ratio("brow_gap", line(21, 22)),
+    _ratio("eye_gap", line(39, 42)),
+    _ratio("nose_length", line(27, 33)),
+    _ratio("nose_width", line(31, 35)),
+    # Over nose root to chin: the face's width, and lower lip to chin.
+    _ratio("face_aspect", line(0, 16), below=_FACE_HEIGHT),
+    _ratio("chin_height", line(57, 8), below=_FACE_HEIGHT),
+    # Nose tip to the left over to the right outer eye corner: 1 in a frontal face.
+    _ratio("nose_balance", line(LEFT_EYE_OUTER, NOSE_TIP), below=line(RIGHT_EYE_OUTER, NOSE_TIP)),
+    # Directions of the lines of eyes and mouth, and the angle between the two, in degrees.
+    Feature("eye_line_angle", "angle", (EYE_LINE,)),
+    Feature("mouth_line_angle", "angle", (MOUTH_LINE,)),
+    Feature("eye_mouth_angle", "angle_between", (EYE_LINE,), (MOUTH_LINE,)),
 )
 
 

@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 
 from ..boxes import FloatArray
 from ..errors import OptionError
-from ..geometry import line, line_ratio
+from ..geometry import features, parse_features
 from ..pose import face_poses
 from ..records import FaceAnnotation, ImageRecord
 
@@ -175,14 +175,11 @@ HEAD_PITCH = 15.0
 OPEN_MOUTH = 0.35
 OCCLUDED_FRACTION = 0.1
 
-_OPENING = (line(61, 67), line(62, 66), line(63, 65))
-_INNER_WIDTH = (line(60, 64),)
-
 
 def mouth_opening(faces: Sequence[FaceAnnotation]) -> FloatArray:
     """Height over width of the inner lips of each face, shape (faces,); NaN where unknown."""
     points = np.array([face.points for face in faces])
-    return cast(FloatArray, line_ratio(points, _OPENING, _INNER_WIDTH))
+    return features(points, parse_features("mouth_aspect"))[:, 0]
 
 
 def class_members(faces: Sequence[FaceAnnotation]) -> dict[str, NDArray[np.bool_]]:
@@ -212,9 +209,7 @@ def _class_rarity(faces: Sequence[FaceAnnotation]) -> FloatArray:
     for inside in members.values():
         rarity += inside / max(inside.mean(), 1 / len(faces))
     common = rarity[members["frontal"]]
-    base: float = common[0] if len(common) else rarity.min()
-    scaled: FloatArray = rarity / base
-    return scaled
+    return np.asarray(rarity / (common[0] if len(common) else rarity.min()))
 
 
 WEIGHTINGS: dict[str, Callable[[Sequence[FaceAnnotation]], FloatArray]] = {
