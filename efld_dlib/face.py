@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from .boxes import Box, FloatArray, Pose, annotated
 from .errors import DataError, OptionError
 from .geometry import FEATURES, Feature, feature_names, features
 from .landmarks import GROUPS_68
-from .records import FaceAnnotation, same_values
+from .records import ByValue, FaceAnnotation
 
 if TYPE_CHECKING:
     from .images import Image, ImageSource
@@ -33,7 +33,7 @@ LARGEST_CROP = 4096  # OpenCV warps into none above 32,767 pixels
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Face:
+class Face(ByValue):
     """A face that was found.
 
     Faces are equal if all their values are, NaN to NaN; as they hold arrays, they have no hash.
@@ -99,13 +99,6 @@ class Face:
         """
         values = features(self.points, chosen)
         return dict(zip(feature_names(chosen), map(float, values), strict=True))
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return same_values(self, other)
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         # Adding zero makes -0 to 0.
@@ -275,8 +268,7 @@ class TrackedFace(Face):
     @classmethod
     def of(cls, face: Face, number: int, **changes: Any) -> TrackedFace:
         """`face` with that id, and what else is changed of it."""
-        values = {each.name: getattr(face, each.name) for each in fields(Face)}
-        return cls(**{**values, **changes}, id=number)
+        return cls(**{**vars(face), **changes, "id": number})
 
     def __repr__(self) -> str:
         return super().__repr__().replace("(", f"(id={self.id}, ", 1)

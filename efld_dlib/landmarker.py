@@ -11,12 +11,7 @@ from .detection.confidence import confidence, point_confidence
 from .detection.detectors import Detection, Detector
 from .detection.network import LandmarkNetwork
 from .detection.network_detector import NetworkDetector
-from .detection.prediction import (
-    FAST_CASCADES,
-    LANDMARK_SIZE,
-    LandmarkStage,
-    Quality,
-)
+from .detection.prediction import FAST_CASCADES, LANDMARK_SIZE, LandmarkStage, Quality
 from .errors import OptionError
 from .face import Face, TrackedFace
 from .images import ColorOrder, Image, ImageSource, read_image, to_gray

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,15 @@ import numpy as np
 from .boxes import BoolArray, Box, FloatArray, Pose, annotated
 
 
-def same_values(one: Any, other: Any) -> bool:
-    """Whether two data classes of one kind hold the same values, NaN equal to NaN."""
-    return all(_same(getattr(one, each.name), getattr(other, each.name)) for each in fields(one))
+class ByValue:
+    """A data class whose objects are equal if their values are, NaN to NaN; they have no hash."""
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(_same(value, vars(other)[name]) for name, value in vars(self).items())
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def _same(value: Any, other: Any) -> bool:
@@ -26,7 +32,7 @@ def _same(value: Any, other: Any) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class FaceAnnotation:
+class FaceAnnotation(ByValue):
     """A face as a data set describes it.
 
     Parameters
@@ -59,13 +65,6 @@ class FaceAnnotation:
     def given(self) -> BoolArray:
         """Which landmarks are annotated, shape (n,)."""
         return annotated(self.points)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, FaceAnnotation):
-            return NotImplemented
-        return same_values(self, other)
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)

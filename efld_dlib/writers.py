@@ -5,29 +5,19 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 from .face import Face, rounded
 from .geometry import Feature, feature_names
 
 
-class Sink(Protocol):
-    """Takes the outcome of one picture after the other."""
-
-    def faces(self, name: str, faces: Sequence[Face]) -> None:
-        """The faces of a picture, none included."""
-
-    def error(self, name: str, message: str) -> None:
-        """A picture that could not be used."""
-
-    def close(self) -> None:
-        """Finish the document; the stream stays open."""
-
-
 def open_sink(
     kind: str, stream: TextIO, chosen: Sequence[Feature], point_confidence: bool = False
-) -> Sink:
+) -> JsonSink | CsvSink:
     """The sink for a format: json, jsonl or csv, with these features of each face.
+
+    It takes the outcome of one image after the other: its `faces`, none included, or the `error`
+    for which it could not be used. `close` finishes the document; the stream stays open.
 
     A CSV has columns for the confidence of each landmark if the faces have it.
 
