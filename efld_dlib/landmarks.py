@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .boxes import FloatArray
 from .records import FaceAnnotation
 
 # The five named points of the paper's Table 1.
@@ -71,17 +71,17 @@ GROUPS_21: dict[str, tuple[int, ...]] = {
 }
 _MIRROR_21 = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 16, 15, 14, 13, 12, 19, 18, 17, 20)
 
-# AFLW's landmarks without the ears, as Zhu et al. (CVPR 2016) annotated them anew.
-GROUPS_19: dict[str, tuple[int, ...]] = {
-    "left_brow": (0, 1, 2),
-    "right_brow": (3, 4, 5),
-    "left_eye": (6, 7, 8),
-    "right_eye": (9, 10, 11),
-    "nose": (12, 13, 14),
-    "mouth": (15, 16, 17),
-    "chin": (18,),
+# AFLW's landmarks without the ears, ids 13 and 17, as Zhu et al. annotated them anew
+# ("Unconstrained Face Alignment via Cascaded Compositional Learning", CVPR 2016).
+AFLW_21_TO_19: dict[int, int] = {
+    old: new for new, old in enumerate(index for index in range(21) if index not in (12, 16))
 }
-_MIRROR_19 = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 14, 13, 12, 17, 16, 15, 18)
+GROUPS_19: dict[str, tuple[int, ...]] = {
+    part: tuple(AFLW_21_TO_19[index] for index in group)
+    for part, group in GROUPS_21.items()
+    if part != "ears"
+}
+_MIRROR_19 = tuple(AFLW_21_TO_19[_MIRROR_21[index]] for index in AFLW_21_TO_19)
 
 # WFLW's landmarks (Wu et al., CVPR 2018); 96 and 97 are the pupils.
 GROUPS_98: dict[str, tuple[int, ...]] = {
@@ -115,15 +115,12 @@ class Scheme:
 
     Parameters
     ----------
-    name : str
-        What data sets and options call it.
     mirror : tuple of int
         For each landmark, the index of its mirror partner.
     groups : dict of str to tuple of int
         Parts of the face by name.
     """
 
-    name: str
     mirror: tuple[int, ...]
     groups: dict[str, tuple[int, ...]]
 
@@ -134,16 +131,15 @@ class Scheme:
 
 
 SCHEMES: dict[str, Scheme] = {
-    "68": Scheme("68", _MIRROR_68, GROUPS_68),
-    "21": Scheme("21", _MIRROR_21, GROUPS_21),
-    "19": Scheme("19", _MIRROR_19, GROUPS_19),
-    "98": Scheme("98", _MIRROR_98, GROUPS_98),
+    "68": Scheme(_MIRROR_68, GROUPS_68),
+    "21": Scheme(_MIRROR_21, GROUPS_21),
+    "19": Scheme(_MIRROR_19, GROUPS_19),
+    "98": Scheme(_MIRROR_98, GROUPS_98),
 }
+"""By what data sets and options call them."""
 
 
-def mirror_points(
-    points: NDArray[np.float64], width: float, scheme: str = "68"
-) -> NDArray[np.float64]:
+def mirror_points(points: FloatArray, width: float, scheme: str = "68") -> FloatArray:
     """Landmarks of a face in the mirror image of its picture.
 
     Parameters
@@ -170,7 +166,7 @@ def mirror_points(
     >>> mirror_points(points, width=100)[RIGHT_EYE_OUTER].tolist()
     [69.0, 40.0]
     """
-    mirrored: NDArray[np.float64] = points[..., list(SCHEMES[scheme].mirror), :].copy()
+    mirrored = points[..., list(SCHEMES[scheme].mirror), :]
     mirrored[..., 0] = width - 1 - mirrored[..., 0]
     return mirrored
 
@@ -189,12 +185,6 @@ AFLW_21_TO_68: dict[int, int] = {
     **{6: 36, 8: 39, 9: 42, 11: 45},
     **{13: 31, 14: 30, 15: 35},
     **{17: 48, 19: 54, 20: 8},
-}
-
-# Zhu et al., "Unconstrained Face Alignment via Cascaded Compositional Learning", CVPR 2016: all
-# but the ears, ids 13 and 17.
-AFLW_21_TO_19: dict[int, int] = {
-    old: new for new, old in enumerate(index for index in range(21) if index not in (12, 16))
 }
 
 # The map in common use with WFLW (HRNet, AdaptiveWing and their users): every other point of the

@@ -55,15 +55,13 @@ def mean_face_3d() -> FloatArray:
         z away from the viewer (the nose tip has the smallest z). The jaw is the head's own, not
         the outline that a picture shows. Made by ``tools/fit_mean_face.py``.
     """
-    face: FloatArray = _mean_face().copy()
-    return face
+    return _mean_face().copy()
 
 
 @lru_cache(maxsize=1)
 def _mean_face() -> FloatArray:
     file = resources.files("efld_dlib") / "data" / MEAN_FACE_FILE
-    face: FloatArray = np.loadtxt(file.read_text("utf-8").splitlines(), delimiter=",")
-    return face
+    return np.loadtxt(file.read_text("utf-8").splitlines(), delimiter=",")
 
 
 def estimate_pose(points: ArrayLike) -> Pose:
@@ -203,8 +201,7 @@ def _mean_face_solver() -> FloatArray:
     """Least squares for the mean face: the map is the points, transposed, times this; (k, 3)."""
     face = _mean_face()[FITTED_LANDMARKS]
     solid = face - face.mean(axis=0)
-    solver: FloatArray = np.linalg.solve(solid.T @ solid, solid.T).T
-    return solver
+    return np.linalg.solve(solid.T @ solid, solid.T).T
 
 
 def rotation_matrix(pose: Sequence[float]) -> FloatArray:
@@ -225,8 +222,7 @@ def rotation_matrix(pose: Sequence[float]) -> FloatArray:
     turn_y = _axis_rotation(2, 0, -yaw)
     turn_x = _axis_rotation(1, 2, -pitch)
     turn_z = _axis_rotation(0, 1, roll)
-    rotation: FloatArray = turn_z @ turn_x @ turn_y
-    return rotation
+    return turn_z @ turn_x @ turn_y
 
 
 def _axis_rotation(first: int, second: int, radians: float) -> FloatArray:
@@ -261,8 +257,7 @@ def _angles(rotations: FloatArray) -> FloatArray:
     yaw = np.arctan2(rotations[:, 2, 0] + 0.0, rotations[:, 2, 2])
     pitch = np.arcsin(np.clip(-rotations[:, 2, 1], -1.0, 1.0))
     roll = np.arctan2(0.0 - rotations[:, 0, 1], rotations[:, 1, 1])
-    angles: FloatArray = np.degrees(np.stack([yaw, pitch, roll], axis=1))
-    return angles
+    return np.asarray(np.degrees(np.stack([yaw, pitch, roll], axis=1)))
 
 
 def pose_from_aflw2000(pose_para: ArrayLike) -> Pose:
@@ -283,14 +278,8 @@ def pose_from_aflw2000(pose_para: ArrayLike) -> Pose:
     Pose
         Degrees, in the convention of this module.
     """
-    return pose_of_rotation(rotation_from_aflw2000(pose_para))
-
-
-def rotation_from_aflw2000(pose_para: ArrayLike) -> FloatArray:
-    """Rotation, shape (3, 3), in the axes of this module; see `pose_from_aflw2000`."""
     pitch, yaw, roll = np.asarray(pose_para, dtype=np.float64).ravel()[:3]
     turn_x = _axis_rotation(1, 2, -pitch)
     turn_y = _axis_rotation(2, 0, yaw)
     turn_z = _axis_rotation(0, 1, roll)
-    rotation: FloatArray = turn_x @ turn_y @ turn_z
-    return rotation
+    return pose_of_rotation(turn_x @ turn_y @ turn_z)

@@ -24,7 +24,7 @@ from efld_dlib.pose import (
     MEAN_FACE_FILE,
     estimate_poses,
     pose_from_aflw2000,
-    rotation_from_aflw2000,
+    rotation_matrix,
 )
 from efld_dlib.tables import Table, as_text, number
 
@@ -57,7 +57,7 @@ def read_samples(folder: Path) -> Samples:
     files = sorted(folder.glob("*.mat"))
     if len(files) < 2:
         raise DataError(folder, "holds fewer than two .mat files of AFLW2000-3D")
-    points, rotations, poses = [], [], []
+    points, poses = [], []
     for file in files:
         content = loadmat(file)
         try:
@@ -67,10 +67,10 @@ def read_samples(folder: Path) -> Samples:
             raise DataError(file, f"has no {error}") from error
         # Theirs is z towards the viewer.
         points.append(face * (1.0, 1.0, -1.0))
-        rotations.append(rotation_from_aflw2000(pose_para))
         poses.append(pose_from_aflw2000(pose_para))
     names = [file.stem for file in files]
-    return Samples(names, np.array(points), np.array(rotations), np.array(poses))
+    rotations = np.array([rotation_matrix(pose) for pose in poses])
+    return Samples(names, np.array(points), rotations, np.array(poses))
 
 
 def unturned(samples: Samples) -> FloatArray:

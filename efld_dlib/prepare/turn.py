@@ -137,8 +137,7 @@ def _on_surface(given: FloatArray, places: FloatArray) -> FloatArray:
 def _way_inwards(start: FloatArray, steps: ArrayLike) -> FloatArray:
     """Places (x, y) at fractions `steps` of the way from `start` to the middle of the face."""
     middle = np.array([0.0, np.clip(start[1], -0.6, 0.8)])
-    way: FloatArray = start + np.multiply.outer(np.asarray(steps), middle - start)
-    return way
+    return np.asarray(start + np.multiply.outer(np.asarray(steps), middle - start))
 
 
 def _cheek(jaw: FloatArray, power: float) -> FloatArray:
