@@ -17,13 +17,7 @@ NOSE_TIP = 30
 LEFT_MOUTH_CORNER = 48
 RIGHT_MOUTH_CORNER = 54
 
-FIVE_POINTS: dict[str, int] = {
-    "left_eye_outer": LEFT_EYE_OUTER,
-    "right_eye_outer": RIGHT_EYE_OUTER,
-    "nose_tip": NOSE_TIP,
-    "left_mouth_corner": LEFT_MOUTH_CORNER,
-    "right_mouth_corner": RIGHT_MOUTH_CORNER,
-}
+FIVE_POINTS = (LEFT_EYE_OUTER, RIGHT_EYE_OUTER, NOSE_TIP, LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER)
 
 GROUPS_68: dict[str, tuple[int, ...]] = {
     "jaw": tuple(range(17)),
@@ -199,9 +193,6 @@ WFLW_98_TO_68: dict[int, int] = {
     **{76 + i: 48 + i for i in range(20)},
 }
 
-# FaceSynthetics (Wood et al., ICCV 2021): 300-W's 68 landmarks, then the two pupils.
-SYNTHETICS_70_TO_68: dict[int, int] = {i: i for i in range(68)}
-
 # What the two have in common: all of AFLW-19 but the centres of the eyes and of the mouth.
 AFLW_19_TO_68: dict[int, int] = {
     AFLW_21_TO_19[old]: new for old, new in AFLW_21_TO_68.items() if old in AFLW_21_TO_19
@@ -212,7 +203,6 @@ MAPS: dict[tuple[str, str], Mapping[int, int]] = {
     ("21", "19"): AFLW_21_TO_19,
     ("19", "68"): AFLW_19_TO_68,
     ("98", "68"): WFLW_98_TO_68,
-    ("70", "68"): SYNTHETICS_70_TO_68,
 }
 """From (scheme, other scheme) to: index in the scheme -> index in the other."""
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..landmarks import SYNTHETICS_70_TO_68
 from ..records import FaceAnnotation, ImageRecord
 from .base import Entries, files_below, find_picture, reader
 from .pts import read_rows
@@ -43,7 +42,7 @@ def read_facesynthetics(root: Path) -> Iterator[Entries]:
 
 
 def _read_face(path: Path) -> ImageRecord:
-    points = read_rows(path, 70)[list(SYNTHETICS_70_TO_68)]
+    points = read_rows(path, 70)[:68]
     stem = path.name[: -len(SUFFIX)]
     picture = find_picture(path, stem)
     return ImageRecord(picture, (FaceAnnotation(points),), f"facesynthetics/{stem}")

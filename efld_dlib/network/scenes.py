@@ -27,7 +27,7 @@ SCENE = 256
 SMALLEST, LARGEST = 11.0, 330.0
 """Width of the box of the faces in scenes, in pixels."""
 
-_FIVE = list(FIVE_POINTS.values())
+_FIVE = list(FIVE_POINTS)
 _MIRROR = list(SCHEMES["68"].mirror)
 
 _Window = tuple[int, int, int, int]
