@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import efld_dlib
-from efld_dlib.datasets.pts import write_pts
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.images import read_image
 from efld_dlib.xml.read import read_xml
 from efld_dlib.xml.write import write_xml
+from tools.sample.folder import write_pts
 
 
 def test_importing_the_package_waits_for_nothing():

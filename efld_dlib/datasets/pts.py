@@ -8,7 +8,6 @@ import numpy as np
 
 from ..boxes import FloatArray
 from ..errors import DataError
-from ..files import write_text
 from .base import FARTHEST, numbered_lines
 
 
@@ -63,22 +62,3 @@ def read_rows(path: str | Path, n_points: int, separator: str | None = None) -> 
     if len(points) != n_points:
         raise DataError(path, f"expected {n_points} points, found {len(points)}", last_line or None)
     return np.array(points, dtype=np.float64)
-
-
-def write_pts(path: str | Path, points: FloatArray) -> None:
-    """Write landmarks as `.pts`, which counts from 1.
-
-    Parameters
-    ----------
-    path : path
-        The new file.
-    points : array, shape (n, 2)
-        In pixels counted from 0, all of them given: the format has nothing for one that is not.
-
-    Raises
-    ------
-    OutputError
-        The file cannot be written.
-    """
-    rows = "".join(f"{x:.6f} {y:.6f}\n" for x, y in points + 1.0)
-    write_text(path, f"version: 1\nn_points: {len(points)}\n{{\n{rows}}}\n")

@@ -5,7 +5,6 @@ import pytest
 from click.testing import CliRunner
 
 from efld_dlib import Box, FaceAnnotation, FaceLandmarker, ImageRecord
-from efld_dlib.datasets.pts import write_pts
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.drawing import write_image
 from efld_dlib.errors import DataError, OptionError, Problems
@@ -19,6 +18,7 @@ from tools.benchmarks.video import (
     nme_ratio,
     run_video_benchmark,
 )
+from tools.sample.folder import write_pts
 
 
 @pytest.fixture(scope="module")

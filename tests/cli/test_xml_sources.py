@@ -12,11 +12,11 @@ from scipy.io import savemat
 
 from efld_dlib.cli.main import cli
 from efld_dlib.cli.options import describe_source, open_records
-from efld_dlib.datasets.pts import write_pts
 from efld_dlib.datasets.registry import DATASETS
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.landmarks import SCHEMES
 from efld_dlib.xml.read import read_xml
+from tools.sample.folder import write_pts
 
 
 def run(*arguments, code=0):

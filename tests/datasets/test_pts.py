@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from efld_dlib.datasets.pts import read_pts, write_pts
+from efld_dlib.datasets.pts import read_pts
 from efld_dlib.errors import DataError
+from tools.sample.folder import write_pts
 
 BODY = "".join(f"{i + 1}.5 {100 + i}\n" for i in range(68))
 HEADED = f"version: 1\nn_points:  68\n{{\n{BODY}}}\n"

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from efld_dlib.datasets.base import FolderCount
-from efld_dlib.datasets.pts import write_pts
 from efld_dlib.datasets.w300 import PARTS, SUBSETS, read_w300, subset_folders
 from efld_dlib.errors import DataError, OptionError, Problems
 from efld_dlib.images import read_image
+from tools.sample.folder import write_pts
 
 
 def add_face(folder: Path, stem: str, picture: str | None = ".jpg", start: float = 5.0) -> None:

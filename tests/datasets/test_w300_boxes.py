@@ -7,9 +7,9 @@ import pytest
 from scipy.io import savemat
 
 from efld_dlib.boxes import Box
-from efld_dlib.datasets.pts import write_pts
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.errors import DataError
+from tools.sample.folder import write_pts
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-from efld_dlib.datasets.pts import write_pts
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.models.dat import write_dat
 from efld_dlib.models.efld import efld_bytes
@@ -30,7 +29,7 @@ from tests.datasets.test_aflw import Aflw
 from tests.datasets.test_cfp import PROFILE
 from tests.models.small_models import random_predictor
 from tools.make_sample import make_sample
-from tools.sample.folder import Plan
+from tools.sample.folder import Plan, write_pts
 
 from .odd_pictures import write_odd_pictures
 

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 
 from efld_dlib.boxes import FloatArray, Pose
-from efld_dlib.datasets.pts import write_pts
 from efld_dlib.errors import DataError
 from efld_dlib.files import write_text
 from efld_dlib.parallel import parallel_map
@@ -169,6 +168,25 @@ def _make_face(task: _Task) -> Pose:
     task.target.with_suffix(".jpg").write_bytes(jpeg.tobytes())
     write_pts(task.target.with_suffix(".pts"), points)
     return recipe.pose
+
+
+def write_pts(path: str | Path, points: FloatArray) -> None:
+    """Write landmarks as `.pts`, which counts from 1.
+
+    Parameters
+    ----------
+    path : path
+        The new file.
+    points : array, shape (n, 2)
+        In pixels counted from 0, all of them given: the format has nothing for one that is not.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    rows = "".join(f"{x:.6f} {y:.6f}\n" for x, y in points + 1.0)
+    write_text(path, f"version: 1\nn_points: {len(points)}\n{{\n{rows}}}\n")
 
 
 def _whole_faces(rng: np.random.Generator) -> Iterator[tuple[Recipe, FloatArray]]:
