@@ -38,11 +38,7 @@ def resolve_jobs(jobs: int | None) -> int:
 
 
 def progress(
-    items: Iterable[Item],
-    total: int | None,
-    title: str,
-    show: bool = True,
-    initial: int = 0,
+    items: Iterable[Item], total: int | None, title: str, show: bool = True, initial: int = 0
 ) -> Iterable[Item]:
     """`items` with a progress bar on stderr, where that is a terminal.
 

@@ -193,12 +193,6 @@ def split(file: Path, train: Path, held_out: Path, fraction: float, seed: int) -
         click.echo(part, err=True)
 
 
-COLUMNS = 8
-"""Faces in a row of a sheet."""
-
-ORDERS = ("file", "rarest", "worst", "random")
-
-
 @xml.command()
 @xml_argument
 @click.option(
@@ -210,7 +204,7 @@ ORDERS = ("file", "rarest", "worst", "random")
 )
 @click.option(
     "--order",
-    type=click.Choice(ORDERS),
+    type=click.Choice(["file", "rarest", "worst", "random"]),
     default="file",
     help="Order of the faces: as in the file; the rarest poses first; the least plausible "
     "landmarks first; at random.",
@@ -219,10 +213,7 @@ ORDERS = ("file", "rarest", "worst", "random")
     "--limit", type=click.IntRange(1, 2000), default=48, help="Largest number of faces to show."
 )
 @click.option(
-    "--size",
-    type=click.IntRange(40, 1000),
-    default=180,
-    help="Side of a face's tile, in pixels.",
+    "--size", type=click.IntRange(40, 1000), default=180, help="Side of a face's tile, in pixels."
 )
 @click.pass_context
 def view(ctx: click.Context, file: Path, output: Path, order: str, limit: int, size: int) -> None:
@@ -265,7 +256,7 @@ def view(ctx: click.Context, file: Path, output: Path, order: str, limit: int, s
     if not tiles:
         raise DataError(file, "has no picture that can be shown")
     title = f"{file.name}: {len(tiles)} of {len(faces)} faces, order: {order}"
-    write_sheet(output, tiles, captions, title, COLUMNS, size)
+    write_sheet(output, tiles, captions, title, size=size)
     click.echo(f"{output}: {len(tiles)} of {len(faces)} faces", err=True)
     common.finish(ctx, problems)
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..boxes import FloatArray
 from ..pose import pose_from_aflw2000
 from ..records import FaceAnnotation, ImageRecord
 from .base import Entries, aflw_photograph, files_below, find_picture, reader
@@ -53,13 +52,11 @@ def read_aflw2000(root: Path, scheme: str = "68") -> Iterator[Entries]:
 
 def _read_face(path: Path, scheme: str) -> ImageRecord:
     mat = MatFile(path)
-    points = _points_21(mat) if scheme == "21" else mat.numbers("pt3d_68", (3, 68))[:2].T - 1.0
+    if scheme == "21":
+        rows = mat.numbers("pt2d", (2, 21)).T
+        points = np.where(rows[:, :1] != NOT_VISIBLE, rows - 1.0, np.nan)
+    else:
+        points = mat.numbers("pt3d_68", (3, 68))[:2].T - 1.0
     pose = pose_from_aflw2000(mat.numbers("Pose_Para", (1, 7)))
     face = FaceAnnotation(points, scheme=scheme, pose=pose)
     return ImageRecord(find_picture(path), (face,), aflw_photograph(path.stem))
-
-
-def _points_21(mat: MatFile) -> FloatArray:
-    points = mat.numbers("pt2d", (2, 21)).T
-    visible = points[:, :1] != NOT_VISIBLE
-    return np.where(visible, points - 1.0, np.nan)

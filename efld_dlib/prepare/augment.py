@@ -98,10 +98,7 @@ def occlude(image: Image, face: FaceAnnotation, rng: Generator, boxes: BoxModel)
     box = require_box(face)
     height, width = image.shape
     sides = rng.uniform(0.15, LARGEST_PATCH, 2) * box.width
-    center = (
-        box.left + rng.uniform(0, 1) * box.width,
-        box.top + rng.uniform(0, 1) * box.height,
-    )
+    center = (box.left + rng.uniform(0, 1) * box.width, box.top + rng.uniform(0, 1) * box.height)
     shape = (center, (float(sides[0]), float(sides[1])), float(rng.uniform(0, 180)))
     mask = np.zeros_like(image)
     if rng.random() < 0.5:

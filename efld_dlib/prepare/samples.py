@@ -31,11 +31,7 @@ which the landmark network looked before."""
 
 
 def boxed_faces(
-    records: Sequence[ImageRecord],
-    cache: Path,
-    jobs: int,
-    problems: Problems,
-    show_progress: bool,
+    records: Sequence[ImageRecord], cache: Path, jobs: int, problems: Problems, show_progress: bool
 ) -> tuple[list[ImageRecord], dict[str, int], BoxModel]:
     """The faces that can be used, with their boxes; where these came from; their scatter.
 
@@ -87,9 +83,7 @@ def _detect_all(
     records: Sequence[ImageRecord], cache: Path, jobs: int, show_progress: bool
 ) -> list[list[Detection] | EfldError]:
     contents = [_content(record.path) for record in records]
-    found: dict[str | EfldError, list[Detection] | EfldError] = {
-        content: content for content in contents if isinstance(content, EfldError)
-    }
+    found: dict[str, list[Detection] | EfldError] = {}
     paths = {
         content: record.path
         for content, record in zip(contents, records, strict=True)
@@ -108,7 +102,7 @@ def _detect_all(
                 journal.add(content, [[*each.box, each.score] for each in outcome])
         # Without what is no longer asked for.
         journal.keep(key for key in paths if not isinstance(found[key], EfldError))
-    return [found[content] for content in contents]
+    return [found[each] if isinstance(each, str) else each for each in contents]
 
 
 def _content(path: Path) -> str | EfldError:
