@@ -15,7 +15,7 @@ import numpy as np
 
 from ..boxes import Box, FloatArray, Pose
 from ..errors import DataError
-from ..landmarks import NAMES_21, convert_face
+from ..landmarks import SCHEMES, convert_face
 from ..pose import pose_of_rotation, rotation_matrix
 from ..records import FaceAnnotation, ImageRecord
 from .base import Entries, Pictures, aflw_photograph, aflw_pictures, reader, usable_box
@@ -108,9 +108,7 @@ MIN_FACES = 10
 
 def pose_from_aflw(roll: float, pitch: float, yaw: float) -> Pose:
     """Pose in degrees from `facepose`'s radians."""
-    return pose_of_rotation(
-        rotation_matrix(Pose(math.degrees(-yaw), math.degrees(pitch), math.degrees(-roll)))
-    )
+    return pose_of_rotation(rotation_matrix([*map(math.degrees, (-yaw, pitch, -roll))]))
 
 
 class PoseCheck:
@@ -241,14 +239,15 @@ def _read_face(
 
 
 def _points(rows: list[Row], path: Path, thing: str) -> FloatArray:
-    points = np.full((len(NAMES_21), 2), np.nan)
+    count = SCHEMES["21"].size
+    points = np.full((count, 2), np.nan)
     for feature, x, y in reversed(rows):
         place = numbers((x, y))
-        if place is None or feature not in range(1, len(NAMES_21) + 1):
+        if place is None or feature not in range(1, count + 1):
             raise DataError(
                 path,
-                f"{thing}: feature {feature!r} at ({x!r}, {y!r}) is not one of "
-                f"1 to {len(NAMES_21)} with two coordinates",
+                f"{thing}: feature {feature!r} at ({x!r}, {y!r}) is not one of 1 to {count} with "
+                "two coordinates",
             )
         points[int(feature) - 1] = place if place != [-1.0, -1.0] else np.nan
     return points

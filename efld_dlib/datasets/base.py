@@ -240,10 +240,10 @@ def find_picture(annotation: Path, stem: str | None = None) -> Path:
     raise DataError(annotation, "has no picture beside it")
 
 
-def files_below(folder: Path, suffix: str) -> list[Path]:
-    """Files below `folder` whose names end in `suffix`, in any case of letters, sorted."""
-    suffix = suffix.lower()
-    return sorted(path for path in folder.rglob("*") if path.name.lower().endswith(suffix))
+def files_below(folder: Path, *suffixes: str) -> list[Path]:
+    """Files below `folder` whose names end in one of `suffixes`, in any case of letters, sorted."""
+    ends = tuple(map(str.lower, suffixes))
+    return sorted(path for path in folder.rglob("*") if path.name.lower().endswith(ends))
 
 
 def file_below(folder: Path, name: str) -> Path:
@@ -325,9 +325,8 @@ class Pictures:
     def _by_stem(self) -> dict[str, list[Path]]:
         index: dict[str, list[Path]] = {}
         for folder in self.folders[-1:]:
-            for path in sorted(folder.rglob("*")):
-                if path.suffix.lower() in IMAGE_SUFFIXES:
-                    index.setdefault(path.stem.lower(), []).append(path)
+            for path in files_below(folder, *IMAGE_SUFFIXES):
+                index.setdefault(path.stem.lower(), []).append(path)
         return index
 
 

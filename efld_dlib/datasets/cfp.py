@@ -50,8 +50,6 @@ _LEAST_DEPTH = 0.1
 """As a fraction of the face's diagonal: how far the tip of the nose must lie in front of the ear.
 In the 1,520 profiles at hand it is 0.51 or more, so a file with less is damaged."""
 
-_LEVELS = ("", "train", "test")
-
 
 @reader
 def read_cfp(root: Path) -> Iterator[Entries]:
@@ -122,7 +120,7 @@ def side_of(rows: FloatArray) -> Side | None:
 def _picture(path: Path) -> Path:
     images = path.parents[3] / "Images"
     person, view = path.parts[-3:-1]
-    for level in _LEVELS:
+    for level in ("", "train", "test"):
         with suppress(DataError):
             return find_picture(images / level / person / view / path.name)
     raise DataError(

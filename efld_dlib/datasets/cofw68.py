@@ -69,8 +69,8 @@ def read_cofw68(root: Path, pictures: str | Path | None = None) -> Iterator[Entr
 def _numbered_pictures(folder: Path) -> dict[int, Path]:
     found = {
         int(path.stem): path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.stem.isdecimal()
+        for path in files_below(folder, *IMAGE_SUFFIXES)
+        if path.stem.isdecimal()
     }
     if not found:
         raise DataError(

@@ -232,6 +232,5 @@ def _split_source(source: Path) -> tuple[str, Path]:
         return match.group(1), Path(match.group(2))
     if source.suffix.lower() == ".xml":
         return "imglab", source
-    if not source.exists():
-        raise DataError(source, "does not exist")
-    raise DataError(source, "is neither a folder nor an .xml file")
+    problem = "is neither a folder nor an .xml file" if source.exists() else "does not exist"
+    raise DataError(source, problem)

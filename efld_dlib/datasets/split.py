@@ -65,8 +65,7 @@ def photograph_of(file: str) -> str:
     if person:
         return "".join(person.groups(""))
     name = crop["name"] if crop else path.stem
-    numbered = _NUMBERED.match(name)
-    if numbered:
+    if numbered := _NUMBERED.match(name):
         name = numbered["name"]
     name = _FACE_NUMBER.sub("", name) or name
     return name if crop else (path.parent / name).as_posix()
