@@ -44,15 +44,6 @@ _MIRROR_68 = (
 )
 
 # AFLW's landmarks in the order of its feature ids 1 to 21 (Köstinger et al., 2011).
-NAMES_21 = (
-    *("LeftBrowLeftCorner", "LeftBrowCenter", "LeftBrowRightCorner"),
-    *("RightBrowLeftCorner", "RightBrowCenter", "RightBrowRightCorner"),
-    *("LeftEyeLeftCorner", "LeftEyeCenter", "LeftEyeRightCorner"),
-    *("RightEyeLeftCorner", "RightEyeCenter", "RightEyeRightCorner"),
-    *("LeftEar", "NoseLeft", "NoseCenter", "NoseRight", "RightEar"),
-    *("MouthLeftCorner", "MouthCenter", "MouthRightCorner", "ChinCenter"),
-)
-
 GROUPS_21: dict[str, tuple[int, ...]] = {
     "left_brow": (0, 1, 2),
     "right_brow": (3, 4, 5),

@@ -10,12 +10,21 @@ from efld_dlib.landmarks import (
     AFLW_21_TO_19,
     AFLW_21_TO_68,
     MAPS,
-    NAMES_21,
     SCHEMES,
     WFLW_98_TO_68,
     convert_face,
 )
 from efld_dlib.records import FaceAnnotation
+
+# AFLW's landmarks in the order of its feature ids 1 to 21 (Köstinger et al., 2011).
+NAMES_21 = (
+    *("LeftBrowLeftCorner", "LeftBrowCenter", "LeftBrowRightCorner"),
+    *("RightBrowLeftCorner", "RightBrowCenter", "RightBrowRightCorner"),
+    *("LeftEyeLeftCorner", "LeftEyeCenter", "LeftEyeRightCorner"),
+    *("RightEyeLeftCorner", "RightEyeCenter", "RightEyeRightCorner"),
+    *("LeftEar", "NoseLeft", "NoseCenter", "NoseRight", "RightEar"),
+    *("MouthLeftCorner", "MouthCenter", "MouthRightCorner", "ChinCenter"),
+)
 
 
 @pytest.mark.parametrize("pair", MAPS)
