@@ -18,10 +18,8 @@ from .files import atomic_path, write_text
 from .images import Image
 from .records import FaceAnnotation
 
-Colour = tuple[int, int, int]
-
-POINT_COLOUR: Colour = (40, 230, 90)
-BOX_COLOUR: Colour = (255, 190, 40)
+POINT_COLOUR = (40, 230, 90)
+BOX_COLOUR = (255, 190, 40)
 
 # Sub-pixel drawing: OpenCV takes coordinates in units of 1/2**SHIFT pixel.
 _SHIFT = 4
@@ -34,7 +32,7 @@ def draw_face(
     points: FloatArray,
     box: Box | None = None,
     pose: Pose | None = None,
-    colour: Colour = POINT_COLOUR,
+    colour: tuple[int, int, int] = POINT_COLOUR,
     name: str = "",
 ) -> None:
     """Draw a face's landmarks, its box and its pose on a picture, in place.

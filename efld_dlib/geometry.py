@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -374,10 +375,8 @@ def parse_features(text: str) -> tuple[Feature, ...]:
     >>> feature_names(parse_features("mouth_aspect,36-45,36-45/30-48,angle:36-45/48-54"))
     ('mouth_aspect', 'd_36_45', 'r_36_45_30_48', 'a_36_45_48_54')
     """
-    chosen: dict[Feature, None] = {}
-    for item in text.split(","):
-        chosen.update(dict.fromkeys(_parse_item(item.strip())))
-    return tuple(chosen)
+    items = (_parse_item(item.strip()) for item in text.split(","))
+    return tuple(dict.fromkeys(chain.from_iterable(items)))
 
 
 def _parse_item(item: str) -> tuple[Feature, ...]:

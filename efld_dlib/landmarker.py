@@ -83,10 +83,10 @@ class FaceLandmarker:
         network: bool | None = None,
         point_confidence: bool = False,
     ) -> None:
-        if detector is not None and min_face is not None:
-            raise OptionError("min_face is for the toolkit's own detector: give it or a detector")
         if detector is None:
             detector = NetworkDetector(min_face=min_face)
+        elif min_face is not None:
+            raise OptionError("min_face is for the toolkit's own detector: give it or a detector")
         if network is None:
             network = model is None or isinstance(detector, NetworkDetector)
         if point_confidence and not network:

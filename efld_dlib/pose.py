@@ -164,9 +164,8 @@ def _affine_maps(points: FloatArray, face: FloatArray) -> tuple[FloatArray, Bool
     spread = np.matmul(solid.transpose(0, 2, 1), solid)
     shared = np.matmul(solid.transpose(0, 2, 1), flat)
 
-    determined: BoolArray = (count >= MIN_POINTS) & (
-        np.linalg.eigvalsh(spread)[:, 0] >= MIN_DEPTH**2
-    )
+    deep = np.linalg.eigvalsh(spread)[:, 0] >= MIN_DEPTH**2
+    determined: BoolArray = (count >= MIN_POINTS) & deep
     spread[~determined] = np.eye(3)
     maps = np.linalg.solve(spread, shared).transpose(0, 2, 1)
     determined &= np.abs(maps).max(axis=(1, 2)) > LEAST_MAP

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
@@ -130,9 +131,7 @@ def as_markdown(table: Table) -> str:
 
 def _markdown_cell(cell: str) -> str:
     # A bracket could begin a link, and a bar would end the cell.
-    for sign in "\\|<*_`":
-        cell = cell.replace(sign, f"\\{sign}")
-    return cell.replace("\n", " ")
+    return re.sub(r"([\\|<*_`])", r"\\\1", cell).replace("\n", " ")
 
 
 def as_html(table: Table) -> str:

@@ -127,9 +127,6 @@ class CsvSink:
         self.writer.writerows(table_rows(name, error, faces, len(self.columns)))
 
 
-FACE, NO_FACE, ERROR = "face", "no face", "error"
-"""What the column ``status`` says of a row."""
-
 TEXT_COLUMNS = ("file", "status", "error")
 
 Row = list[str | int | float | None]
@@ -169,8 +166,8 @@ def table_rows(
     """
     nothing = [None] * (columns - len(TEXT_COLUMNS))
     if error is not None:
-        yield [name, ERROR, error, *nothing]
+        yield [name, "error", error, *nothing]
     elif not faces:
-        yield [name, NO_FACE, None, *nothing]
+        yield [name, "no face", None, *nothing]
     for number, cells in enumerate(faces):
-        yield [name, FACE, None, number, *cells]
+        yield [name, "face", None, number, *cells]

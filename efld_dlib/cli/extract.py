@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ..errors import EfldError, OptionError
 from . import options as common
-
-if TYPE_CHECKING:
-    from ..extraction.run import Earlier
 
 # More of them scroll everything else away; the table has them all.
 _MOST_WARNINGS = 20
@@ -68,6 +65,7 @@ def extract(
       efld-dlib extract @list.txt -o features.parquet --jobs 8 --features 36-45/30-48
       efld-dlib extract /shared/photos -o features.jsonl --cluster tcp://host:8786
     """
+    from ..extraction.run import Earlier
     from ..extraction.run import extract as run
     from ..extraction.settings import ExtractSettings
 

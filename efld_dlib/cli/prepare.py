@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ..errors import Problems
 from . import options as common
-
-if TYPE_CHECKING:
-    from ..datasets.base import FolderCount
 
 
 @click.command()
@@ -104,6 +101,7 @@ def prepare(
       efld-dlib prepare 300w/ merl-rav:aflw/ --labels tools/labels/consensus.xz --emphasis 5
       efld-dlib prepare 300w/ merl-rav:aflw/ --weights pose-density,cap=4 --budget 20000
     """
+    from ..datasets.base import FolderCount
     from ..prepare.augment import parse_augmentation
     from ..prepare.build import PrepareOptions, build_training_xml, write_preview
     from ..prepare.labels import read_labels, relabelled

@@ -250,7 +250,9 @@ def build_training_xml(
             folder / TRAIN_XML, training_records(), "efld_dlib training faces"
         )
         write_xml(folder / VALIDATION_XML, validation, "efld_dlib held-out faces")
-        _remove_other_crops(folder, crops)
+        for old in folder.glob("crops-*"):  # of earlier runs, to which no XML points any more
+            if old != crops:
+                shutil.rmtree(old, ignore_errors=True)
         report = PrepareReport(
             folder=folder,
             boxes=box_counts,
@@ -292,13 +294,6 @@ def _digest(
         digest.update(record.faces[0].points.tobytes())
         digest.update(np.array(record.faces[0].box).tobytes())
     return digest.hexdigest()[:12]
-
-
-def _remove_other_crops(folder: Path, keep: Path) -> None:
-    """Remove crops of earlier runs, to which no XML points any more."""
-    for old in folder.glob("crops-*"):
-        if old != keep:
-            shutil.rmtree(old, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -405,9 +400,7 @@ def _kept_samples(journal: Journal, job: CropJob) -> list[ImageRecord]:
     """The samples that an earlier run made; none if a crop is missing."""
     records = [
         ImageRecord(
-            job.folder / name,
-            (FaceAnnotation(np.array(points), Box(*box)),),
-            job.record.photograph,
+            job.folder / name, (FaceAnnotation(np.array(points), Box(*box)),), job.record.photograph
         )
         for name, box, points in journal.get(job.index) or ()
     ]
