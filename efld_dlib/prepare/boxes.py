@@ -148,19 +148,13 @@ def assign_boxes(
     model : BoxModel
         The map that the predicted boxes come from, and the scatter of the matched faces about it.
     """
-    whole = [face.points if face.given.all() else None for face in faces]
-    box_map = fit_box_map(
-        [
-            (points, box)
-            for points, box in zip(whole, detected, strict=True)
-            if points is not None and box is not None
-        ]
-    )
-    chosen = [_choose(face, box, box_map) for face, box in zip(faces, detected, strict=True)]
+    pairs = list(zip(faces, detected, strict=True))
+    box_map = fit_box_map([(face.points, box) for face, box in pairs if box and face.given.all()])
+    chosen = [_choose(face, box, box_map) for face, box in pairs]
     deviations = [
-        deviation_of(box, box_map.predict(points))
-        for points, (kind, box) in zip(whole, chosen, strict=True)
-        if points is not None and box is not None and kind == "matched"
+        deviation_of(box, box_map.predict(face.points))
+        for face, (kind, box) in zip(faces, chosen, strict=True)
+        if box and kind == "matched" and face.given.all()
     ]
     enough = len(deviations) >= MIN_FACES_TO_FIT
     scatter = np.cov(np.array(deviations).T) if enough else TYPICAL_SCATTER
