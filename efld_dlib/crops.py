@@ -58,6 +58,7 @@ def canonical_crop(
     context: float = CONTEXT,
     roll: float = 0.0,
     average_below: float = AVERAGE_BELOW,
+    square: bool = True,
 ) -> Crop:
     """Cut the face in `box` out of a photograph and scale it so that the box is `face_size` wide.
 
@@ -79,6 +80,10 @@ def canonical_crop(
         about the box's centre, so that the face stands upright in it.
     average_below : float
         Where the crop is smaller than so many times the photograph, pixels are averaged first.
+    square : bool
+        Whether the square about the box's centre that is as wide as the box is taken for it: a face
+        looks the same whatever the height of its box. Otherwise the box itself is stretched to a
+        square, as dlib's predictors see it.
 
     Raises
     ------
@@ -97,21 +102,18 @@ def canonical_crop(
         raise DataError("<box>", f"{tuple(box)} is not a rectangle with an area")
     if not math.isfinite(roll):
         raise DataError("<box>", f"its roll, {roll}, is not an angle")
-    scale = face_size / box.width
+    across = face_size / box.width
+    down = across if square else face_size / box.height
     border = round(context * face_size)
     side = face_size + 2 * border
     # The centre of the box goes to the centre of the crop.
     middle = (side - 1) / 2
     center_x, center_y = box.center
     cosine, sine = math.cos(math.radians(roll)), math.sin(math.radians(roll))
-    a, b = scale * cosine, scale * sine
-    matrix = np.array(
-        [
-            [a, b, middle - (a * center_x + b * center_y)],
-            [-b, a, middle - (a * center_y - b * center_x)],
-        ]
-    )
-    image = _warp_smoothly(gray, matrix, side, max(1, math.ceil(average_below / scale)))
+    linear = np.array([[across * cosine, across * sine], [-down * sine, down * cosine]])
+    matrix = np.column_stack([linear, middle - linear @ (center_x, center_y)])
+    fine = max(1, math.ceil(average_below / min(across, down)))
+    image = _warp_smoothly(gray, matrix, side, fine)
     return Crop(image, matrix, Box(border, border, face_size, face_size))
 
 

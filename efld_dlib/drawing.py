@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Sequence
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import cast
 
@@ -34,6 +35,7 @@ def draw_face(
     pose: Pose | None = None,
     colour: tuple[int, int, int] = POINT_COLOUR,
     name: str = "",
+    edges: Sequence[Sequence[int]] = (),
 ) -> None:
     """Draw a face's landmarks, its box and its pose on a picture, in place.
 
@@ -51,6 +53,8 @@ def draw_face(
         RGB of the landmarks.
     name : str
         Written before the pose.
+    edges : sequence of sequence of int
+        Lines to draw, each through these landmarks in turn.
     """
     given = _near(points[annotated(points)])
     extent = float(np.ptp(given, axis=0).max()) if len(given) else 0.0
@@ -67,6 +71,11 @@ def draw_face(
         opposite = (round(box.right), round(box.bottom))
         cv2.rectangle(image, corner, opposite, BOX_COLOUR, max(1, round(extent / 200)), cv2.LINE_AA)
     radius = max(1.2, extent / 110)
+    for start, end in chain.from_iterable(map(pairwise, edges)):
+        if annotated(points[[start, end]]).all():
+            here, there = np.rint(_near(points[[start, end]]) * 2**_SHIFT).astype(int).tolist()
+            thickness = max(1, round(radius / 2))
+            cv2.line(image, here, there, colour, thickness, cv2.LINE_AA, _SHIFT)
     for x, y in given:
         center = (round(x * 2**_SHIFT), round(y * 2**_SHIFT))
         cv2.circle(image, center, round(radius * 2**_SHIFT), colour, -1, cv2.LINE_AA, _SHIFT)
@@ -232,7 +241,7 @@ def face_tile(image: Image, face: FaceAnnotation, size: int = 180) -> Image:
     box = face.box and Box(
         *(scale * np.array(face.box[:2]) + shift), *(scale * np.array(face.box[2:]))
     )
-    draw_face(tile, face.points * scale + shift, box)
+    draw_face(tile, face.points * scale + shift, box, edges=face.scheme.edges)
     return tile
 
 

@@ -15,9 +15,10 @@ import numpy as np
 
 from .boxes import Box, FloatArray, Pose, annotated
 from .errors import DataError, OptionError
-from .geometry import FEATURES, Feature, feature_names, features
-from .landmarks import GROUPS_68
-from .records import ByValue, FaceAnnotation
+from .geometry import Feature, default_features, feature_names, features
+from .landmarks import FACE_68, Scheme
+from .pose import has_pose
+from .records import ByValue, FaceAnnotation, convert_points
 
 if TYPE_CHECKING:
     from .images import Image, ImageSource
@@ -45,9 +46,9 @@ class Face(ByValue):
         The detector's rectangle, in pixels of the upright image.
     score : float
         The detector's score; NaN where the caller gave the box.
-    points : array of float64, shape (68, 2)
-        x and y of the landmarks in pixels of the image, with fractions; those of a turned head were
-        predicted in an image turned upright.
+    points : array of float64, shape (n, 2)
+        x and y of the landmarks of `scheme` in pixels of the image, with fractions; those of a
+        turned head were predicted in an image turned upright.
     pose : Pose
         Yaw, pitch and roll in degrees (signs: `efld_dlib.pose`).
     confidence : float
@@ -56,6 +57,9 @@ class Face(ByValue):
     point_confidence : array of shape (68,), optional
         How likely it is, from 0 to 1, that each landmark is right and visible
         (`point_confidence`); None if it was not asked for.
+    scheme : Scheme
+        What the landmarks are; by default the 68 of 300-W. Only these have a confidence, and only
+        those of a scheme that tells it have a pose.
 
     Examples
     --------
@@ -74,14 +78,16 @@ class Face(ByValue):
     pose: Pose
     confidence: float = float("nan")
     point_confidence: FloatArray | None = None
+    scheme: Scheme = FACE_68
 
-    def features(self, chosen: Sequence[Feature] = FEATURES) -> dict[str, float]:
+    def features(self, chosen: Sequence[Feature] | None = None) -> dict[str, float]:
         """The paper's distances, ratios and angles of this face, by name.
 
         Parameters
         ----------
-        chosen : sequence of Feature
-            Such as `efld_dlib.parse_features` gives.
+        chosen : sequence of Feature, optional
+            Such as `efld_dlib.parse_features` gives; by default
+            `efld_dlib.geometry.default_features`.
 
         Returns
         -------
@@ -97,6 +103,7 @@ class Face(ByValue):
         >>> face.features(parse_features("36-45"))
         {'d_36_45': 50.0}
         """
+        chosen = default_features(self.scheme) if chosen is None else chosen
         values = features(self.points, chosen)
         return dict(zip(feature_names(chosen), map(float, values), strict=True))
 
@@ -115,10 +122,10 @@ class Face(ByValue):
         Parameters
         ----------
         name : str
-            ``jaw``, ``left_brow``, ``right_brow``, ``nose``, ``left_eye``, ``right_eye`` or
-            ``mouth``. Left is the image's left, as everywhere in this package: ``left_eye`` is
-            landmarks 36 to 41. imutils' `FACIAL_LANDMARKS_IDXS` goes by the subject, and calls
-            these ``right_eye``.
+            A group of the scheme: of the 68 landmarks ``jaw``, ``left_brow``, ``right_brow``,
+            ``nose``, ``left_eye``, ``right_eye`` or ``mouth``. Left is the image's left, as
+            everywhere in this package: ``left_eye`` is landmarks 36 to 41. imutils'
+            `FACIAL_LANDMARKS_IDXS` goes by the subject, and calls these ``right_eye``.
 
         Returns
         -------
@@ -130,9 +137,10 @@ class Face(ByValue):
         OptionError
             Unknown part; the message lists the names.
         """
-        if name not in GROUPS_68:
-            raise OptionError(f"unknown part {name!r}; choose from {', '.join(GROUPS_68)}")
-        return self.points[list(GROUPS_68[name])]
+        groups = self.scheme.groups
+        if name not in groups:
+            raise OptionError(f"unknown part {name!r}; choose from {', '.join(groups) or 'none'}")
+        return self.points[list(groups[name])]
 
     def to_dict(self, features: Sequence[Feature] | None = None) -> dict[str, Any]:
         """The face in plain types for JSON, as ``efld-dlib detect`` writes it.
@@ -140,23 +148,30 @@ class Face(ByValue):
         Parameters
         ----------
         features : sequence of Feature, optional
-            Such as `efld_dlib.parse_features` gives; by default `efld_dlib.geometry.FEATURES`.
+            Such as `efld_dlib.parse_features` gives; by default
+            `efld_dlib.geometry.default_features`.
 
         Returns
         -------
         dict
-            ``box``, ``score``, ``confidence``, ``pose``, ``points``, ``point_confidence`` if the
-            face has it, and ``features``. Pixels and degrees, rounded; None stands for NaN.
+            ``box``, ``score``, ``confidence`` of the 68 landmarks, ``pose`` where the scheme tells
+            one, ``points``, ``point_confidence`` if the face has it, and ``features``. Pixels and
+            degrees, rounded; None stands for NaN. The points are a list, or by name if the names
+            are not the numbers from 0.
         """
         sure = self.point_confidence
         each = {} if sure is None else {"point_confidence": [rounded(value, 3) for value in sure]}
-        values = self.features(FEATURES if features is None else features)
+        values = self.features(features)
+        points = [[rounded(x), rounded(y)] for x, y in self.points]
+        pose = {key: rounded(value) for key, value in self.pose._asdict().items()}
         return {
             "box": {key: rounded(value) for key, value in self.box._asdict().items()},
             "score": rounded(self.score, 4),
-            "confidence": rounded(self.confidence, 4),
-            "pose": {key: rounded(value) for key, value in self.pose._asdict().items()},
-            "points": [[rounded(x), rounded(y)] for x, y in self.points],
+            **({"confidence": rounded(self.confidence, 4)} if self.scheme == FACE_68 else {}),
+            **({"pose": pose} if has_pose(self.scheme) else {}),
+            "points": points
+            if self.scheme.counted
+            else dict(zip(self.scheme.labels, points, strict=True)),
             **each,
             "features": {key: rounded(value, 5) for key, value in values.items()},
         }
@@ -211,7 +226,9 @@ class Face(ByValue):
         if not isinstance(size, int) or not 1 <= size <= LARGEST_CROP:
             raise OptionError(f"the size must be 1 to {LARGEST_CROP} whole pixels, not {size!r}")
         roll = self.pose.roll if math.isfinite(self.pose.roll) else 0.0
-        box = true_box(FaceAnnotation(self.points), roll) or self.box
+        on_face = convert_points(self.points, self.scheme, FACE_68)
+        box = None if on_face is None else true_box(FaceAnnotation(on_face), roll)
+        box = box or self.box
         border = round(size * CROP_CONTEXT / (1 + 2 * CROP_CONTEXT))
         inner = size - 2 * border
         return canonical_crop(read_image(image, "rgb"), box, inner, border / inner, roll).image
@@ -234,7 +251,7 @@ class Face(ByValue):
 
         drawn = to_rgb(read_image(image, "rgb"))
         name = f"#{self.id}" if isinstance(self, TrackedFace) else ""
-        draw_face(drawn, self.points, self.box, self.pose, name=name)
+        draw_face(drawn, self.points, self.box, self.pose, name=name, edges=self.scheme.edges)
         return drawn
 
     def _repr_html_(self) -> str:

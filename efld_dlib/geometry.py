@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain
 from typing import Any, Literal, TypeAlias
 
@@ -14,24 +14,22 @@ from numpy.typing import ArrayLike
 from .boxes import FloatArray
 from .errors import OptionError
 from .landmarks import (
+    FACE_68,
     GROUPS_68,
     LEFT_EYE_OUTER,
     LEFT_MOUTH_CORNER,
     NOSE_TIP,
     RIGHT_EYE_OUTER,
     RIGHT_MOUTH_CORNER,
-    SCHEMES,
+    Line,
+    Scheme,
+    correspondence,
 )
 
 # One face gives a scalar, several give an array; typed as Any because both compute alike.
 Values: TypeAlias = Any
 
-# A line goes from the mean of some landmarks to the mean of others; mostly from one to one.
-Line = tuple[tuple[int, ...], tuple[int, ...]]
-
 Kind = Literal["distance", "ratio", "angle", "angle_between"]
-
-SIZE = SCHEMES["68"].size
 
 
 def line(start: int | tuple[int, ...], end: int | tuple[int, ...]) -> Line:
@@ -47,11 +45,15 @@ MOUTH_LINE = line(LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER)
 NOSE_MOUTH_LINE = line(NOSE_TIP, (LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER))
 
 
-def as_faces(points: ArrayLike) -> FloatArray:
-    """`points` as float64, after making sure of their shape (..., 68, 2)."""
+def as_faces(points: ArrayLike, lines: Iterable[Line] = ()) -> FloatArray:
+    """`points` as float64, after making sure that they have the shape (..., n, 2), and an n for
+    which there are all landmarks of `lines`.
+    """
     faces = np.asarray(points, dtype=np.float64)
-    if faces.shape[-2:] != (SIZE, 2):
-        raise ValueError(f"points must have shape (..., {SIZE}, 2), not {faces.shape}")
+    last = max(chain.from_iterable(chain.from_iterable(lines)), default=0)
+    if faces.ndim < 2 or faces.shape[-1] != 2 or faces.shape[-2] <= last:
+        least = f"n of {last + 1} or more" if last else "any n"
+        raise ValueError(f"points must have shape (..., n, 2), {least}, not {faces.shape}")
     return faces
 
 
@@ -81,7 +83,7 @@ def measured(
     points: ArrayLike, kind: Kind, first: Sequence[Line], second: Sequence[Line] = ()
 ) -> Values:
     """What a `Feature` of these values measures, shape (...): pixels, a ratio or degrees."""
-    faces = as_faces(points)
+    faces = as_faces(points, (*first, *second))
     if kind == "distance":
         return _mean_length(faces, first)
     if kind == "ratio":
@@ -101,10 +103,10 @@ def distance(points: ArrayLike, i: int, j: int) -> Values:
 
     Parameters
     ----------
-    points : array, shape (..., 68, 2)
+    points : array, shape (..., n, 2)
         Landmarks in pixels.
     i, j : int
-        Landmarks, 0 to 67.
+        Landmarks, counted from 0.
 
     Returns
     -------
@@ -133,10 +135,10 @@ def ratio(points: ArrayLike, i: int, j: int, k: int, l: int) -> Values:  # noqa:
 
     Parameters
     ----------
-    points : array, shape (..., 68, 2)
+    points : array, shape (..., n, 2)
         Landmarks in pixels.
     i, j, k, l : int
-        Landmarks, 0 to 67, named as in the paper.
+        Landmarks, counted from 0, named as in the paper.
 
     Returns
     -------
@@ -163,7 +165,7 @@ def nose_mouth_distance(points: ArrayLike) -> Values:
 
     Parameters
     ----------
-    points : array, shape (..., 68, 2)
+    points : array, shape (..., n, 2)
         Landmarks in pixels.
 
     Returns
@@ -184,10 +186,10 @@ def angle(points: ArrayLike, i: int, j: int) -> Values:
 
     Parameters
     ----------
-    points : array, shape (..., 68, 2)
+    points : array, shape (..., n, 2)
         Landmarks in pixels.
     i, j : int
-        Landmarks, 0 to 67.
+        Landmarks, counted from 0.
 
     Returns
     -------
@@ -211,10 +213,10 @@ def angle_between(points: ArrayLike, i: int, j: int, k: int, l: int) -> Values: 
 
     Parameters
     ----------
-    points : array, shape (..., 68, 2)
+    points : array, shape (..., n, 2)
         Landmarks in pixels.
     i, j, k, l : int
-        Landmarks, 0 to 67.
+        Landmarks, counted from 0.
 
     Returns
     -------
@@ -300,6 +302,34 @@ FEATURES: tuple[Feature, ...] = (
 )
 
 
+@cache
+def default_features(scheme: Scheme = FACE_68) -> tuple[Feature, ...]:
+    """Those of `FEATURES` of which a scheme has all the landmarks, in its own numbers.
+
+    Examples
+    --------
+    >>> from efld_dlib.landmarks import SCHEMES
+    >>> eyes = SCHEMES["68"].select(range(36, 48))
+    >>> feature_names(default_features(eyes))
+    ('eye_distance', 'left_eye_aspect', 'right_eye_aspect', 'eye_gap', 'eye_line_angle')
+    """
+    if scheme == FACE_68:
+        return FEATURES
+    pairs = correspondence(scheme, FACE_68) or {}
+    own = {there: here for here, there in pairs.items()}
+    return tuple(
+        replace(
+            feature, first=_renumbered(feature.first, own), second=_renumbered(feature.second, own)
+        )
+        for feature in FEATURES
+        if own.keys() >= set(chain.from_iterable(chain(*feature.first, *feature.second)))
+    )
+
+
+def _renumbered(lines: Sequence[Line], own: Mapping[int, int]) -> tuple[Line, ...]:
+    return tuple((tuple(own[i] for i in start), tuple(own[i] for i in end)) for start, end in lines)
+
+
 def feature_names(features: Sequence[Feature] = FEATURES) -> tuple[str, ...]:
     """Names of the columns that `features` gives."""
     return tuple(feature.name for feature in features)
@@ -310,7 +340,7 @@ def features(points: ArrayLike, features: Sequence[Feature] = FEATURES) -> Float
 
     Parameters
     ----------
-    points : array, shape (..., 68, 2)
+    points : array, shape (..., n, 2)
         Landmarks in pixels.
     features : sequence of Feature
         What to measure, F of them.
@@ -342,23 +372,26 @@ def features(points: ArrayLike, features: Sequence[Feature] = FEATURES) -> Float
     return vector
 
 
-_PAIRS = re.compile(r"(angle:)?([0-9]{1,9})-([0-9]{1,9})(?:/([0-9]{1,9})-([0-9]{1,9}))?")
 _ALLOWED = (
-    "allowed are, separated by commas: 'default', a distance '36-45', a ratio '36-45/30-48', "
-    "an angle 'angle:36-45' or 'angle:36-45/48-54', and the names "
+    "allowed are, separated by commas: 'default', a distance '{0}-{1}', a ratio '{0}-{1}/{2}-{3}', "
+    "an angle 'angle:{0}-{1}' or 'angle:{0}-{1}/{2}-{3}'"
 )
+_EXAMPLES = ("36", "45", "30", "48")
 
 
-def parse_features(text: str) -> tuple[Feature, ...]:
+@cache
+def parse_features(text: str, scheme: Scheme = FACE_68) -> tuple[Feature, ...]:
     """Features that a user asks for.
 
     Parameters
     ----------
     text : str
         Separated by commas: the name of a default feature, ``default`` for all of them, and pairs
-        of landmarks: ``36-45`` is a distance in pixels (named ``d_36_45``), ``36-45/30-48`` a ratio
-        (``r_36_45_30_48``), ``angle:36-45`` a direction (``a_36_45``) and ``angle:36-45/48-54``
-        the angle between two (``a_36_45_48_54``).
+        of landmarks by name: ``36-45`` is a distance in pixels (named ``d_36_45``),
+        ``36-45/30-48`` a ratio (``r_36_45_30_48``), ``angle:36-45`` a direction (``a_36_45``) and
+        ``angle:36-45/48-54`` the angle between two (``a_36_45_48_54``).
+    scheme : Scheme
+        Of the landmarks.
 
     Returns
     -------
@@ -374,31 +407,45 @@ def parse_features(text: str) -> tuple[Feature, ...]:
     --------
     >>> feature_names(parse_features("mouth_aspect,36-45,36-45/30-48,angle:36-45/48-54"))
     ('mouth_aspect', 'd_36_45', 'r_36_45_30_48', 'a_36_45_48_54')
+    >>> leaf = Scheme("leaf", ("base", "left", "right", "tip"))
+    >>> feature_names(parse_features("left-right/base-tip", leaf))
+    ('r_left_right_base_tip',)
     """
-    items = (_parse_item(item.strip()) for item in text.split(","))
+    items = (_parse_item(item.strip(), scheme) for item in text.split(","))
     return tuple(dict.fromkeys(chain.from_iterable(items)))
 
 
-def _parse_item(item: str) -> tuple[Feature, ...]:
+def _parse_item(item: str, scheme: Scheme) -> tuple[Feature, ...]:
+    known = default_features(scheme)
     if item == "default":
-        return FEATURES
-    named = tuple(feature for feature in FEATURES if feature.name == item)
-    if named:
+        return known
+    if named := tuple(feature for feature in known if feature.name == item):
         return named
-    match = _PAIRS.fullmatch(item)
-    if match is None:
-        raise OptionError(f"feature '{item}' is not known; {_ALLOWED}{', '.join(feature_names())}")
-    indices = [int(number) for number in match.groups()[1:] if number is not None]
-    pairs = list(zip(indices[::2], indices[1::2], strict=True))
-    for i, j in pairs:
-        if max(i, j) >= SIZE:
-            raise OptionError(f"feature '{item}': landmarks go from 0 to {SIZE - 1}")
-        if i == j:
-            raise OptionError(f"feature '{item}': a pair needs two different landmarks")
+    angle = item.startswith("angle:")
+    texts = item.removeprefix("angle:").split("/")
+    pairs = [pair for text in texts if (pair := _parse_pair(text, scheme))]
+    if len(pairs) != len(texts) or len(pairs) > 2:
+        four = _EXAMPLES if scheme == FACE_68 else (*scheme.labels, *"abcd")[:4]
+        names = ", and the names " + ", ".join(feature_names(known)) if known else ""
+        raise OptionError(
+            f"feature '{item}' is not known; {_ALLOWED.format(*four)}{names}; {scheme.range}"
+        )
+    if any(i == j for i, j in pairs):
+        raise OptionError(f"feature '{item}': a pair needs two different landmarks")
     kind: Kind
-    if match[1]:
+    if angle:
         letter, kind = "a", "angle" if len(pairs) == 1 else "angle_between"
     else:
         letter, kind = ("d", "distance") if len(pairs) == 1 else ("r", "ratio")
     lines = tuple(line(i, j) for i, j in pairs)
-    return (Feature("_".join([letter, *map(str, indices)]), kind, lines[:1], lines[1:]),)
+    labels = (scheme.labels[i] for i in chain.from_iterable(pairs))
+    return (Feature("_".join([letter, *labels]), kind, lines[:1], lines[1:]),)
+
+
+def _parse_pair(text: str, scheme: Scheme) -> tuple[int, int] | None:
+    """The landmarks of ``a-b``, whose names may have hyphens too."""
+    for at in (place for place, sign in enumerate(text) if sign == "-"):
+        first, second = scheme.index(text[:at]), scheme.index(text[at + 1 :])
+        if first is not None and second is not None:
+            return first, second
+    return None

@@ -12,12 +12,13 @@ from .detection.detectors import Detection, Detector
 from .detection.network import LandmarkNetwork
 from .detection.network_detector import NetworkDetector
 from .detection.prediction import FAST_CASCADES, LANDMARK_SIZE, LandmarkStage, Quality
-from .errors import OptionError
+from .errors import ModelFormatError, OptionError
 from .face import Face, TrackedFace
 from .images import ColorOrder, Image, ImageSource, read_image, to_gray
+from .landmarks import FACE_68, Scheme
 from .models.forest import DlibPredictor
-from .models.loading import load_refined, require_68_points, resolve_model
-from .pose import estimate_pose
+from .models.loading import load_refined, resolve_model, scheme_of
+from .pose import scheme_pose
 
 if TYPE_CHECKING:
     from .video.reader import Frame, VideoSource
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
 
 
 class FaceLandmarker:
-    """Finds faces and their 68 landmarks, pose and features.
+    """Finds faces and their landmarks, pose and features; or other things, with their points.
 
     Parameters
     ----------
     model : path or dlib.shape_predictor, optional
-        A 68-point predictor; by default `efld_dlib.models.loading.DEFAULT_MODEL`.
+        A predictor; by default `efld_dlib.models.loading.DEFAULT_MODEL`, of the 68 landmarks.
     detector : Detector, optional
-        What finds the boxes; by default `NetworkDetector` in its fast mode.
+        What finds the boxes; by default `NetworkDetector` in its fast mode, if the model's
+        landmarks are those of a face. Other things have no detector unless it is given.
     face_size : int
         Width in pixels to which a face box is scaled before the predictor sees it; at least 1.
     quality : {"fast", "balanced", "best"}
@@ -41,22 +43,28 @@ class FaceLandmarker:
         Width of the smallest face that is wanted, in pixels or as ``"10%"`` of the picture's
         shorter side, for the detector of the toolkit: the larger, the faster. Landmarks are
         predicted in the full picture all the same. A `detector` of one's own has its own.
+    min_score : float, optional
+        Lowest score of a face that counts, for the detector of the toolkit.
     network : bool, optional
         Whether the toolkit's landmark network says where exactly a face is before the predictor
-        sees it, and how likely its landmarks are right. By default it does, unless both model and
-        detector are the caller's: the network was trained on pictures that may be used for
-        non-commercial research only. Without it the predictor starts from the detector's box, and
-        there is no confidence.
+        sees it, and how likely its landmarks are right. By default it does of a face, unless both
+        model and detector are the caller's: the network was trained on pictures that may be used
+        for non-commercial research only. Without it the predictor starts from the detector's box,
+        and there is no confidence.
     point_confidence : bool
         Whether each landmark gets a confidence of its own, which takes about 0.4 ms a face.
+    scheme : Scheme, optional
+        What the model's landmarks are; by default what the model says, or the `.json` beside it.
 
     Raises
     ------
     ModelFormatError
-        The model is missing, is no shape predictor, or gives another number of landmarks.
+        The model is missing, is no shape predictor, or gives another number of landmarks than its
+        scheme has.
     OptionError
         There is no such quality, the face size or the smallest face is out of range, or the latter
-        is given beside a detector; or landmarks are to have a confidence without the network.
+        is given beside a detector; or landmarks are to have a confidence without the network, or
+        others than the 68.
 
     Examples
     --------
@@ -80,33 +88,53 @@ class FaceLandmarker:
         face_size: int = LANDMARK_SIZE,
         quality: Quality = "balanced",
         min_face: float | str | None = None,
+        min_score: float | None = None,
         network: bool | None = None,
         point_confidence: bool = False,
+        scheme: Scheme | None = None,
     ) -> None:
-        if detector is None:
-            detector = NetworkDetector(min_face=min_face)
-        elif min_face is not None:
-            raise OptionError("min_face is for the toolkit's own detector: give it or a detector")
-        if network is None:
-            network = model is None or isinstance(detector, NetworkDetector)
-        if point_confidence and not network:
-            raise OptionError("a confidence of each landmark needs the landmark network")
+        for name, value in (("min_face", min_face), ("min_score", min_score)):
+            if detector is not None and value is not None:
+                raise OptionError(
+                    f"{name} is for the toolkit's own detector: give it or a detector"
+                )
         if model is None or isinstance(model, (str, Path)):
             path = resolve_model(model)
             cascades = FAST_CASCADES if quality == "fast" else None
-            predictor, name = load_refined(path, cascades), str(path)
+            predictor, stated = load_refined(path, cascades)
+            name = str(path)
         else:
             name = "<predictor>"
             predictor = model if hasattr(model, "predict") else DlibPredictor(model)
-        require_68_points(predictor.points, name)
+            stated = scheme_of({}, predictor.points, name)
+        if scheme is None:
+            scheme = stated
+        elif scheme.size != predictor.points:
+            problem = f"predicts {predictor.points} landmarks, and {scheme.title} has {scheme.size}"
+            raise ModelFormatError(name, problem)
+        if detector is None:
+            detector = (
+                NetworkDetector(min_score=min_score, min_face=min_face)
+                if scheme.face
+                else _NoDetector(name)
+            )
+        if network is None:
+            network = scheme.face and (model is None or isinstance(detector, NetworkDetector))
+        if point_confidence and not (network and scheme == FACE_68):
+            raise OptionError(
+                "a confidence of each landmark needs the landmark network, and the 68 landmarks"
+            )
         # What is read from a file is read again, rather than copied, by who unpickles this.
         kept = model if isinstance(model, (str, Path)) or model is None else predictor
-        self._made_with = (kept, detector, face_size, quality, None, network, point_confidence)
+        self._made_with = (
+            *(kept, detector, face_size, quality, None, None, network, point_confidence, scheme),
+        )
         self.predictor = predictor
+        self.scheme = scheme
         self.detector: Detector = detector
         self.network = LandmarkNetwork() if network else None
         self.point_confidence = point_confidence
-        self.stage = LandmarkStage(predictor, quality, face_size)
+        self.stage = LandmarkStage(predictor, quality, face_size, scheme)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._made_with
@@ -145,7 +173,7 @@ class FaceLandmarker:
             As of `detect`.
         boxes : sequence of Box, dlib.rectangle or (left, top, width, height)
             In pixels of the upright image; an array of shape (n, 4) will do. They should be framed
-            as dlib's frontal detector frames a face.
+            as dlib's frontal detector frames a face, or as those that the model was trained on.
 
         Returns
         -------
@@ -223,12 +251,31 @@ class FaceLandmarker:
             The box is empty or not finite.
         """
         place = RotatedBox(detection.box, detection.roll)
-        if self.network is None:
-            points = self.stage.predict(gray, place)
-            return Face(detection.box, detection.score, points, estimate_pose(points))
-        look = self.network.look(gray, place)
-        points = self.stage.predict(gray, place if exact else look.start or place, look)
-        pose = estimate_pose(points)
+        box, score, scheme = detection.box, detection.score, self.scheme
+        look = None if self.network is None else self.network.look(gray, place)
+        start = place if exact or look is None or look.start is None else look.start
+        points = self.stage.predict(gray, start, look)
+        pose = scheme_pose(points, scheme)
+        if look is None or scheme != FACE_68:
+            return Face(box, score, points, pose, scheme=scheme)
         sure = confidence(look, points, pose)
         each = point_confidence(look, points, pose) if self.point_confidence else None
-        return Face(detection.box, detection.score, points, pose, sure, each)
+        return Face(box, score, points, pose, sure, each)
+
+    @property
+    def follows(self) -> bool:
+        """Whether it tells how sure a face's landmarks are, so that a face can be followed."""
+        return self.network is not None and self.scheme == FACE_68
+
+
+class _NoDetector:
+    """What is asked for things that nobody has a detector for."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+
+    def __call__(self, gray: Image) -> list[Detection]:
+        raise OptionError(
+            f"{self.model} has points that are not known as a face's, so that no detector is known "
+            "for them: name one (--detector things.svm; fast, if it is faces), or give the boxes"
+        )

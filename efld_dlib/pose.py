@@ -18,14 +18,15 @@ pitch in [-90, 90].
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .boxes import BoolArray, FloatArray, Pose
-from .records import FaceAnnotation
+from .landmarks import FACE_68, Scheme, correspondence
+from .records import FaceAnnotation, convert_points
 
 MEAN_FACE_FILE = "mean_face_3d.csv"
 
@@ -38,6 +39,8 @@ MIN_POINTS = 6
 # How far the landmarks in use must reach out of a common plane, as the smallest singular value of
 # their 3-D coordinates in eye distances. Half a face has 0.26, a nose 0.23, the two eyes 0.10.
 MIN_DEPTH = 0.15
+# Root mean square distance of the mean face's fitted landmarks from their middle, in eye distances.
+_SPREAD = 0.52
 # The fitted axes of a face are of about equal length; points nearer to a line than this are none.
 MIN_AXIS_RATIO = 0.2
 # Points that coincide leave a map of rounding errors, all smaller than this.
@@ -128,14 +131,66 @@ def estimate_poses(points: ArrayLike, mean_face: FloatArray | None = None) -> Fl
         raise ValueError(f"points must have shape (n, 68, 2), not {points.shape}")
     fitted = points[:, FITTED_LANDMARKS]
     if mean_face is None:
-        maps, determined = _mean_face_maps(fitted)
-    else:
-        maps, determined = _affine_maps(fitted, mean_face[FITTED_LANDMARKS])
+        return _poses_of_maps(*_mean_face_maps(fitted))
+    return _poses_of(fitted, mean_face[FITTED_LANDMARKS])
+
+
+def _poses_of(points: FloatArray, solid: FloatArray) -> FloatArray:
+    return _poses_of_maps(*_affine_maps(points, solid))
+
+
+def _poses_of_maps(maps: FloatArray, determined: BoolArray) -> FloatArray:
     left, lengths, right = np.linalg.svd(maps, full_matrices=False)
     determined &= lengths[:, 1] > MIN_AXIS_RATIO * lengths[:, 0]
     axes = left @ right
     rotations = np.concatenate([axes, np.cross(axes[:, 0], axes[:, 1])[:, np.newaxis]], axis=1)
     return np.where(determined[:, np.newaxis], _angles(rotations), np.nan)
+
+
+@cache
+def has_pose(scheme: Scheme) -> bool:
+    """Whether landmarks of a scheme tell a pose: by its positions, or by what it shares with the
+    68, as long as that reaches out of one plane.
+    """
+    if scheme.positions is not None:
+        flat = np.array(scheme.positions)[np.newaxis, :, :2]
+    else:
+        pairs = correspondence(scheme, FACE_68)
+        if pairs is None:
+            return False
+        flat = np.full((1, scheme.size, 2), np.nan)
+        flat[0, list(pairs)] = _mean_face()[list(pairs.values()), :2]
+    return bool(np.isfinite(scheme_poses(flat, scheme)).all())
+
+
+def scheme_poses(points: FloatArray, scheme: Scheme) -> FloatArray:
+    """Yaw, pitch and roll of things with landmarks of any scheme.
+
+    Parameters
+    ----------
+    points : array, shape (n, k, 2)
+        Landmarks in pixels; NaN = not annotated.
+    scheme : Scheme
+
+    Returns
+    -------
+    array, shape (n, 3)
+        Degrees, as `estimate_poses` gives them; NaN where the points do not determine them.
+    """
+    if scheme.positions is not None:
+        # At the size of the mean face, for which `MIN_DEPTH` is made.
+        solid = np.array(scheme.positions)
+        solid -= solid.mean(axis=0)
+        spread = float(np.sqrt((solid**2).sum(axis=1).mean()))
+        return _poses_of(points, solid * (_SPREAD / spread) if spread else solid)
+    on_face = convert_points(points, scheme, FACE_68)
+    return np.full((len(points), 3), np.nan) if on_face is None else estimate_poses(on_face)
+
+
+def scheme_pose(points: FloatArray, scheme: Scheme) -> Pose:
+    """Pose of one thing with landmarks of shape (k, 2), as of `scheme_poses`."""
+    (pose,) = scheme_poses(points[np.newaxis], scheme)
+    return Pose(*pose.tolist())
 
 
 def face_poses(faces: Sequence[FaceAnnotation]) -> FloatArray:
@@ -145,7 +200,7 @@ def face_poses(faces: Sequence[FaceAnnotation]) -> FloatArray:
     """
     if not faces:
         return np.empty((0, 3))
-    poses = estimate_poses(np.array([face.points for face in faces]))
+    poses = scheme_poses(np.array([face.points for face in faces]), faces[0].scheme)
     for index, face in enumerate(faces):
         if face.pose is not None and np.isfinite(face.pose).all():
             poses[index] = face.pose

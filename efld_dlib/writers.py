@@ -9,17 +9,18 @@ from typing import Any, TextIO
 
 from .face import Face, rounded
 from .geometry import Feature, feature_names
+from .landmarks import FACE_68, Scheme
+from .pose import has_pose
 
 
 def open_sink(
-    kind: str, stream: TextIO, chosen: Sequence[Feature], point_confidence: bool = False
+    kind: str,
+    stream: TextIO,
+    chosen: Sequence[Feature],
+    point_confidence: bool = False,
+    scheme: Scheme = FACE_68,
 ) -> JsonSink | CsvSink:
     """The sink for a format: json, jsonl or csv, with these features of each face.
-
-    It takes the outcome of one image after the other: its `faces`, none included, or the `error`
-    for which it could not be used. `close` finishes the document; the stream stays open.
-
-    A CSV has columns for the confidence of each landmark if the faces have it.
 
     Examples
     --------
@@ -31,14 +32,17 @@ def open_sink(
     {"file": "notes.txt", "faces": [], "error": "is not a picture, or a damaged one"}
     """
     if kind == "csv":
-        return CsvSink(stream, chosen, point_confidence)
+        return CsvSink(stream, chosen, point_confidence, scheme)
     return JsonSink(stream, chosen, document=kind == "json")
 
 
-def face_columns(chosen: Sequence[Feature], point_confidence: bool = False) -> list[str]:
+def face_columns(
+    chosen: Sequence[Feature], point_confidence: bool = False, scheme: Scheme = FACE_68
+) -> list[str]:
     """Columns of a face in a table; names as OpenFace's where they mean the same.
 
-    Those of `Face.point_confidence`, if faces have it, are ``c_0`` to ``c_67``.
+    Those of `Face.point_confidence`, if faces have it, are ``c_0`` to ``c_67``. As in
+    `Face.to_dict`, only the 68 landmarks have a confidence, and not every scheme tells a pose.
 
     Examples
     --------
@@ -48,19 +52,23 @@ def face_columns(chosen: Sequence[Feature], point_confidence: bool = False) -> l
     (['score', 'confidence', 'yaw', 'pitch', 'roll', 'x_0'], ['y_67', 'd_36_45'])
     """
     return [
-        *("left", "top", "width", "height", "score", "confidence", "yaw", "pitch", "roll"),
-        *(f"x_{i}" for i in range(68)),
-        *(f"y_{i}" for i in range(68)),
-        *(f"c_{i}" for i in range(68) if point_confidence),
+        *("left", "top", "width", "height", "score"),
+        *(("confidence",) if scheme == FACE_68 else ()),
+        *(("yaw", "pitch", "roll") if has_pose(scheme) else ()),
+        *(f"x_{label}" for label in scheme.labels),
+        *(f"y_{label}" for label in scheme.labels),
+        *(f"c_{label}" for label in scheme.labels if point_confidence),
         *feature_names(chosen),
     ]
 
 
 def face_cells(face: Face, chosen: Sequence[Feature]) -> list[float | None]:
     """Values of `face_columns`, rounded as everywhere; NaN as None."""
-    sure = (face.score, face.confidence)
-    values = (*face.box, *sure, *face.pose, *face.points[:, 0], *face.points[:, 1])
-    cells = [rounded(value, 4 if i in (4, 5) else 2) for i, value in enumerate(values)]
+    sure = (face.score, face.confidence) if face.scheme == FACE_68 else (face.score,)
+    pose = face.pose if has_pose(face.scheme) else ()
+    places = (*pose, *face.points[:, 0], *face.points[:, 1])
+    cells = [rounded(value) for value in face.box]
+    cells += [rounded(value, 4) for value in sure] + [rounded(value) for value in places]
     if face.point_confidence is not None:
         cells += [rounded(value, 3) for value in face.point_confidence]
     return cells + [rounded(value, 5) for value in face.features(chosen).values()]
@@ -105,11 +113,15 @@ class CsvSink:
     """The columns of `table_columns`: a row for each face, or one that says why there is none."""
 
     def __init__(
-        self, stream: TextIO, chosen: Sequence[Feature], point_confidence: bool = False
+        self,
+        stream: TextIO,
+        chosen: Sequence[Feature],
+        point_confidence: bool = False,
+        scheme: Scheme = FACE_68,
     ) -> None:
         self.chosen = chosen
         self.encoding = stream.encoding or "utf-8"
-        self.columns = table_columns(chosen, point_confidence)
+        self.columns = table_columns(chosen, point_confidence, scheme)
         self.writer = csv.writer(stream, lineterminator="\n")
         self.writer.writerow(self.columns)
 
@@ -132,7 +144,9 @@ TEXT_COLUMNS = ("file", "status", "error")
 Row = list[str | int | float | None]
 
 
-def table_columns(chosen: Sequence[Feature], point_confidence: bool = False) -> list[str]:
+def table_columns(
+    chosen: Sequence[Feature], point_confidence: bool = False, scheme: Scheme = FACE_68
+) -> list[str]:
     """Columns of the tables of ``detect`` and ``extract``.
 
     Examples
@@ -140,7 +154,7 @@ def table_columns(chosen: Sequence[Feature], point_confidence: bool = False) -> 
     >>> table_columns([])[:6]
     ['file', 'status', 'error', 'face', 'left', 'top']
     """
-    return [*TEXT_COLUMNS, "face", *face_columns(chosen, point_confidence)]
+    return [*TEXT_COLUMNS, "face", *face_columns(chosen, point_confidence, scheme)]
 
 
 def table_rows(

@@ -15,6 +15,7 @@ from efld_dlib.prepare.build import PrepareOptions, build_training_xml
 from efld_dlib.prepare.rarity import Weighting
 from efld_dlib.training.options import TrainingOptions
 from efld_dlib.training.trainer import train
+from tools.make_leaves import make_leaves
 from tools.make_sample import make_sample
 from tools.sample.folder import Plan
 
@@ -81,6 +82,22 @@ def tiny_model(training_data, tmp_path_factory):
     train(
         training_data / "train.xml", path, TrainingOptions(5, 3, 20, oversampling_amount=5), jobs=1
     )
+    return path
+
+
+@pytest.fixture(scope="session")
+def leaves(tmp_path_factory) -> Path:
+    """Drawn leaves with eight points each: ``leaf.toml``, ``train.xml`` and ``test.xml``."""
+    folder = tmp_path_factory.mktemp("leaves")
+    make_leaves(folder, 40, 8)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def leaf_model(leaves, tmp_path_factory) -> Path:
+    """A small predictor of them, with what is known of its points beside it."""
+    path = tmp_path_factory.mktemp("leaf-model") / "leaf.dat"
+    train(leaves / "train.xml", path, TrainingOptions(6, 3, 30, oversampling_amount=20), jobs=1)
     return path
 
 

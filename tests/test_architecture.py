@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "efld_dlib"
 # Each layer may import what stands in the layers before it, and its own.
 LAYERS = [
     {"errors", "boxes", "records", "landmarks", "backend", "files", "journal", "parallel"},
-    {"images", "crops", "geometry", "pose", "data"},
+    {"images", "crops", "geometry", "pose", "shapes", "data"},
     {"datasets", "xml", "models", "drawing", "tables"},
     {"detection"},
     # What a face can do with an image, it imports when asked: drawing, and the framing of its crop.

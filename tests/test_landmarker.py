@@ -17,6 +17,7 @@ from efld_dlib.detection.prediction import SEEN
 from efld_dlib.errors import DataError, ModelFormatError, OptionError
 from efld_dlib.geometry import FEATURES
 from efld_dlib.images import to_gray
+from efld_dlib.landmarks import FACE_68
 
 
 def predicted_once(landmarker, picture, box, size=FACE_SIZE):
@@ -214,7 +215,7 @@ def test_a_predictor_of_another_number_of_points(tmp_path, astronaut):
     path = tmp_path / "three.dat"
     three.save(str(path))
     with pytest.raises(ModelFormatError, match=r"three\.dat: predicts 3 landmarks"):
-        FaceLandmarker(path)
+        FaceLandmarker(path, scheme=FACE_68)
 
 
 def test_a_turned_face_gets_the_points_of_the_upright_one(tiny_model, astronaut):

@@ -104,8 +104,8 @@ def test_a_data_set_that_is_none_says_what_to_give(folder):
         OptionError, match="300-W has no option 'pictures'; it takes subset and box"
     ):
         efld_dlib.open_dataset(folder, pictures="elsewhere")
-    with pytest.raises(OptionError, match="no 21-point landmarks"):
-        efld_dlib.open_dataset(folder, scheme="21")
+    with pytest.raises(OptionError, match="CFP has no landmarks of scheme 21, only of 68"):
+        efld_dlib.open_dataset(f"cfp:{folder}", scheme="21")
 
 
 def test_a_part_that_commands_do_not_offer_can_be_named(tmp_path):

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import pickle
+
 import numpy as np
 import pytest
 
 from efld_dlib import landmarks as scheme
-from efld_dlib.landmarks import GROUPS_68, SCHEMES, mirror_points, part_name
+from efld_dlib.errors import DataError, OptionError
+from efld_dlib.landmarks import (
+    FACE_68,
+    GROUPS_68,
+    SCHEMES,
+    Scheme,
+    correspondence,
+    find_scheme,
+    mirror_points,
+    numbered_scheme,
+    read_scheme,
+)
 
 # Written out from the list that the annotation document gives, one part of the face a line.
 MIRROR = [
@@ -30,9 +44,10 @@ def test_mirror_is_the_documented_permutation():
 
 @pytest.mark.parametrize("name", SCHEMES)
 def test_mirror_is_an_involution_and_groups_part_the_face(name):
-    mirror, groups = SCHEMES[name].mirror, SCHEMES[name].groups
-    assert [mirror[mirror[i]] for i in range(len(mirror))] == list(range(len(mirror)))
-    assert sorted(i for group in groups.values() for i in group) == list(range(len(mirror)))
+    mirror, groups, every = SCHEMES[name].mirror, SCHEMES[name].groups, range(SCHEMES[name].size)
+    if mirror is not None:
+        assert [mirror[mirror[i]] for i in every] == list(every)
+    assert sorted(i for group in groups.values() for i in group) == list(every)
 
 
 def test_groups_turn_into_their_partners():
@@ -90,7 +105,134 @@ def test_mirroring_goes_with_the_pixels():
     assert picture[:, ::-1][y, x] == 255
 
 
-def test_part_names_sort_as_the_numbers_do():
-    names = [part_name(i) for i in range(68)]
-    assert names == sorted(names)
+@pytest.mark.parametrize("name", SCHEMES)
+def test_part_names_sort_as_the_numbers_do(name):
+    names = SCHEMES[name].points
+    assert list(names) == sorted(names)
+    assert [int(each) for each in names] == list(range(SCHEMES[name].size))
+
+
+def test_the_68_have_two_digits():
+    names = SCHEMES["68"].points
     assert (names[0], names[9], names[67]) == ("00", "09", "67")
+
+
+LEAF = {
+    "name": "leaf",
+    "points": ["base", "left", "right", "tip"],
+    "face": False,
+    "mirror": [["left", "right"]],
+    "groups": {"rib": ["base", "tip"]},
+    "edges": [["base", "left", "tip", "right", "base"]],
+    "normaliser": [["base"], ["tip"]],
+    "positions": {"base": [0, 0, 0], "left": [-1, 1, 0], "right": [1, 1, 0], "tip": [0, 3, 1]},
+}
+
+
+def test_a_scheme_of_ones_own_says_all_that_was_stated():
+    leaf = read_scheme(LEAF)
+    assert (leaf.size, leaf.index("tip"), leaf.index("root")) == (4, 3, None)
+    assert leaf.mirror == (0, 2, 1, 3)
+    assert leaf.groups == {"rib": (0, 3)}
+    assert leaf.edges == ((0, 1, 3, 2, 0),)
+    assert leaf.normaliser == ((0,), (3,))
+    assert leaf.positions[3] == (0, 3, 1)
+    assert leaf.labels == leaf.points
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        read_scheme(LEAF),
+        FACE_68,
+        FACE_68.select(range(36, 48)),
+        FACE_68.select([5, 3]),
+        numbered_scheme(12),
+        Scheme("", ("a b", "ß")),
+    ],
+    ids=str,
+)
+def test_a_scheme_survives_json_and_processes(scheme):
+    assert read_scheme(json.loads(json.dumps(scheme.state()))) == scheme
+    assert pickle.loads(pickle.dumps(scheme)) == scheme
+
+
+def test_the_names_in_a_file_may_be_ranges(tmp_path):
+    path = tmp_path / "wing.toml"
+    path.write_text(
+        'name = "wing"\npoints = 12\nmirror = [["00..05", "11..06"]]\n'
+        'normaliser = ["00", "11"]\n[groups]\nfront = ["00..03", "11"]\n',
+        encoding="utf-8",
+    )
+    wing = find_scheme(path)
+    assert wing.points[:2] == ("00", "01")
+    assert wing.mirror == tuple(range(11, -1, -1))
+    assert wing.groups["front"] == (0, 1, 2, 3, 11)
+    assert find_scheme("68") is FACE_68
+
+
+def without(key):
+    return {name: value for name, value in LEAF.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        ("leaf", "there is no scheme 'leaf'; choose 68, 21"),
+        (7, "a name or a table, not 7"),
+        ({**LEAF, "colour": "green"}, "a scheme has no 'colour'"),
+        ({**LEAF, "name": 3}, "the name of a scheme is a text"),
+        (without("points"), "a scheme needs its points"),
+        ({**LEAF, "points": ["a", "a"]}, "'a' stands twice"),
+        ({**LEAF, "points": ["a&b"]}, "dlib's XML cannot hold 'a&b'"),
+        ({**LEAF, "mirror": [["left", "root"]]}, "'root' is no landmark of scheme leaf"),
+        ({**LEAF, "mirror": [["left"]]}, "is no pair of landmarks"),
+        ({**LEAF, "mirror": [["left", "right"], ["left", "tip"]]}, "has its partner already"),
+        ({**LEAF, "mirror": "left right"}, "the mirror pairs of a scheme are a list"),
+        ({**LEAF, "groups": []}, "the groups of a scheme are a table"),
+        ({**LEAF, "normaliser": ["base"]}, "the distance of two ends"),
+        ({**LEAF, "positions": {"base": [0, 0, 0]}}, "x, y, z of each landmark"),
+        ({**LEAF, "positions": {name: [0, 1] for name in LEAF["points"]}}, "three numbers"),
+    ],
+)
+def test_what_is_no_scheme_is_refused_with_the_reason(stated, said):
+    with pytest.raises(OptionError, match=said):
+        read_scheme(stated)
+
+
+def test_a_file_that_is_no_scheme_is_named(tmp_path):
+    path = tmp_path / "x.toml"
+    with pytest.raises(DataError, match=r"x\.toml"):
+        find_scheme(path)
+    path.write_text("points = [", encoding="utf-8")
+    with pytest.raises(OptionError, match=r"x\.toml: "):
+        find_scheme(path)
+
+
+def test_a_part_of_a_scheme_keeps_what_lies_within_it():
+    eyes = FACE_68.select(range(36, 48))
+    assert eyes.name == "68"
+    assert eyes.points[0] == "36"
+    assert eyes.mirror[0] == 9
+    assert eyes.groups == {"left_eye": tuple(range(6)), "right_eye": tuple(range(6, 12))}
+    assert eyes.normaliser == ((0,), (9,))
+    assert (5, 0) in eyes.edges
+    # One eye alone has neither a mirror image nor the distance of both.
+    one = FACE_68.select(range(36, 42))
+    assert (one.mirror, one.normaliser) == (None, None)
+    assert FACE_68.select(range(68)) is FACE_68
+
+
+def test_schemes_of_one_thing_correspond_by_names():
+    eyes = FACE_68.select(range(36, 48))
+    assert correspondence(eyes, FACE_68) == {i: 36 + i for i in range(12)}
+    assert correspondence(SCHEMES["98"], eyes)[60] == 0
+    assert correspondence(FACE_68, SCHEMES["98"]) is None
+    own, named = Scheme("", ("tip", "base")), read_scheme(LEAF)
+    assert correspondence(own, named) == {0: 3, 1: 0}
+    assert correspondence(Scheme("moth", ("tip",)), named) is None
+
+
+def test_numbers_alone_say_nothing_of_what_the_points_are():
+    assert correspondence(numbered_scheme(12), FACE_68) is None
+    assert correspondence(numbered_scheme(12), Scheme("", tuple("0123456789") + ("10", "11")))

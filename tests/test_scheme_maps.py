@@ -12,9 +12,8 @@ from efld_dlib.landmarks import (
     MAPS,
     SCHEMES,
     WFLW_98_TO_68,
-    convert_face,
 )
-from efld_dlib.records import FaceAnnotation
+from efld_dlib.records import FaceAnnotation, convert_face
 
 # AFLW's landmarks in the order of its feature ids 1 to 21 (Köstinger et al., 2011).
 NAMES_21 = (
@@ -96,7 +95,7 @@ def test_a_converted_face_keeps_all_but_its_landmarks():
     box, pose = Box(1, 2, 3, 4), Pose(1, 2, 3)
     face = FaceAnnotation(points, box, "21", pose, occluded, 3, {"sex": "f"})
     got = convert_face(face, "68")
-    assert (got.scheme, got.box, got.pose, got.copies, got.attributes) == (
+    assert (got.scheme.name, got.box, got.pose, got.copies, got.attributes) == (
         *("68", box, pose, 3),
         {"sex": "f"},
     )
@@ -105,7 +104,7 @@ def test_a_converted_face_keeps_all_but_its_landmarks():
     assert got.given.sum() == 15  # sixteen correspond, one of them is not annotated
     assert np.flatnonzero(got.occluded).tolist() == [36]
     assert convert_face(face, "21") is face
-    with pytest.raises(ValueError, match="no map from 21 to 98"):
+    with pytest.raises(ValueError, match="no map from scheme 21 to scheme 98"):
         convert_face(face, "98")
 
 

@@ -66,14 +66,15 @@ def detect(
     from ..writers import open_sink
 
     settings = ExtractSettings(**options)
-    chosen = settings.chosen
     names = common.list_inputs(images)
     # One image is not a bulk run: what is wrong with it is the whole answer.
     problems.strict |= len(names) == 1
     landmarker = settings.landmarker()
+    scheme, chosen = landmarker.scheme, settings.chosen(landmarker.scheme)
+    kind = kind or _format_of(output)
     found, drawn = 0, set[str]()
     with nullcontext(sys.stdout) if output == "-" else atomic_text(output) as stream:
-        sink = open_sink(kind or _format_of(output), stream, chosen, settings.point_confidence)
+        sink = open_sink(kind, stream, chosen, settings.point_confidence, scheme)
         for name in progress(names, len(names), "detecting", show=len(names) > 1):
             try:
                 image, faces = _detect_one(landmarker, name)
@@ -113,7 +114,7 @@ def _draw(folder: Path, name: str, image: Image, faces: Sequence[Face], used: se
 
     drawn = to_rgb(image)
     for face in faces:
-        draw_face(drawn, face.points, face.box, face.pose)
+        draw_face(drawn, face.points, face.box, face.pose, edges=face.scheme.edges)
     # Never the image's own name: the folder may be the one that it lies in.
     stem = f"{'stdin' if name == common.STDIN else Path(name).stem}-landmarks"
     numbered = (f"{stem}-{number}" for number in count(2))

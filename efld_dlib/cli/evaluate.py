@@ -42,14 +42,19 @@ _SPLIT_SEED = 1
 @click.argument("arguments", nargs=-1, required=True, metavar="[MODEL]... DATA...")
 @common.measured_subset_option
 @common.measured_part_option
+@common.scheme_option
 @boxes_option
+@click.option(
+    "--detector",
+    help="Detector of the pipeline, as of `detect`; FILE.svm for things that are no faces "
+    "[default: fast].",
+)
 @common.quality_option
 @click.option(
     "--by",
     type=click.Choice(["inter-ocular", "inter-pupil", "box"]),
-    default="inter-ocular",
     help="Distance that errors are divided by in all figures but the NME, which is given by all "
-    "three.",
+    "three [default: inter-ocular, or what the scheme of other landmarks says].",
 )
 @resamples_option
 @click.option(
@@ -70,9 +75,11 @@ def evaluate(
     arguments: tuple[str, ...],
     subset: str | None,
     held_out: float,
+    scheme: str | None,
     boxes: Boxes,
+    detector: str | None,
     quality: Quality,
-    by: str,
+    by: str | None,
     resamples: int,
     outputs: tuple[Path, ...],
     jobs: int | None,
@@ -81,11 +88,12 @@ def evaluate(
     """Measure one or more MODELs on each DATA.
 
     A MODEL is a file ending in .dat or .efld; NAME=FILE gives it a name for the tables, and without
-    one the model of the package is measured. DATA is a dlib XML file, a 300-W tree, a folder with
-    .pts files, or another data set as NAME:PATH; `efld-dlib xml convert --help` lists the names.
-    Measured are its test faces and what `detect` makes of them, unless --subset or --boxes say
-    otherwise; data without a test part is measured whole. The first line printed says which.
-    --held-out goes by the default seed of `prepare` and `network train`.
+    one the model of the package is measured. Models of some landmarks only, such as the eyes, are
+    measured on those, and several models on the landmarks that all of them have. DATA is a dlib XML
+    file, a 300-W tree, a folder with .pts files, or another data set as NAME:PATH; `efld-dlib xml
+    convert --help` lists the names. Measured are its test faces and what `detect` makes of them,
+    unless --subset or --boxes say otherwise; data without a test part is measured whole. The first
+    line printed says which. --held-out goes by the default seed of `prepare` and `network train`.
 
     Prints the normalised mean error (NME) by the distance of the outer eye corners, by that of the
     pupils and by the face's size, AUC and failure rates, errors by region and by head pose, and for
@@ -100,8 +108,9 @@ def evaluate(
       efld-dlib evaluate new.dat old=build/efld.dat 300w/ wflw:WFLW/ -o report/
       efld-dlib evaluate build/efld.dat training_xml/validation.xml --boxes file -o figures.json
     """
-    from ..evaluation.evaluate import check_models, evaluate_models
+    from ..evaluation.evaluate import evaluate_models
     from ..evaluation.figures import headline, study, study_tables
+    from ..models.loading import model_scheme
     from ..tables import as_text
 
     models, sources = split_arguments(arguments)
@@ -109,12 +118,17 @@ def evaluate(
         raise OptionError("no data is given: name an .xml file, a folder or NAME:PATH")
     writers = [(target, _writer(target)) for target in outputs]
     models = models_or_package(models)
-    check_models(models.values())
+    for path in models.values():
+        model_scheme(path)
     studies = []
     for source in sources:
-        records, name = common.measured_records(source, subset, held_out, _SPLIT_SEED, problems)
+        records, name = common.measured_records(
+            source, subset, held_out, _SPLIT_SEED, problems, scheme
+        )
         name += f", {held_out:.0%} held out" if held_out else ""
-        outcomes = evaluate_models(models, records, boxes, jobs, problems, True, name, quality)
+        outcomes = evaluate_models(
+            models, records, boxes, jobs, problems, True, name, quality, detector
+        )
         studies.append(study(name, boxes, outcomes, by, resamples))
         tables = [as_text(table) for table in study_tables(studies[-1])]
         click.echo("\n\n".join([headline(studies[-1]), *tables]) + "\n")

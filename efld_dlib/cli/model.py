@@ -182,7 +182,7 @@ def compress(
     from ..files import read_input
     from ..models.compress import Search, leaf_usage
     from ..models.efld import efld_bytes, is_efld, parse_efld
-    from ..models.loading import load_arrays, resolve_model
+    from ..models.loading import load_arrays, resolve_model, scheme_of
     from ..xml.read import read_xml
 
     file = resolve_model(file)
@@ -196,7 +196,8 @@ def compress(
     rounded = parse_efld(original, file) if is_efld(original) else None
     own = role if rounded is not None and role in rounded.predictors else None
     predictor = load_arrays(file, own)
-    metadata = _metadata(file, predictor.points, licence, own)
+    metadata = _metadata(file, licence, own)
+    metadata["scheme"] = scheme_of(metadata, predictor.points, file).state()
     if rounded is not None and step is None and validation is None and usage is None:
         data = efld_bytes({role: rounded.quantised(own).first_cascades(cascades)}, metadata)
         _write_compressed(output, data, limit, kept)
@@ -266,15 +267,11 @@ def _measure(faces: list[ImageRecord]) -> Callable[[bytes], float]:
     return error
 
 
-def _metadata(file: Path, points: int, licence: str | None, role: str | None) -> dict[str, Any]:
+def _metadata(file: Path, licence: str | None, role: str | None) -> dict[str, Any]:
     """What is known of a predictor, and what the options say of it."""
-    from ..landmarks import SCHEMES
     from ..models.information import metadata_of
 
     metadata = dict(metadata_of(file))
-    known = [name for name, own in SCHEMES.items() if own.size == points]
-    if known:
-        metadata["scheme"] = known[0]
     if licence is not None:
         metadata["licence"] = licence
     own = metadata.get(role) if role is not None else None
@@ -326,8 +323,8 @@ def _text(found: dict[str, Any]) -> str:
 @click.option("--role", help="Name of the predictor in an .efld [default: the first].")
 @click.option(
     "--points",
-    help="Landmarks to keep, numbered from 0 again: numbers, ranges and parts of the face, as in "
-    "eyes,mouth or 36-47,30 [default: all].",
+    help="Landmarks to keep: names, numbers, ranges and parts, as in eyes,mouth or 36-47,30 "
+    "[default: all].",
 )
 @click.option(
     "--slim",
@@ -341,7 +338,8 @@ def expand(
     """Write a predictor as a .dat that any dlib program loads.
 
     The .dat predicts exactly what FILE, an .efld or .dat, does here. Without FILE it is the
-    package's model, which is for non-commercial research only.
+    package's model, which is for non-commercial research only. A .json beside it says what its
+    landmarks are, so that the other commands know.
 
     With --points it predicts only some of the landmarks. A predictor goes by the landmarks that it
     keeps, so few of them are found less reliably than all: without the jaw the error grows by a
@@ -354,22 +352,26 @@ def expand(
       efld-dlib model expand faces.efld -o faces.dat
       efld-dlib model expand build/efld.dat -o eyes.dat --points eyes --slim
     """
+    from ..files import write_json
     from ..models.dat import write_dat
     from ..models.information import metadata_of
-    from ..models.loading import load_arrays, resolve_model
+    from ..models.loading import load_arrays, resolve_model, scheme_of
     from ..models.subset import parse_points, select_points, slim
 
     predictor = load_arrays(file, role)
-    if points is not None:
-        kept = parse_points(points, predictor.points)
-        click.echo(f"landmarks {' '.join(map(str, kept))}", err=True)
-        predictor = select_points(predictor, kept)
-    licence = None
+    metadata: dict[str, Any] = {}
     # Before writing, which may replace the model. A report that cannot be read is no reason not to.
     with suppress(DataError):
-        licence = metadata_of(resolve_model(file)).get("licence")
+        metadata = metadata_of(resolve_model(file))
+    scheme = scheme_of(metadata, predictor.points, resolve_model(file))
+    if points is not None:
+        kept = parse_points(points, scheme)
+        click.echo(f"landmarks {' '.join(scheme.labels[place] for place in kept)}", err=True)
+        predictor, scheme = select_points(predictor, kept), scheme.select(kept)
     size = write_dat(slim(predictor) if is_slim else predictor, output)
     click.echo(f"{output}: {size} bytes", err=True)
+    licence = metadata.get("licence")
+    about = {"model": output.name, "bytes": size, "licence": licence, "scheme": scheme.state()}
+    write_json(output.with_suffix(".json"), about)
     if licence:
-        # A .dat can hold none.
         click.echo(f"licence: {printable(str(licence))}", err=True)

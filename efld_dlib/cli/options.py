@@ -99,20 +99,26 @@ model_option = click.option(
     "-m",
     "--model",
     type=PATH,
-    help="68-point model, .dat or .efld [default: the model of the package].",
+    help="Model, .dat or .efld, of any points [default: the model of the package].",
+)
+scheme_option = click.option(
+    "--scheme",
+    metavar="NAME|FILE.toml",
+    help="What the landmarks are: 68, 5, 19, 21, 81, 98, 106, 194 or a file that says it [default: "
+    "what the data or the model says].",
 )
 features_option = click.option(
     "--features",
     default="default",
-    help="Features, comma separated: names, pairs (36-45), ratios (36-45/30-48), angles "
-    "(angle:36-45).",
+    help="Features, comma separated: names, pairs of landmarks (36-45), ratios (36-45/30-48), "
+    "angles (angle:36-45).",
 )
 detector_option = click.option(
     "--detector",
-    default="fast",
-    help="Face detector: fast finds faces of any yaw; thorough also faces turned in the image, "
+    help="Detector: fast finds faces of any yaw; thorough also faces turned in the image, "
     "even upside down; dlib is dlib's frontal detector, which doubles an image in which it finds "
-    "nothing (dlib=1 doubles every image once); also lbp, yunet=FILE.onnx, dlib-cnn=FILE.dat.",
+    "nothing (dlib=1 doubles every image once); also lbp, yunet=FILE.onnx, dlib-cnn=FILE.dat; "
+    "FILE.svm is one of `train --detector` [default: fast, for models of faces].",
 )
 min_score_option = click.option(
     "--min-score",
@@ -168,6 +174,7 @@ video_options = _stacked(
     min_score_option,
     quality_option,
     point_confidence_option,
+    scheme_option,
 )
 """The options whose values make an `ExtractSettings`, and which are for videos too."""
 
@@ -209,22 +216,28 @@ def counted(number: int, noun: str) -> str:
 
 
 def open_records(
-    source: Path, subset: str, problems: Problems, counts: list[FolderCount] | None = None
+    source: Path,
+    subset: str,
+    problems: Problems,
+    counts: list[FolderCount] | None = None,
+    scheme: str | None = None,
 ) -> Iterator[ImageRecord]:
-    """The annotated images of `source` with 68 landmarks, as of `datasets.registry.open_dataset`.
+    """The annotated images of `source`, as of `datasets.registry.open_dataset`.
 
-    `subset` counts for those data sets that have a test part. What a 300-W tree lacks of its
-    official parts is a warning.
+    `scheme` is the value of --scheme. `subset` counts for those data sets that have a test part.
+    What a 300-W tree lacks of its official parts is a warning.
     """
     from ..datasets.registry import find_dataset, open_dataset
     from ..datasets.w300 import missing_parts
+    from ..landmarks import find_scheme
 
     dataset, path = find_dataset(source)
+    asked = None if scheme is None else find_scheme(scheme)
     if not dataset.has_test_part:
-        return open_dataset(source, problems=problems, counts=counts)
+        return open_dataset(source, None, asked, problems, counts)
     for part in missing_parts(path, subset):
         warn(f"{path} has no {part.folder}: {part.official} faces of '{subset}' are missing")
-    return open_dataset(source, subset, problems=problems, counts=counts)
+    return open_dataset(source, subset, asked, problems, counts)
 
 
 def measured_subsets(source: Path) -> tuple[str, ...]:
@@ -256,7 +269,12 @@ def measured_subsets(source: Path) -> tuple[str, ...]:
 
 
 def measured_records(
-    source: Path, subset: str | None, held_out: float, seed: int, problems: Problems
+    source: Path,
+    subset: str | None,
+    held_out: float,
+    seed: int,
+    problems: Problems,
+    scheme: str | None = None,
 ) -> tuple[list[ImageRecord], str]:
     """The annotated images to measure on, and what to call them.
 
@@ -270,6 +288,8 @@ def measured_records(
         the same seed: only they are measured. 0 measures all.
     seed : int
     problems : Problems
+    scheme : str, optional
+        As of `open_records`.
     """
     from ..datasets.split import group_of, is_held_out
 
@@ -281,7 +301,7 @@ def measured_records(
     records = [
         record
         for part in parts
-        for record in open_records(source, part, problems)
+        for record in open_records(source, part, problems, scheme=scheme)
         if not held_out or is_held_out(group_of(record), held_out, seed)
     ]
     return records, describe_source(source, ", ".join(parts))

@@ -64,6 +64,14 @@ from . import options as common
     help="Framing of the crops: by the detector's box, for any dlib program; or upright about the "
     "box that the landmarks ask for, for the predictor that runs after the landmark network.",
 )
+@common.scheme_option
+@click.option(
+    "--detector",
+    type=common.FILE,
+    metavar="FILE.svm",
+    help="Detector of `train --detector` that frames things which are no faces, as it will when "
+    "they are looked for [default: the boxes of the data].",
+)
 @common.labels_option
 @click.option(
     "--emphasis",
@@ -80,6 +88,8 @@ def prepare(
     augmentation: str,
     weighting: str,
     preview: Path | None,
+    scheme: str | None,
+    detector: Path | None,
     labels: Path | None,
     emphasis: int,
     jobs: int | None,
@@ -89,9 +99,10 @@ def prepare(
     """Make training_xml/ of SOURCES: 300-W trees, folders with .pts files, dlib XML files, or any
     other data set as NAME:PATH, with a name that `efld-dlib xml convert --help` lists.
 
-    Finds each face with the run-time detector, cuts gray crops of one face size, augments them,
-    gives rare faces more samples, and holds out a part by person and photograph. The same seed
-    gives the same files; an interrupted run continues where it stopped.
+    Finds each face with the run-time detector (things that are no faces have boxes), cuts gray
+    crops of one face size, augments them, gives rare faces more samples, and holds out a part by
+    person and photograph. The same seed gives the same files; an interrupted run continues where it
+    stopped.
 
     \b
     Examples:
@@ -100,6 +111,7 @@ def prepare(
       efld-dlib prepare 300w/ --augment all --preview sheet.png
       efld-dlib prepare 300w/ merl-rav:aflw/ --labels tools/labels/consensus.xz --emphasis 5
       efld-dlib prepare 300w/ merl-rav:aflw/ --weights pose-density,cap=4 --budget 20000
+      efld-dlib prepare leaves.xml --detector leaves.svm
     """
     from ..datasets.base import FolderCount
     from ..prepare.augment import parse_augmentation
@@ -110,7 +122,9 @@ def prepare(
     steps, weights = parse_augmentation(augmentation), parse_weighting(weighting)
     options = PrepareOptions(augmentation=steps, weighting=weights, **settings)
     counts: list[FolderCount] = []
-    parts = [list(common.open_records(source, subset, problems, counts)) for source in sources]
+    parts = [
+        list(common.open_records(source, subset, problems, counts, scheme)) for source in sources
+    ]
     for count in counts:
         click.echo(str(count), err=True)
     if labels is not None:
@@ -122,4 +136,7 @@ def prepare(
         write_preview(records, preview, options, jobs, problems)
         click.echo(f"{preview}: faces and what the augmentations make of them")
         return
-    click.echo(build_training_xml(records, output, options, jobs, problems, show_progress=True))
+    report = build_training_xml(
+        records, output, options, jobs, problems, show_progress=True, detector=detector
+    )
+    click.echo(report)

@@ -88,7 +88,6 @@ def video(
     from ..video.writer import Window, open_video
 
     settings = ExtractSettings(**options)
-    chosen = settings.chosen
     _require_apart(source, outputs)
     tables = [name for name in outputs if _table_kind(name) in TABLES]
     videos = [Path(name) for name in outputs if name not in tables]
@@ -98,13 +97,16 @@ def video(
         # The matrices are so small that several threads only wait for each other.
         stack.enter_context(threadpool_limits(1, "blas"))
         reader = stack.enter_context(VideoReader(parse_source(source)))
-        tracker = FaceTracker(settings.landmarker(), TrackOptions(detect_every, max_faces))
+        landmarker = settings.landmarker()
+        scheme, chosen = landmarker.scheme, settings.chosen(landmarker.scheme)
+        tracker = FaceTracker(landmarker, TrackOptions(detect_every, max_faces))
         stop = stack.enter_context(stop_on_signals())
         streams = [(_table_kind(name), stack.enter_context(atomic_text(name))) for name in tables]
         if kind is not None:
             streams.append((kind, sys.stdout))
         sinks = [
-            open_sink(kind, stream, chosen, settings.point_confidence) for kind, stream in streams
+            open_sink(kind, stream, chosen, settings.point_confidence, scheme)
+            for kind, stream in streams
         ]
         writer = window = None
         if videos:

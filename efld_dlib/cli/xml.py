@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
 
 xml_argument = click.argument("file", type=common.PATH)
-scheme_option = click.option(
-    "--scheme",
-    help="Number of the landmarks that the parts name: 68, 21 and so on [default: what the file "
-    "says, else 68].",
-)
 pictures_option = click.option(
     "--pictures/--no-pictures",
     default=True,
@@ -46,7 +41,7 @@ def xml() -> None:
 @xml.command()
 @xml_argument
 @common.json_option
-@scheme_option
+@common.scheme_option
 @pictures_option
 @click.pass_context
 def info(
@@ -63,14 +58,15 @@ def info(
       efld-dlib xml info train.xml --no-pictures -o train-info.json
     """
     from ..files import write_json
+    from ..landmarks import find_scheme
     from ..tables import for_json
     from ..xml.info import describe, info_text
-    from ..xml.read import read_xml, stated_scheme
+    from ..xml.read import read_xml, xml_scheme
 
     problems = Problems(report=common.warn)
-    scheme = scheme or stated_scheme(file) or "68"
-    records = read_xml(file, scheme, problems)
-    contents = describe(records, scheme, pictures, show_progress=True)
+    landmarks = xml_scheme(file) if scheme is None else find_scheme(scheme)
+    records = read_xml(file, landmarks, problems)
+    contents = describe(records, landmarks, pictures, show_progress=True)
     click.echo(f"{file}\n{info_text(contents)}")
     if json_file is not None:
         write_json(json_file, {"file": str(file), **for_json(contents)})
@@ -79,7 +75,7 @@ def info(
 
 @xml.command()
 @xml_argument
-@scheme_option
+@common.scheme_option
 @pictures_option
 @click.option(
     "--most",
@@ -105,9 +101,11 @@ def check(
       efld-dlib xml check training_xml/train.xml
       efld-dlib xml check train.xml --no-pictures --most 1000 > problems.txt
     """
+    from ..landmarks import find_scheme
     from ..xml.check import by_kind, check_xml
 
-    report = check_xml(file, scheme, pictures, jobs, show_progress=True)
+    landmarks = None if scheme is None else find_scheme(scheme)
+    report = check_xml(file, landmarks, pictures, jobs, show_progress=True)
     for finding in by_kind(report.findings, most):
         click.echo(finding.error)
     if report.fatal is not None:
@@ -195,6 +193,45 @@ def split(file: Path, train: Path, held_out: Path, fraction: float, seed: int) -
 
 @xml.command()
 @xml_argument
+@click.option("-o", "--output", required=True, type=common.FILE, help="TOML file to write.")
+@click.option(
+    "--mirror/--no-mirror",
+    "confirmed",
+    default=False,
+    help="Use the proposed mirror pairs as they are, without looking.",
+)
+@click.pass_context
+def scheme(ctx: click.Context, file: Path, output: Path, confirmed: bool) -> None:
+    """Say what the points of dlib's XML are: their names, and which mirror each other.
+
+    Writes a TOML file for the --scheme of the other commands, to edit, and a picture of the mean shape beside it. Which
+    points take each other's place in a mirror image is proposed from that shape and stays a comment
+    in the file until you uncomment it; without it nothing is mirrored.
+
+    \b
+    Examples:
+      efld-dlib xml scheme leaves.xml -o leaf.toml
+      efld-dlib xml scheme leaves.xml -o leaf.toml --mirror
+    """
+    from ..xml.read import read_xml
+    from ..xml.scheme import SYMMETRIC, write_scheme
+
+    problems = Problems(report=common.warn)
+    picture = output.with_suffix(".png")
+    found, off = write_scheme(list(read_xml(file, problems=problems)), output, picture, confirmed)
+    pairs = sum(one < other for one, other in enumerate(found.mirror or ()))
+    if found.mirror is None:
+        said = f"not symmetric ({off:.0%} off, and {SYMMETRIC:.0%} are allowed): no mirror pairs"
+    elif confirmed:
+        said = common.counted(pairs, "mirror pair")
+    else:
+        said = f"{common.counted(pairs, 'mirror pair')} proposed; look at {picture} and uncomment"
+    click.echo(f"{output}: {common.counted(found.size, 'point')}, {said}")
+    common.finish(ctx, problems)
+
+
+@xml.command()
+@xml_argument
 @click.option(
     "-o",
     "--output",
@@ -215,13 +252,22 @@ def split(file: Path, train: Path, held_out: Path, fraction: float, seed: int) -
 @click.option(
     "--size", type=click.IntRange(40, 1000), default=180, help="Side of a face's tile, in pixels."
 )
+@common.scheme_option
 @click.pass_context
-def view(ctx: click.Context, file: Path, output: Path, order: str, limit: int, size: int) -> None:
+def view(
+    ctx: click.Context,
+    file: Path,
+    output: Path,
+    order: str,
+    limit: int,
+    size: int,
+    scheme: str | None,
+) -> None:
     """Show the faces of dlib's XML with their landmarks and boxes on one sheet.
 
     "rarest" goes by how few other faces have about the same yaw, pitch and roll; "worst" by the
     distance of the landmarks from the mean face in the same pose, in which wrong landmarks come
-    before grimaces. Both know the 68 landmarks only. Copies of a face are shown once.
+    before grimaces, or of other things from their mean shape. Copies of a face are shown once.
 
     \b
     Examples:
@@ -230,15 +276,17 @@ def view(ctx: click.Context, file: Path, output: Path, order: str, limit: int, s
     """
     from ..drawing import HTML_SUFFIXES, face_tile, require_sheet_suffix, write_sheet
     from ..images import read_image
+    from ..landmarks import find_scheme
     from ..parallel import progress
-    from ..xml.read import read_xml, stated_scheme
+    from ..pose import has_pose
+    from ..xml.read import read_xml, xml_scheme
 
     require_sheet_suffix(output)
-    scheme = stated_scheme(file) or "68"
-    if order in ("rarest", "worst") and scheme != "68":
-        raise OptionError(f"--order {order} knows the 68 landmarks only; {file} has {scheme}")
+    landmarks = xml_scheme(file) if scheme is None else find_scheme(scheme)
+    if order == "rarest" and not has_pose(landmarks):
+        raise OptionError(f"--order rarest goes by the pose, which {landmarks.title} does not tell")
     problems = Problems(report=common.warn)
-    records = progress(read_xml(file, scheme, problems), None, "entries")
+    records = progress(read_xml(file, landmarks, problems), None, "entries")
     faces = [(record, number) for record in records for number in range(len(record.faces))]
     if not faces:
         raise DataError(file, "has no face to show")
@@ -280,7 +328,7 @@ def _chosen(faces: Sequence[FaceAnnotation], order: str, limit: int) -> list[tup
     elif order == "worst":
         from ..xml.info import implausibility
 
-        scores = implausibility(np.array([face.points for face in faces]))
+        scores = implausibility(np.array([face.points for face in faces]), faces[0].scheme)
         ranks = np.argsort(-scores, kind="stable")
         notes = [f"  {score:.2f}" for score in scores]
     return [(int(index), notes[index]) for index in ranks[:limit]]
@@ -297,8 +345,9 @@ def _chosen(faces: Sequence[FaceAnnotation], order: str, limit: int) -> list[tup
 )
 @click.option(
     "--scheme",
-    help="Number of the landmarks to write: aflw has 21, 68 or 19, aflw2000 68 or 21, wflw 98 or "
-    "68, imglab any [default: the first named].",
+    metavar="NAME|FILE.toml",
+    help="The landmarks to write: aflw has 21, 68 or 19, aflw2000 68 or 21, wflw 98 or 68, 300w "
+    "and imglab any [default: the first named; what an XML says].",
 )
 @click.option(
     "--pictures",
@@ -352,19 +401,22 @@ def convert(
       efld-dlib xml convert old.xml -o checked.xml
     """
     from ..datasets.registry import find_dataset
+    from ..landmarks import FACE_68, find_scheme
     from ..xml.write import scheme_comment, write_xml
 
     dataset, root = find_dataset(source)
+    asked = None if scheme is None else find_scheme(scheme)
     options = {"subset": subset, "pictures": pictures, **dict(map(common.split_setting, settings))}
     options = {name: value for name, value in options.items() if value is not None}
     counts: list[FolderCount] = []
-    records = dataset.records(root, scheme, problems, counts, **options)
+    records = dataset.records(root, asked, problems, counts, **options)
     first = next(records, None)
     if first is None:
         raise DataError(root, f"has no usable {dataset.needs}")
     part = options.get("subset", dataset.options.get("subset"))
     title = f"{dataset.title} {part or ''}".strip()
-    comment = scheme_comment(scheme or dataset.schemes[0])
+    faces = first.faces
+    comment = scheme_comment(FACE_68) if not faces or faces[0].scheme == FACE_68 else ""
     boxes = write_xml(output, chain([first], records), title, comment, problems)
     for count in counts:
         click.echo(str(count), err=True)

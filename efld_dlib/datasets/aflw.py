@@ -15,9 +15,9 @@ import numpy as np
 
 from ..boxes import Box, FloatArray, Pose
 from ..errors import DataError
-from ..landmarks import SCHEMES, convert_face
+from ..landmarks import SCHEMES
 from ..pose import pose_of_rotation, rotation_matrix
-from ..records import FaceAnnotation, ImageRecord
+from ..records import FaceAnnotation, ImageRecord, convert_face
 from .base import Entries, Pictures, aflw_photograph, aflw_pictures, reader, usable_box
 
 Row = tuple[Any, ...]
@@ -226,7 +226,7 @@ def _read_face(
     annotation = FaceAnnotation(
         _points(rows["featurecoords"], path, thing),
         _box(rows["facerect"], rows["faceellipse"], numbers((width, height))),
-        "21",
+        SCHEMES["21"],
         next(poses, None),
         attributes={key: str(value) for key, value in metadata if value not in (None, "")},
     )

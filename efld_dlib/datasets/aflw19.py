@@ -19,6 +19,7 @@ import numpy as np
 
 from ..boxes import BoolArray, FloatArray
 from ..errors import DataError
+from ..landmarks import SCHEMES
 from ..records import FaceAnnotation, ImageRecord
 from .base import (
     Entries,
@@ -102,6 +103,6 @@ def _read_table(path: Path) -> list[_Face]:
 def _read_face(row: _Face, path: Path, pictures: Pictures) -> ImageRecord:
     left, right, top, bottom = row.corners
     box = box_of_corners(left, top, right, bottom)
-    face = FaceAnnotation(row.points, box, "19", occluded=~row.visible)
+    face = FaceAnnotation(row.points, box, SCHEMES["19"], occluded=~row.visible)
     picture = pictures.find(row.name, path, f"face {row.number}")
     return ImageRecord(picture, (face,), aflw_photograph(row.name))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..landmarks import read_scheme
 from ..pose import pose_from_aflw2000
 from ..records import FaceAnnotation, ImageRecord
 from .base import Entries, aflw_photograph, files_below, find_picture, reader
@@ -58,5 +59,5 @@ def _read_face(path: Path, scheme: str) -> ImageRecord:
     else:
         points = mat.numbers("pt3d_68", (3, 68))[:2].T - 1.0
     pose = pose_from_aflw2000(mat.numbers("Pose_Para", (1, 7)))
-    face = FaceAnnotation(points, scheme=scheme, pose=pose)
+    face = FaceAnnotation(points, scheme=read_scheme(scheme), pose=pose)
     return ImageRecord(find_picture(path), (face,), aflw_photograph(path.stem))

@@ -23,7 +23,7 @@ import numpy as np
 
 from ..boxes import FloatArray
 from ..errors import DataError
-from ..landmarks import SCHEMES
+from ..landmarks import MIRROR_68
 from ..records import FaceAnnotation, ImageRecord
 from .base import Entries, files_below, find_picture, reader
 from .pts import read_rows
@@ -41,7 +41,7 @@ _RIGHT = (
 )
 _INDEX: dict[Side, list[int]] = {
     "right": list(_RIGHT),
-    "left": [SCHEMES["68"].mirror[index] for index in _RIGHT],
+    "left": [MIRROR_68[index] for index in _RIGHT],
 }
 # Places among the 30.
 _EAR, _CHIN, _BROW, _NOSE_TIP = 0, 8, slice(9, 12), 21

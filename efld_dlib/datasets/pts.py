@@ -8,10 +8,20 @@ import numpy as np
 
 from ..boxes import FloatArray
 from ..errors import DataError
+from ..landmarks import FACE_68, Scheme
 from .base import FARTHEST, numbered_lines
 
+_INNER_CORNERS = (60, 64)
+PARTS_OF_68: dict[int, tuple[int, ...]] = {
+    66: tuple(index for index in range(68) if index not in _INNER_CORNERS),
+    51: tuple(range(17, 68)),
+    49: tuple(index for index in range(17, 68) if index not in _INNER_CORNERS),
+}
+"""Which of the 68 a file of fewer points holds: without the jaw, without the inner mouth corners
+(the frames of 300-VW and of its trackers), or without both."""
 
-def read_pts(path: str | Path, n_points: int = 68) -> FloatArray:
+
+def read_pts(path: str | Path, scheme: Scheme = FACE_68) -> FloatArray:
     """Landmarks of a `.pts` file.
 
     The header (``version: 1``, ``n_points: 68``, braces) may be missing. Coordinates in the file
@@ -21,13 +31,13 @@ def read_pts(path: str | Path, n_points: int = 68) -> FloatArray:
     ----------
     path : path
         The file.
-    n_points : int
-        How many points it must hold.
+    scheme : Scheme
+        The landmarks. A file may have fewer of the 68 points, see `PARTS_OF_68`.
 
     Returns
     -------
-    array of float64, shape (n_points, 2)
-        x and y in pixels, counted from 0.
+    array of float64, shape (n, 2)
+        x and y in pixels, counted from 0; NaN for one that the file has not.
 
     Raises
     ------
@@ -35,15 +45,22 @@ def read_pts(path: str | Path, n_points: int = 68) -> FloatArray:
         The file is missing, is not text, holds another number of points, or one that is not two
         finite numbers; names the line.
     """
-    return read_rows(path, n_points) - 1.0
+    parts = PARTS_OF_68 if scheme == FACE_68 else {}
+    found = read_rows(path, (scheme.size, *parts)) - 1.0
+    points = np.full((scheme.size, 2), np.nan)
+    points[list(parts.get(len(found), range(scheme.size)))] = found
+    return points
 
 
-def read_rows(path: str | Path, n_points: int, separator: str | None = None) -> FloatArray:
+def read_rows(
+    path: str | Path, sizes: int | tuple[int, ...], separator: str | None = None
+) -> FloatArray:
     """The pairs of numbers of a `.pts` file or of a bare list of points, as they are written.
 
-    `separator` stands between the two numbers; by default it is white space. The other parameters
-    and the errors are those of `read_pts`.
+    There must be as many as `sizes` says. `separator` stands between the two numbers; by default it
+    is white space. The errors are those of `read_pts`.
     """
+    sizes = (sizes,) if isinstance(sizes, int) else sizes
     points: list[tuple[float, float]] = []
     last_line = 0
     for number, text in numbered_lines(path):
@@ -59,6 +76,7 @@ def read_rows(path: str | Path, n_points: int, separator: str | None = None) -> 
             raise DataError(path, f"is no place in a picture: {text.strip()!r}", number)
         points.append((x, y))
         last_line = number
-    if len(points) != n_points:
-        raise DataError(path, f"expected {n_points} points, found {len(points)}", last_line or None)
+    if len(points) not in sizes:
+        problem = f"expected {sizes[0]} points, found {len(points)}"
+        raise DataError(path, problem, last_line or None)
     return np.array(points, dtype=np.float64)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, OptionError, Problems
-from ..landmarks import SCHEMES
+from ..landmarks import Scheme, read_scheme
 from ..records import ImageRecord
 from ..xml.read import read_xml_checked
 from .aflw import read_aflw
@@ -43,7 +43,8 @@ class DataSet:
     needs : str
         What a folder of it must hold, for the error when there is nothing.
     schemes : tuple of str
-        Landmark schemes that it can give, the first by default.
+        Names of the landmark schemes that it can give, the first by default; empty where it may be
+        any, and the reader takes a `Scheme` or None.
     choices : mapping of str to tuple of str
         The values of those options that do not take any text or folder.
     """
@@ -64,7 +65,7 @@ class DataSet:
     def records(
         self,
         root: str | Path,
-        scheme: str | None = None,
+        scheme: Scheme | str | None = None,
         problems: Problems | None = None,
         counts: list[FolderCount] | None = None,
         **options: Any,
@@ -75,7 +76,7 @@ class DataSet:
         ----------
         root : path
             The set's folder (for ``imglab``, the XML file).
-        scheme : str, optional
+        scheme : Scheme or str, optional
             One of `schemes`; the first by default.
         problems, counts
             As in `base.reader`.
@@ -91,10 +92,12 @@ class DataSet:
         OptionError
             The set has no such scheme or option, or an option not this value.
         """
-        scheme = scheme or self.schemes[0]
-        if scheme not in self.schemes:
+        if isinstance(scheme, str):
+            scheme = read_scheme(scheme)
+        if scheme is not None and self.schemes and scheme.name not in self.schemes:
             raise OptionError(
-                f"{self.title} has no {scheme}-point landmarks, only {' or '.join(self.schemes)}"
+                f"{self.title} has no landmarks of {scheme.title}, only of "
+                f"{' or '.join(self.schemes)}"
             )
         for name, value in options.items():
             if name not in self.options:
@@ -105,8 +108,10 @@ class DataSet:
                 raise OptionError(
                     f"{name} of {self.title} must be {' or '.join(choices)}, not '{value}'"
                 )
-        if len(self.schemes) > 1:
+        if not self.schemes:
             options["scheme"] = scheme
+        elif len(self.schemes) > 1:
+            options["scheme"] = self.schemes[0] if scheme is None else scheme.name
         return self.read(root, problems=problems, counts=counts, **options)
 
     @property
@@ -122,7 +127,7 @@ class DataSet:
 _NO_OPTIONS = ("scheme", "problems", "counts")
 
 _ALL = (
-    DataSet("300w", "300-W", read_w300, ".pts file with a picture beside it"),
+    DataSet("300w", "300-W", read_w300, ".pts file with a picture beside it", ()),
     DataSet("aflw", "AFLW", read_aflw, "face in aflw.sqlite", ("21", "68", "19")),
     DataSet(
         "aflw2000",
@@ -160,7 +165,7 @@ _ALL = (
         "ytf", "YTF", read_ytf, "line in its lists", choices={"subset": ("train", "test", "all")}
     ),
     DataSet("cfp", "CFP", read_cfp, "Fiducials/NNN/profile/NN.txt file with its picture in Images"),
-    DataSet("imglab", "dlib XML", read_xml_checked, "picture", tuple(SCHEMES)),
+    DataSet("imglab", "dlib XML", read_xml_checked, "picture", ()),
 )
 
 DATASETS: dict[str, DataSet] = {dataset.name: dataset for dataset in _ALL}
@@ -173,7 +178,7 @@ _NAMED_SOURCE = re.compile(r"([\w-]{2,}):(.*)", re.DOTALL)
 def open_dataset(
     source: str | os.PathLike[str],
     subset: str | None = None,
-    scheme: str = "68",
+    scheme: Scheme | str | None = None,
     problems: Problems | None = None,
     counts: list[FolderCount] | None = None,
     **options: Any,
@@ -188,8 +193,9 @@ def open_dataset(
     subset : str, optional
         The part to read, such as ``"train"`` or ``"test"``, or of a 300-W tree ``"test-common"`` or
         a folder in it. By default the training part, or all of a set without parts.
-    scheme : str
-        The landmarks, a key of `efld_dlib.landmarks.SCHEMES`.
+    scheme : Scheme or str, optional
+        The landmarks: a key of `efld_dlib.landmarks.SCHEMES`, or what `find_scheme` read. By
+        default the 68 of a set that can give them, and what an XML says itself.
     problems : Problems, optional
         Takes the images that cannot be used; without it the first one raises.
     counts : list of FolderCount, optional
@@ -212,6 +218,8 @@ def open_dataset(
     dataset, path = find_dataset(source)
     if subset is not None:
         options["subset"] = subset
+    if scheme is None and "68" in dataset.schemes:
+        scheme = "68"
     return dataset.records(path, scheme, problems, counts, **options)
 
 

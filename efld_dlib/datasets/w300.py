@@ -18,6 +18,7 @@ import numpy as np
 
 from ..boxes import Box
 from ..errors import DataError, OptionError
+from ..landmarks import FACE_68, Scheme
 from ..records import FaceAnnotation, ImageRecord
 from .base import Entries, box_of_corners, files_below, find_picture, reader, require_folder
 from .mat import MatFile
@@ -178,7 +179,10 @@ def missing_parts(root: str | Path, subset: str) -> tuple[Part, ...]:
 
 @reader
 def read_w300(
-    root: Path, subset: str = "train", boxes_mat: str | Path | None = None
+    root: Path,
+    subset: str = "train",
+    boxes_mat: str | Path | None = None,
+    scheme: Scheme | None = None,
 ) -> Iterator[Entries]:
     """Annotated faces of a 300-W tree or of a plain folder with `.pts` files, sorted by path.
 
@@ -189,6 +193,8 @@ def read_w300(
     boxes_mat : path, optional
         Folder with the official ``bounding_boxes_*.mat``, whose boxes the faces get; by default
         looked for in `root`. Without them, faces have no box.
+    scheme : Scheme, optional
+        What the points of the files are; by default the 68.
 
     Yields
     ------
@@ -201,26 +207,30 @@ def read_w300(
         A `.pts` file is wrong, or its picture is missing, in a run without `problems`; `boxes_mat`
         is not a folder of such files. And what `subset_folders` raises.
     """
+    scheme = scheme or FACE_68
     folders = subset_folders(root, subset)
     usual = (root / name for name in USUAL_FOLDERS if (root / name).is_dir())
     boxes = next(usual, None) if boxes_mat is None else require_folder(boxes_mat)
     for folder, official in folders:
         name = _name(folder, root)
         placed = read_boxes(boxes, name) if boxes is not None else {}
-        read_one = partial(_read_face, root, numbered=_numbers_faces(folder), boxes=placed)
+        numbered = _numbers_faces(folder)
+        read_one = partial(_read_face, root, numbered=numbered, boxes=placed, scheme=scheme)
         files = files_below(folder, ".pts")
         note = "" if boxes is None else f"{len(placed)} official boxes"
         yield Entries(name, files, read_one, official, note)
 
 
-def _read_face(root: Path, pts: Path, numbered: bool, boxes: Mapping[str, Box]) -> ImageRecord:
-    points = read_pts(pts)
+def _read_face(
+    root: Path, pts: Path, numbered: bool, boxes: Mapping[str, Box], scheme: Scheme
+) -> ImageRecord:
+    points = read_pts(pts, scheme)
     picture = find_picture(pts)
     stem = _FACE_NUMBER.sub("", pts.stem) if numbered else pts.stem
     # Relative, so that the split into training and validation part does not hang on where the
     # data lies.
     photograph = (pts.parent.relative_to(root) / stem).as_posix()
-    return ImageRecord(picture, (FaceAnnotation(points, boxes.get(pts.stem)),), photograph)
+    return ImageRecord(picture, (FaceAnnotation(points, boxes.get(pts.stem), scheme),), photograph)
 
 
 def _numbers_faces(folder: Path) -> bool:

@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import DataError
-from ..landmarks import convert_face
-from ..records import FaceAnnotation, ImageRecord
+from ..landmarks import SCHEMES
+from ..records import FaceAnnotation, ImageRecord, convert_face
 from .base import (
     Entries,
     Pictures,
@@ -82,7 +82,7 @@ def _read_face(
     face = FaceAnnotation(
         numbers[:196].reshape(98, 2),
         box_of_corners(*numbers[196:]),
-        "98",
+        SCHEMES["98"],
         attributes=dict(zip(ATTRIBUTES, words[_NUMBERS:-1], strict=True)),
     )
     picture = pictures.find(name, path, f"line {line}")

@@ -12,7 +12,9 @@ from importlib.resources import files
 import numpy as np
 
 from ..boxes import Box, FloatArray, annotated
-from ..records import FaceAnnotation
+from ..landmarks import FACE_68
+from ..records import FaceAnnotation, convert_points
+from ..shapes import similarity
 from .detectors import Detection
 
 MIN_POINTS = 5
@@ -24,6 +26,9 @@ MIN_POINTS = 5
 PROFILE_WIDTH, PROFILE_CENTER = 1.13, 0.37
 _CHIN, _BROWS = 8, slice(17, 27)
 _SIDES = ((36, 48), (45, 54))
+
+# A face of which either is missing altogether has a tight box that says little of its size.
+_UPPER, _LOWER = (*range(17, 27), *range(36, 48)), (*range(5, 12), *range(48, 68))
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class BoxMap:
         given = annotated(points)
         if given.all():
             return points
-        moved = _similarity(self.mean_shape[given], points[given], self.mean_shape)
+        moved = similarity(self.mean_shape[given], points[given], self.mean_shape)
         return np.where(given[:, None], points, moved)
 
 
@@ -76,17 +81,6 @@ def normalise(points: FloatArray) -> tuple[FloatArray, FloatArray, float]:
     center = points.mean(axis=0)
     size = float(np.sqrt(((points - center) ** 2).sum(axis=1).mean()))
     return (points - center) / size, center, size
-
-
-def _similarity(source: FloatArray, target: FloatArray, moved: FloatArray) -> FloatArray:
-    """`moved` under the least-squares similarity that takes `source` to `target`; all (n, 2)."""
-    complex_source = source @ [1, 1j]
-    complex_target = target @ [1, 1j]
-    a, b = complex_source.mean(), complex_target.mean()
-    spread = np.vdot(complex_source - a, complex_source - a).real
-    factor = np.vdot(complex_source - a, complex_target - b) / spread if spread else 0
-    result = factor * (moved @ [1, 1j] - a) + b
-    return np.column_stack([result.real, result.imag])
 
 
 @lru_cache(maxsize=1)
@@ -176,8 +170,9 @@ def match_detections(
 ) -> list[Box | None]:
     """The detection that belongs to each face, each detection given away at most once.
 
-    Pairs are made in order of their overlap with the tight box of the landmarks; for a face of
-    which the head hides one half, with `frame.true_box`, since half a face has half a tight box.
+    Pairs are made in order of their overlap with the tight box of the landmarks; of a face of which
+    the head hides one half, or which has landmarks above or below only, with `true_box`. Things
+    that are no faces have the box that the data gives.
     """
     pairs = sorted(
         (
@@ -198,5 +193,12 @@ def match_detections(
 
 
 def _box_of(face: FaceAnnotation) -> Box:
-    profile = true_box(face, 0.0) if face.scheme == "68" and is_half(face) else None
-    return profile or Box.around(face.points)
+    tight = Box.around(face.points)
+    on_face = convert_points(face.points, face.scheme, FACE_68)
+    if on_face is None:
+        return face.box or tight
+    whole = FaceAnnotation(on_face)
+    both = all(whole.given[list(part)].any() for part in (_UPPER, _LOWER))
+    if both and not (face.scheme == FACE_68 and is_half(whole)):
+        return tight
+    return true_box(whole, 0.0) or face.box or tight

@@ -9,18 +9,19 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ..boxes import FloatArray, RotatedBox
+from ..boxes import Box, FloatArray, RotatedBox, annotated
 from ..crops import canonical_crop
 from ..errors import OptionError
 from ..images import Image
-from ..landmarks import mirror_points
+from ..landmarks import FACE_68, Scheme, mirror_points
 from ..models.forest import CropPredictor
-from .framing import framed, is_usable, square_box
+from ..records import convert_points
+from .framing import MIN_POINTS, default_box_map, framed, is_usable
 from .network import Look
 
 Quality = Literal["fast", "balanced", "best"]
 """``fast`` stops the predictor early and sees one crop; ``balanced`` sees its mirror image too, and
-``best`` so many more."""
+``best`` so many more. Of landmarks whose mirror image is not known no mirror image is looked at."""
 
 FAST_CASCADES = 6
 """After which ``fast`` stops a predictor of the role `models.loading.REFINED`."""
@@ -53,11 +54,12 @@ class LandmarkStage:
     Parameters
     ----------
     predictor : CropPredictor
-        Of 68 points.
     quality : {"fast", "balanced", "best"}
         See `Quality`.
     face_size : int
         Width in pixels to which a face box is scaled before the predictor sees it; at least 1.
+    scheme : Scheme
+        What the predictor's landmarks are.
 
     Raises
     ------
@@ -68,6 +70,7 @@ class LandmarkStage:
     predictor: CropPredictor
     quality: Quality = "balanced"
     face_size: int = LANDMARK_SIZE
+    scheme: Scheme = FACE_68
 
     def __post_init__(self) -> None:
         require_quality(self.quality)
@@ -75,7 +78,7 @@ class LandmarkStage:
             raise OptionError(f"the face size must be at least 1 pixel, not {self.face_size}")
 
     def predict(self, gray: Image, place: RotatedBox, look: Look | None = None) -> FloatArray:
-        """Landmarks of a face at any roll, shape (68, 2), in pixels of the image.
+        """Landmarks of a face at any roll, shape (n, 2), in pixels of the image.
 
         Parameters
         ----------
@@ -86,40 +89,52 @@ class LandmarkStage:
             What the landmark network says of the face; its rough landmarks help the predictor, if
             they make sense.
         """
-        rough = None if look is None or look.start is None else look.points
+        known = self.scheme == FACE_68 and look is not None and look.start is not None
+        rough = look.points if known and look is not None else None
         points = self._mean(gray, [place], rough)
         if self.quality != "best":
             return points
-        box = framed(points, place.roll)
+        box = self._framed(points, place)
         if not is_usable(box):
             return points
         x, y = box.center
-        moved = [
-            square_box(x + across * box.width, y + down * box.width, box.width * math.exp(growth))
-            for across, down, growth in _MOVES
-        ]
-        return self._mean(gray, [RotatedBox(each, place.roll) for each in moved], rough)
+        moved = []
+        for across, down, growth in _MOVES:
+            width, height = (side * math.exp(growth) for side in (box.width, box.height))
+            left = x + across * box.width - (width - 1) / 2
+            top = y + down * box.width - (height - 1) / 2
+            moved.append(RotatedBox(Box(left, top, width, height), place.roll))
+        return self._mean(gray, moved, rough)
+
+    def _framed(self, points: FloatArray, place: RotatedBox) -> Box:
+        """The box that the landmarks ask for; that of `place` if they are too few to say."""
+        on_face = convert_points(points, self.scheme, FACE_68)
+        if on_face is None or annotated(on_face).sum() < MIN_POINTS:
+            return place.box
+        return framed(default_box_map().complete(on_face), place.roll)
 
     def _mean(
         self, gray: Image, places: Sequence[RotatedBox], rough: FloatArray | None
     ) -> FloatArray:
         """What is predicted at some places and, unless it is to be fast, in mirror images."""
         crops = [
-            canonical_crop(gray, place.box, self.face_size, SEEN, place.roll, _AVERAGE_BELOW)
+            canonical_crop(
+                gray, place.box, self.face_size, SEEN, place.roll, _AVERAGE_BELOW, self.scheme.face
+            )
             for place in places
         ]
         images = np.stack([crop.image for crop in crops])
         hint = None if rough is None else np.stack([crop.from_photograph(rough) for crop in crops])
         # The box is in the middle of its crop, so that a mirror image has it there too.
-        if self.quality == "fast":
+        if self.quality == "fast" or self.scheme.mirror is None:
             said = self.predictor.predict(images, crops[0].box, hint)
         else:
             side = images.shape[2]
             both = np.concatenate([images, images[:, :, ::-1]])
             if hint is not None:
-                hint = np.concatenate([hint, mirror_points(hint, side)])
+                hint = np.concatenate([hint, mirror_points(hint, side, self.scheme)])
             said, flipped = np.split(self.predictor.predict(both, crops[0].box, hint), 2)
-            said = (said + mirror_points(flipped, side)) / 2
+            said = (said + mirror_points(flipped, side, self.scheme)) / 2
         mean: FloatArray = np.mean(
             [crop.to_photograph(points) for crop, points in zip(crops, said, strict=True)], axis=0
         )

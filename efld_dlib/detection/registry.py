@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib.resources import files
@@ -17,6 +19,7 @@ import numpy as np
 from ..backend import load_dlib
 from ..boxes import Box, to_box
 from ..errors import DataError, ModelFormatError, OptionError
+from ..files import read_input
 from ..images import Image
 from .detectors import Detection, Detector, FrontalDetector, Upsample, surest_first
 from .framing import square_box
@@ -77,6 +80,66 @@ class DlibCnnDetector:
     def __call__(self, gray: Image) -> list[Detection]:
         found = self.network(cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB))
         return surest_first(Detection(to_box(each.rect), float(each.confidence)) for each in found)
+
+
+class ObjectDetector:
+    """dlib's HOG detector of anything, as ``efld-dlib train --detector`` makes it.
+
+    Parameters
+    ----------
+    model : path
+        A ``.svm`` file of `dlib.train_simple_object_detector`. The ``.svm.json`` that training
+        wrote beside it may name further files, for things of other forms, which are run with it.
+    threshold : float, optional
+        Lowest score that counts; by default that of the ``.svm.json``, else 0.
+
+    Raises
+    ------
+    DataError
+        There is no such file.
+    ModelFormatError
+        dlib cannot read it.
+    """
+
+    def __init__(self, model: str | Path, threshold: float | None = None) -> None:
+        self.model = Path(model)
+        further, usual = _about_object_detector(self.model)
+        self.threshold = usual if threshold is None else threshold
+        self.detectors = []
+        for file in (self.model, *further):
+            _require_file(file)
+            try:
+                self.detectors.append(load_dlib().fhog_object_detector(str(file)))
+            except (RuntimeError, MemoryError) as error:
+                raise ModelFormatError(file, "is no object detector of dlib") from error
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.model, self.threshold)
+
+    def __call__(self, gray: Image) -> list[Detection]:
+        found: list[Detection] = []
+        for detector in self.detectors:
+            boxes, scores, _ = detector.run(gray, 0, self.threshold)
+            found += map(Detection, map(to_box, boxes), map(float, scores))
+        kept: list[Detection] = []
+        for each in surest_first(found):
+            if not any(each.box.overlap(other.box) > _SAME_THING for other in kept):
+                kept.append(each)
+        return kept
+
+
+# Intersection over union above which two detections, of windows of different forms, are one thing.
+_SAME_THING = 0.4
+
+
+def _about_object_detector(model: Path) -> tuple[list[Path], float]:
+    """Further files of a detector, and its threshold, as the file beside it says."""
+    # Without it, or with one of another making, dlib's own way holds.
+    with suppress(DataError, ValueError, TypeError, KeyError):
+        about = json.loads(read_input(model.with_name(f"{model.name}.json")))
+        further = [model.with_name(Path(str(name)).name) for name in about["further"]]
+        return further, float(about.get("threshold", 0.0))
+    return [], 0.0
 
 
 YUNET_SCORE = 0.6
@@ -170,7 +233,10 @@ def _calibrated(detector: Detector, known: BoxCalibration, gray: Image) -> list[
 
 
 OWN: tuple[str, ...] = get_args(Mode)
-DETECTORS = (*OWN, "dlib", "dlib=TIMES", "lbp", "yunet=FILE.onnx", "dlib-cnn=FILE.dat")
+DETECTORS = (*OWN, "dlib", "dlib=TIMES", "lbp", "yunet=FILE.onnx", "dlib-cnn=FILE.dat", "FILE.svm")
+
+OBJECT, OBJECT_SUFFIX = "svm", ".svm"
+"""Kind and file of `ObjectDetector`."""
 
 OTHERS: dict[str, Callable[[str], Detector]] = {
     "lbp": lambda _: lbp_detector,
@@ -190,9 +256,9 @@ def make_detector(
     name : str
         One of `DETECTORS`. ``dlib=1`` doubles the image once before it is searched; ``dlib`` alone
         does so if nothing was found. The boxes of ``lbp``, ``yunet`` and ``dlib-cnn`` are
-        calibrated.
+        calibrated; those of an object detector, of what it was trained on, are as they are.
     min_score : float, optional
-        Lowest score that counts, of ``fast``, ``thorough`` (0 to 1) and ``dlib``.
+        Lowest score that counts, of ``fast``, ``thorough`` (0 to 1), ``dlib`` and ``FILE.svm``.
     min_face : float or str, optional
         Smallest face of ``fast``, ``thorough`` and ``dlib``, as `MinFace.parse` takes it.
 
@@ -215,6 +281,8 @@ def make_detector(
         times: Upsample = int(file) if file.isdecimal() else "auto"
         if name == "dlib" or times != "auto":
             return FrontalDetector(times, 0.0 if min_score is None else min_score, min_face)
+    if name.endswith(OBJECT_SUFFIX) and min_face is None:
+        return ObjectDetector(name.removeprefix(f"{OBJECT}="), min_score)
     given = {"a smallest face": min_face is not None, "a lowest score": min_score is not None}
     for option, is_given in given.items():
         if kind in OTHERS and is_given:

@@ -13,15 +13,16 @@ from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 
-from ..boxes import FloatArray
+from ..boxes import Box, FloatArray
 from ..drawing import escaped, readable
 from ..errors import MissingDependencyError, printable
 from ..files import atomic_path
-from ..landmarks import GROUPS_68
+from ..landmarks import FACE_68
 from ..pose import mean_face_3d
+from ..shapes import mean_shape
 from .bootstrap import percent
 from .figures import ModelFigures, Study
-from .metrics import FAILURE_THRESHOLD
+from .metrics import FAILURE_THRESHOLD, normalisers
 
 LIMIT = 0.10
 """Error up to which the curve is drawn."""
@@ -138,7 +139,7 @@ def _draw(out: BinaryIO, kind: str, studies: Sequence[Study]) -> None:
                 title=_shortened(study.data),
                 xlim=(0, 100 * LIMIT),
                 ylim=(0, 100),
-                xlabel=f"{study.normaliser} error, %",
+                xlabel=f"{study.title} error, %",
                 ylabel=f"faces with at most this error, % of {study.faces}",
             )
             panel.grid(alpha=0.3)
@@ -151,39 +152,44 @@ def _shortened(name: str) -> str:
     return text if len(text) <= _LONGEST_NAME else "..." + text[-_LONGEST_NAME:]
 
 
-_EYE_DISTANCE = 150.0
-_FACE_VIEW = "-145 -72 290 284"
+# Of the drawing: what the normaliser measures is so long; the border, and the radius of a shape
+# without a normaliser.
+_NORMALISER, _BORDER, _RADIUS = 150.0, 70.0, 100.0
 
 
-def face_svg(model: ModelFigures, by: str, worst: float) -> str:
-    """Errors on the mean face.
+def shape_svg(model: ModelFigures, study: Study, worst: float) -> str:
+    """Errors on the mean face, or on the mean of other shapes.
 
     Parameters
     ----------
     model : ModelFigures
-    by : str
-        The normaliser. By "inter-ocular" the circles are true to scale; by another they are drawn
-        as if it were that distance.
+    study : Study
+        By the scheme's own normaliser the circles are true to scale; by another they are drawn as
+        if it were that distance.
     worst : float
         The error of the strongest colour, the same for all models that are to be compared.
     """
-    face = mean_face_3d()[:, :2] * _EYE_DISTANCE
+    scheme = study.scheme
+    shape = mean_face_3d()[:, :2] if scheme == FACE_68 else mean_shape(study.evaluations[0].truth)
+    along = normalisers(shape, "inter-ocular", scheme)
+    shape = shape * (_RADIUS if np.isnan(along) else _NORMALISER / along)
+    left, top, width, height = Box.around(shape)
+    view = [left - _BORDER, top - _BORDER, width + 2 * _BORDER, height + 2 * _BORDER]
     parts = []
-    for name, group in GROUPS_68.items():
-        path = "L".join(f"{x:.1f},{y:.1f}" for x, y in face[list(group)])
-        closed = "Z" if "eye" in name or name == "mouth" else ""
-        parts.append(f'<path class="outline" d="M{path}{closed}"/>')
-    for index, ((x, y), error) in enumerate(zip(face, model.landmarks, strict=True)):
+    for edge in scheme.edges:
+        path = "L".join(f"{x:.1f},{y:.1f}" for x, y in shape[list(edge)])
+        parts.append(f'<path class="outline" d="M{path}"/>')
+    for name, (x, y), error in zip(scheme.labels, shape, model.landmarks, strict=True):
         if np.isfinite(error):
             parts.append(
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{max(error * _EYE_DISTANCE, 0.8):.1f}" '
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{max(error * _NORMALISER, 0.8):.1f}" '
                 f'fill="{heat(error / worst if worst > 0 else 0)}">'
-                f"<title>landmark {index}: {100 * error:.2f} %</title></circle>"
+                f"<title>landmark {escaped(name)}: {100 * error:.2f} %</title></circle>"
             )
-    label = f"Error of each landmark of {escaped(model.name)} by {escaped(by)}"
+    label = f"Error of each landmark of {escaped(model.name)} by {escaped(study.title)}"
     return (
-        f'<svg class="face" viewBox="{_FACE_VIEW}" role="img" aria-label="{label}">'
-        f"{''.join(parts)}</svg>"
+        f'<svg class="face" viewBox="{" ".join(f"{side:.0f}" for side in view)}" role="img" '
+        f'aria-label="{label}">{"".join(parts)}</svg>'
     )
 
 

@@ -11,22 +11,28 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ..boxes import BoolArray, Box, FloatArray
+from ..boxes import BoolArray, Box, FloatArray, annotated
 from ..crops import FACE_SIZE, canonical_crop
-from ..detection.detectors import Detection, Detector, FrontalDetector
+from ..detection.detectors import Detection, Detector
 from ..detection.framing import MIN_POINTS, default_box_map, match_detections
-from ..detection.network_detector import NetworkDetector
 from ..detection.prediction import SEEN, Quality, require_quality
+from ..detection.registry import make_detector
 from ..errors import DataError, EfldError, OptionError, Problems
 from ..images import Image, read_image, to_gray
 from ..landmarker import FaceLandmarker
-from ..landmarks import convert_face
+from ..landmarks import FACE_68, Scheme, correspondence, numbered_scheme
 from ..models.forest import CropPredictor, DlibPredictor
-from ..models.loading import load_predictor, require_68_points
+from ..models.loading import load_predictor, model_scheme
 from ..parallel import parallel_map, progress, resolve_jobs
 from ..pose import face_poses
-from ..records import FaceAnnotation, ImageRecord
-from .metrics import area_shares, failures, mean_given, normalised_mean_errors
+from ..records import FaceAnnotation, ImageRecord, convert_face, convert_points
+from .metrics import (
+    area_shares,
+    failures,
+    mean_given,
+    normalised_mean_errors,
+    normaliser_title,
+)
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,9 @@ class FaceResult:
     ----------
     path : Path
         The picture.
-    truth : array, shape (68, 2)
-    predicted : array, shape (68, 2), or None
-        None = the detector missed the face.
+    truth : array, shape (n, 2)
+    predicted : array, shape (n, 2), or None
+        None = the detector missed the face; NaN = a landmark that a model does not have.
     box : Box, optional
         Where the predictor started from.
     face : FaceAnnotation, optional
@@ -55,7 +61,8 @@ class FaceResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The figures of a model on a set of faces; errors are fractions of the inter-ocular distance.
+    """The figures of a model on a set of faces; errors are fractions of the inter-ocular distance,
+    or of another scheme's normaliser.
 
     Parameters
     ----------
@@ -65,6 +72,8 @@ class Evaluation:
         The model's file.
     name : str
         What to call the model.
+    scheme : Scheme
+        Of the landmarks, true and predicted.
 
     Attributes
     ----------
@@ -81,11 +90,12 @@ class Evaluation:
     results: Sequence[FaceResult]
     model: Path | None = None
     name: str = ""
+    scheme: Scheme = FACE_68
 
     def __str__(self) -> str:
         return (
             f"faces {self.faces}, missed {self.missed}\n"
-            f"NME (inter-ocular, found faces) {100 * self.nme:.2f} %\n"
+            f"NME ({normaliser_title(self.by, self.scheme)}, found faces) {100 * self.nme:.2f} %\n"
             f"AUC at 0.08 (all faces) {self.auc:.3f}\n"
             f"failure rate at 0.08 (all faces, missed ones included) {100 * self.failures:.1f} %"
         )
@@ -98,9 +108,14 @@ class Evaluation:
     def missed(self) -> int:
         return int((~self.found).sum())
 
+    @property
+    def by(self) -> str:
+        """The usual normaliser: that of the scheme, or the box if it has none."""
+        return "box" if self.scheme.normaliser is None else "inter-ocular"
+
     @cached_property
     def errors(self) -> FloatArray:
-        return self.errors_by("inter-ocular")
+        return self.errors_by(self.by)
 
     @property
     def nme(self) -> float:
@@ -116,13 +131,13 @@ class Evaluation:
 
     @property
     def truth(self) -> FloatArray:
-        """True landmarks of every face, shape (faces, 68, 2)."""
+        """True landmarks of every face, shape (faces, n, 2)."""
         return np.array([result.truth for result in self.results])
 
     @property
     def predicted(self) -> FloatArray:
-        """Predicted landmarks of every face, shape (faces, 68, 2); NaN for a missed one."""
-        missed = np.full((68, 2), np.nan)
+        """Predicted landmarks of every face, shape (faces, n, 2); NaN for a missed one."""
+        missed = np.full((self.scheme.size, 2), np.nan)
         found = [result.predicted for result in self.results]
         return np.array([missed if points is None else points for points in found])
 
@@ -136,14 +151,16 @@ class Evaluation:
         """Yaw, pitch and roll of each face as `pose.face_poses` gives them, shape (faces, 3)."""
         return face_poses(
             [
-                FaceAnnotation(each.truth, pose=each.face.pose if each.face else None)
+                FaceAnnotation(
+                    each.truth, scheme=self.scheme, pose=each.face.pose if each.face else None
+                )
                 for each in self.results
             ]
         )
 
     def errors_by(self, by: str, landmarks: Sequence[int] | None = None) -> FloatArray:
         """Errors with another normaliser or of some landmarks, marked as `errors` are."""
-        errors = normalised_mean_errors(self.predicted, self.truth, by, landmarks)
+        errors = normalised_mean_errors(self.predicted, self.truth, by, landmarks, self.scheme)
         return np.where(self.found, errors, np.inf)
 
 
@@ -162,13 +179,14 @@ def evaluate(
     problems: Problems | None = None,
     show_progress: bool = False,
     quality: Quality = "balanced",
+    detector: str | None = None,
 ) -> Evaluation:
     """Predict every annotated face and measure the error.
 
     Parameters
     ----------
     model : path
-        A 68-point predictor.
+        A predictor of any landmarks that the data has.
     records : iterable of ImageRecord
         The annotated faces.
     boxes : {"pipeline", "detector", "ground-truth", "file"}
@@ -181,6 +199,9 @@ def evaluate(
         A progress bar on stderr.
     quality : {"fast", "balanced", "best"}
         Of the landmarks of the pipeline.
+    detector : str, optional
+        Of the pipeline, as `detection.registry.make_detector` takes it; by default ``fast``, which
+        finds faces.
 
     Returns
     -------
@@ -197,7 +218,7 @@ def evaluate(
     """
     models = {Path(model).stem: Path(model)}
     (outcome,) = evaluate_models(
-        models, records, boxes, jobs, problems, show_progress, quality=quality
+        models, records, boxes, jobs, problems, show_progress, quality=quality, detector=detector
     )
     return outcome
 
@@ -211,14 +232,16 @@ def evaluate_models(
     show_progress: bool = False,
     source: str = "<evaluation>",
     quality: Quality = "balanced",
+    detector: str | None = None,
 ) -> list[Evaluation]:
     """Predict every annotated face with several models, which all start from the same boxes.
 
     Parameters
     ----------
     models : mapping of str to Path
-        68-point predictors by name. Each picture is read, and its faces are detected, once for all.
-    records, boxes, jobs, problems, show_progress, quality
+        Predictors by name, all measured on the landmarks that all of them have. Each picture is
+        read, and its faces are detected, once for all.
+    records, boxes, jobs, problems, show_progress, quality, detector
         As in `evaluate`.
     source : str
         What to call the data when there is no face in it.
@@ -237,10 +260,19 @@ def evaluate_models(
         raise OptionError(f"boxes must be {', '.join(get_args(Boxes))}, not '{boxes}'")
     require_quality(quality)
     problems = problems if problems is not None else Problems(strict=True)
-    check_models(models.values())
+    schemes = [model_scheme(path) for path in models.values()]
     listed = list(records)
+    scheme = common_scheme(schemes, listed, source)
     names = tuple(map(str, models.values()))
-    predict = partial(_predict, models=names, boxes=boxes, quality=quality)
+    predict = partial(
+        _predict,
+        models=names,
+        boxes=boxes,
+        quality=quality,
+        detector=detector or "fast",
+        scheme=scheme,
+        schemes=schemes,
+    )
     outcomes = parallel_map(predict, listed, resolve_jobs(jobs))
     faces: list[tuple[FaceResult, ...]] = []
     for outcome in progress(outcomes, len(listed), "evaluating", show_progress):
@@ -251,24 +283,49 @@ def evaluate_models(
     if not faces:
         raise DataError(source, "there is no annotated face to evaluate on")
     return [
-        Evaluation(results, path, name)
+        Evaluation(results, path, name, scheme)
         for (name, path), results in zip(models.items(), zip(*faces, strict=True), strict=True)
     ]
 
 
-def check_models(models: Iterable[str | Path]) -> None:
-    """Refuse, with a `ModelFormatError`, what is no 68-point predictor."""
-    for model in models:
-        require_68_points(DlibPredictor(load_predictor(model)).points, model)
+def common_scheme(
+    models: Sequence[Scheme], records: Sequence[ImageRecord], source: str = "<evaluation>"
+) -> Scheme:
+    """The scheme in which predictions of `models` can be compared with the truth.
+
+    It is the models' own if all have it and the data gives it; else the 68 landmarks; else the
+    largest that all the others are part of.
+
+    Raises
+    ------
+    DataError
+        There is none.
+    """
+    data = next((face.scheme for record in records for face in record.faces), None)
+    if data is None:
+        return models[0]
+    # A bare .dat says nothing of its points but how many there are.
+    own = [data if each == numbered_scheme(data.size) else each for each in models]
+    for candidate in (
+        *(own[:1] if len(set(own)) == 1 else ()),
+        FACE_68,
+        *sorted((*own, data), key=lambda scheme: -scheme.size),
+    ):
+        if all(each == candidate or correspondence(each, candidate) for each in (*own, data)):
+            # Whole, as the normaliser's ends may be among the points that a model lacks.
+            return data if data.name == candidate.name and data.size > candidate.size else candidate
+    said = ", ".join(dict.fromkeys(each.range for each in own))
+    raise DataError(source, f"has landmarks that cannot be compared: {data.range}, but {said}")
 
 
 @lru_cache(maxsize=1)
 def _loaded(
-    models: tuple[tuple[str, int], ...], boxes: Boxes, quality: Quality
+    models: tuple[tuple[str, int], ...], boxes: Boxes, quality: Quality, detector: str
 ) -> list[Callable[[Image, Detection], FloatArray]]:
     """What predicts in this process; each with its file's time, to tell one trained anew."""
     if boxes == "pipeline":
-        return [partial(_found, FaceLandmarker(model, quality=quality)) for model, _ in models]
+        own = _detector(detector)
+        return [partial(_found, FaceLandmarker(file, own, quality=quality)) for file, _ in models]
     return [partial(_plain, DlibPredictor(load_predictor(model))) for model, _ in models]
 
 
@@ -278,52 +335,73 @@ def _found(landmarker: FaceLandmarker, gray: Image, detection: Detection) -> Flo
 
 def _plain(predictor: CropPredictor, gray: Image, detection: Detection) -> FloatArray:
     """One run of a predictor from the detector's box, as in a plain dlib program."""
-    crop = canonical_crop(gray, detection.box, FACE_SIZE, SEEN)
+    crop = canonical_crop(gray, detection.box, FACE_SIZE, SEEN, square=False)
     return crop.to_photograph(predictor.predict(crop.image[None], crop.box)[0])
 
 
 @lru_cache(maxsize=1)
-def _detector(boxes: Boxes) -> Detector:
-    return NetworkDetector() if boxes == "pipeline" else FrontalDetector()
+def _detector(name: str) -> Detector:
+    return make_detector(name)
 
 
 def _predict(
-    record: ImageRecord, models: tuple[str, ...], boxes: Boxes, quality: Quality
+    record: ImageRecord,
+    models: tuple[str, ...],
+    boxes: Boxes,
+    quality: Quality,
+    detector: str,
+    scheme: Scheme,
+    schemes: Sequence[Scheme],
 ) -> list[tuple[FaceResult, ...]] | EfldError:
     """Results of the faces of one picture, each of every model."""
     try:
         files = tuple((model, Path(model).stat().st_mtime_ns) for model in models)
-        runners = _loaded(files, boxes, quality)
-        faces = [_with_68_points(record.path, face) for face in record.faces]
+        runners = _loaded(files, boxes, quality, detector)
+        faces = [_in_scheme(record.path, face, scheme) for face in record.faces]
         gray = to_gray(read_image(record.path))
-        places = _places(record.path, faces, gray, boxes)
+        places = _places(record.path, faces, gray, boxes, detector)
     except DataError as error:
         return error
     results = []
     for original, face, place in zip(record.faces, faces, places, strict=True):
         box = None if place is None else place.box
-        predicted = [None if place is None else run(gray, place) for run in runners]
+        predicted: list[FloatArray | None] = [None] * len(runners)
+        if place is not None:
+            predicted = _compared([run(gray, place) for run in runners], schemes, scheme)
         own = [FaceResult(record.path, face.points, each, box, original) for each in predicted]
         results.append(tuple(own))
     return results
 
 
-def _with_68_points(path: Path, face: FaceAnnotation) -> FaceAnnotation:
+def _compared(
+    predicted: Sequence[FloatArray], schemes: Sequence[Scheme], scheme: Scheme
+) -> list[FloatArray | None]:
+    """What models predict as landmarks of one scheme, those that some model lacks left out."""
+    converted = [
+        points
+        if own.size == scheme.size and own != scheme and not own.name
+        else convert_points(points, own, scheme)
+        for points, own in zip(predicted, schemes, strict=True)
+    ]
+    given = np.all([annotated(points) for points in converted if points is not None], axis=0)
+    return [
+        None if points is None else np.where(given[:, None], points, np.nan) for points in converted
+    ]
+
+
+def _in_scheme(path: Path, face: FaceAnnotation, scheme: Scheme) -> FaceAnnotation:
     try:
-        converted = convert_face(face, "68")
-    except ValueError:
-        converted = face
-    if len(converted.points) != 68:
-        raise DataError(path, f"has {len(face.points)} landmarks that cannot be compared with 68")
-    return converted
+        return convert_face(face, scheme)
+    except ValueError as error:
+        raise DataError(path, f"has landmarks that cannot be compared ({error})") from error
 
 
 def _places(
-    path: Path, faces: list[FaceAnnotation], gray: Image, boxes: Boxes
+    path: Path, faces: list[FaceAnnotation], gray: Image, boxes: Boxes, detector: str
 ) -> list[Detection | None]:
     """The detection of each face; None = missed."""
     if boxes in ("detector", "pipeline"):
-        found = _detector(boxes)(gray)
+        found = _detector(detector if boxes == "pipeline" else "dlib")(gray)
         by_box = {each.box: each for each in found}
         return [None if box is None else by_box[box] for box in match_detections(faces, found)]
     boxed = _box_in_data if boxes == "file" else _box_of_truth

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,12 +12,14 @@ import numpy as np
 
 from .. import __version__
 from ..drawing import readable
+from ..errors import OptionError
 from ..files import atomic_text, write_json
+from ..landmarks import FACE_68, Scheme
 from ..tables import for_json
 from .bootstrap import CONFIDENCE
 from .evaluate import Evaluation
 from .figures import Study
-from .metrics import NORMALISERS, REGIONS, mean_given, point_errors
+from .metrics import NORMALISERS, mean_given, normaliser_title, point_errors, regions
 
 
 def write_figures(target: str | Path, studies: Sequence[Study]) -> None:
@@ -29,13 +32,15 @@ def write_figures(target: str | Path, studies: Sequence[Study]) -> None:
     write_json(target, for_json(found, 6))
 
 
-FACE_COLUMNS = (
-    *("data", "model", "file", "face", "found", "left", "top", "width", "height"),
-    "error_px",
-    *(f"nme_{by.replace('-', '_')}" for by in NORMALISERS),
-    *(f"nme_{name}" for name in REGIONS),
-    *("yaw", "pitch", "roll"),
-)
+def face_columns(scheme: Scheme = FACE_68) -> list[str]:
+    """Columns of `write_faces`; the errors are by each normaliser, and by region."""
+    titles = [normaliser_title(by, scheme) for by in NORMALISERS]
+    return [
+        *("data", "model", "file", "face", "found", "left", "top", "width", "height"),
+        "error_px",
+        *(f"nme_{re.sub('[^0-9A-Za-z]+', '_', title)}" for title in (*titles, *regions(scheme))),
+        *("yaw", "pitch", "roll"),
+    ]
 
 
 def write_faces(target: str | Path, studies: Sequence[Study]) -> None:
@@ -44,10 +49,17 @@ def write_faces(target: str | Path, studies: Sequence[Study]) -> None:
     ``face`` counts the faces of a picture from 0. Errors are fractions (``error_px``: pixels of the
     picture), the regions' by the study's normaliser; the box is the one the predictor started from.
     What is not known or not measured is empty.
+
+    Raises
+    ------
+    OptionError
+        The studies are of different landmarks, which have columns of their own.
     """
+    if len({study.scheme for study in studies}) > 1:
+        raise OptionError(f"{target}: the data are of different landmarks: write a table for each")
     with atomic_text(target) as out:
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(FACE_COLUMNS)
+        writer.writerow(face_columns(studies[0].scheme))
         for study in studies:
             for evaluation in study.evaluations:
                 writer.writerows(_face_rows(study, evaluation))
@@ -58,7 +70,10 @@ def _face_rows(study: Study, evaluation: Evaluation) -> list[list[str]]:
     columns = [
         pixels,
         *(evaluation.errors_by(by) for by in NORMALISERS),
-        *(evaluation.errors_by(study.normaliser, landmarks) for landmarks in REGIONS.values()),
+        *(
+            evaluation.errors_by(study.normaliser, landmarks)
+            for landmarks in regions(study.scheme).values()
+        ),
         *evaluation.poses.T,
     ]
     seen: dict[Path, int] = {}

@@ -12,19 +12,22 @@ import numpy as np
 
 from ..boxes import BoolArray, FloatArray
 from ..errors import OptionError
+from ..landmarks import Scheme
+from ..pose import has_pose
 from ..tables import DASH, Table, number, share, span
 from .bootstrap import RESAMPLES, Bootstrap, Figure, percent, with_interval
 from .evaluate import Evaluation
 from .metrics import (
     FAILURE_THRESHOLD,
     NORMALISERS,
-    REGIONS,
     THRESHOLDS,
     area_shares,
     failures,
     mean_given,
+    normaliser_title,
     normalisers,
     point_errors,
+    regions,
 )
 
 STOCK_BYTES = 99_693_937
@@ -72,8 +75,8 @@ class ModelFigures:
     auc, failure_rate : dict of float to Figure
         By threshold, over all faces that can be measured; a missed one is a failure.
     regions : dict of str to Figure
-        Mean error of the found faces in each of `metrics.REGIONS`.
-    landmarks : array, shape (68,)
+        Mean error of the found faces in each of `metrics.regions`.
+    landmarks : array, shape (n,)
         Mean error of each landmark; NaN for one that no found face has.
     poses : list of PoseFigures
     """
@@ -147,12 +150,22 @@ class Study:
     comparisons: list[Comparison]
     evaluations: Sequence[Evaluation]
 
+    @property
+    def scheme(self) -> Scheme:
+        """Of the landmarks."""
+        return self.evaluations[0].scheme
+
+    @property
+    def title(self) -> str:
+        """What to call the normaliser."""
+        return normaliser_title(self.normaliser, self.scheme)
+
 
 def study(
     data: str,
     boxes: str,
     evaluations: Sequence[Evaluation],
-    by: str = "inter-ocular",
+    by: str | None = None,
     resamples: int = RESAMPLES,
 ) -> Study:
     """Figures of several models on the same faces.
@@ -163,8 +176,8 @@ def study(
         As `Study` has them.
     evaluations : sequence of Evaluation
         From `evaluate.evaluate_models`: all with the same faces.
-    by : str
-        The normaliser, a key of `metrics.NORMALISERS`.
+    by : str, optional
+        The normaliser, one of `metrics.NORMALISERS`; by default the usual one of the scheme.
     resamples : int
         Of the `Bootstrap`.
 
@@ -173,11 +186,12 @@ def study(
     OptionError
         There is no such normaliser, or the number of resamples is below 0.
     """
+    first = evaluations[0]
+    by = first.by if by is None else by
     if by not in NORMALISERS:
         raise OptionError(f"'{by}' is no normaliser; choose {', '.join(NORMALISERS)}")
-    first = evaluations[0]
     bootstrap = Bootstrap(first.faces, resamples)
-    poses = _pose_groups(first.poses)
+    poses = _pose_groups(first.poses) if has_pose(first.scheme) else {}
     models = [_model_figures(each, bootstrap, by, poses) for each in evaluations]
     comparisons = [_comparison(first, each, bootstrap, by) for each in evaluations[1:]]
     return Study(data, boxes, first.faces, first.missed, by, models, comparisons, evaluations)
@@ -204,9 +218,11 @@ def _model_figures(
         failure_rate={limit: bootstrap.mean(failures(chosen, limit)) for limit in THRESHOLDS},
         regions={
             name: bootstrap.mean(evaluation.errors_by(by, landmarks))
-            for name, landmarks in REGIONS.items()
+            for name, landmarks in regions(evaluation.scheme).items()
         },
-        landmarks=mean_given(apart / normalisers(evaluation.truth, by)[:, None], axis=0),
+        landmarks=mean_given(
+            apart / normalisers(evaluation.truth, by, evaluation.scheme)[:, None], axis=0
+        ),
         poses=[
             PoseFigures(
                 name,
@@ -268,24 +284,32 @@ def summary(study: Study) -> str:
     missed = f"{study.missed} missed ({share(study.missed, study.faces)} %)"
     text = f"{faces}, {BOXES_SAID[study.boxes]}; {missed}"
     if unmeasured := study.models[0].unmeasured:
-        text += f"; {unmeasured} without the true landmarks that {study.normaliser} needs"
+        text += f"; {unmeasured} without the true landmarks that {study.title} needs"
     return text
 
 
 def study_tables(study: Study) -> list[Table]:
     """Error, AUC and failures, regions, poses, and the comparison where there is one."""
-    by, models = study.normaliser, study.models
+    by, models = study.title, study.models
+    # Of things, those that the scheme does not know are left out.
+    kinds = [
+        each for each in NORMALISERS if study.scheme.face or np.isfinite(models[0].nme[each].value)
+    ]
     remarks = [f"(!) {model.name}: {model.remark}." for model in models if model.remark]
     failed = "faces count as failures" if study.missed != 1 else "face counts as a failure"
     tables = [
         Table(
             "Error: NME of the found faces in %, with 95 % intervals",
-            ("model", "MB", *NORMALISERS, "median", "90th perc."),
+            (
+                *("model", "MB"),
+                *(normaliser_title(each, study.scheme) for each in kinds),
+                *("median", "90th perc."),
+            ),
             [
                 (
                     _name(model),
                     DASH if model.bytes is None else number(model.bytes / 1e6, 1),
-                    *map(percent, model.nme.values()),
+                    *(percent(model.nme[each]) for each in kinds),
                     percent(model.median, interval=False),
                     percent(model.percentile_90, interval=False),
                 )
@@ -310,13 +334,12 @@ def study_tables(study: Study) -> list[Table]:
             ],
             f"{study.missed} missed {failed}.",
         ),
-        Table(
-            f"NME by region in %, {by}",
-            ("model", *REGIONS),
-            [(_name(model), *map(percent, model.regions.values())) for model in models],
-        ),
-        _pose_table(study),
     ]
+    if parts := models[0].regions:
+        rows = [(_name(model), *map(percent, model.regions.values())) for model in models]
+        tables.append(Table(f"NME by region in %, {by}", ("model", *parts), rows))
+    if models[0].poses:
+        tables.append(_pose_table(study))
     return [*tables, _comparison_table(study)] if study.comparisons else tables
 
 
@@ -332,7 +355,7 @@ def _shown(figures: dict[float, Figure], limit: float) -> Figure:
 
 def _pose_table(study: Study) -> Table:
     several = len(study.models) > 1
-    kinds = {study.normaliser: "nme", "box": "nme_box"}
+    kinds = {study.title: "nme", "box": "nme_box"}
     columns = [
         f"{_name(model)} {kind}" if several else kind for model in study.models for kind in kinds
     ]
@@ -358,7 +381,7 @@ def _comparison_table(study: Study) -> Table:
         for each in study.comparisons
     ]
     return Table(
-        f"Paired comparison, difference of the {study.normaliser} NME in percentage points",
+        f"Paired comparison, difference of the {study.title} NME in percentage points",
         ("models", "faces", "difference", "second better on", "verdict"),
         rows,
         "On the faces that both were run on; below 0 the one named first is better.",

@@ -1,20 +1,22 @@
 """The field's error measures, as functions of predicted and true landmarks.
 
 Normalised mean error (NME): the mean distance of a face's predicted landmarks from the true ones,
-divided by the distance of the outer eye corners (landmarks 36 and 45), as in the 300-W challenge
-(Sagonas et al., IMAVIS 2016). All errors here are fractions; times 100 they are per cent.
+divided by the distance of the outer eye corners (landmarks 36 and 45 of the 68), as in the 300-W
+challenge (Sagonas et al., IMAVIS 2016), or by what another scheme names as its normaliser. All
+errors here are fractions; times 100 they are per cent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import cast
 
 import numpy as np
 
 from ..boxes import FloatArray, annotated
-from ..geometry import eye_distance
-from ..landmarks import GROUPS_68
+from ..geometry import measured
+from ..landmarks import FACE_68, Scheme
 
 FAILURE_THRESHOLD = 0.08
 """NME above which a face counts as failed, and up to which the CED's area is taken."""
@@ -22,14 +24,22 @@ FAILURE_THRESHOLD = 0.08
 THRESHOLDS = (0.07, FAILURE_THRESHOLD, 0.10)
 """Those that are in use; an area or a failure rate says nothing without its own."""
 
-REGIONS: dict[str, tuple[int, ...]] = {
-    "jaw": GROUPS_68["jaw"],
-    "brows": GROUPS_68["left_brow"] + GROUPS_68["right_brow"],
-    "nose": GROUPS_68["nose"],
-    "eyes": GROUPS_68["left_eye"] + GROUPS_68["right_eye"],
-    "mouth": GROUPS_68["mouth"],
-}
-"""Parts of the face that are reported on."""
+
+@cache
+def regions(scheme: Scheme = FACE_68) -> Mapping[str, tuple[int, ...]]:
+    """Parts of the thing that are reported on: its groups, left and right together.
+
+    Examples
+    --------
+    >>> list(regions())
+    ['jaw', 'brows', 'nose', 'eyes', 'mouth']
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for name, group in scheme.groups.items():
+        side, _, part = name.partition("_")
+        region = f"{part}s" if part and side in ("left", "right") else name
+        found[region] = (*found.get(region, ()), *group)
+    return found
 
 
 def point_errors(predicted: FloatArray, truth: FloatArray) -> FloatArray:
@@ -68,14 +78,6 @@ def mean_given(values: FloatArray, axis: int = -1) -> FloatArray:
     return mean
 
 
-def pupil_distance(points: FloatArray) -> FloatArray:
-    """Distance of the eyes' centres (means of their six landmarks) in pixels, shape (...)."""
-    left, right = (
-        points[..., list(GROUPS_68[eye]), :].mean(axis=-2) for eye in ("left_eye", "right_eye")
-    )
-    return cast(FloatArray, np.linalg.norm(left - right, axis=-1))
-
-
 def box_size(points: FloatArray) -> FloatArray:
     """Square root of width times height of the landmarks' tight box in pixels, shape (...).
 
@@ -92,21 +94,40 @@ def box_size(points: FloatArray) -> FloatArray:
     return cast(FloatArray, np.sqrt(np.clip(high - low, 0, None).prod(axis=-1)))
 
 
-NORMALISERS: dict[str, Callable[[FloatArray], FloatArray]] = {
-    "inter-ocular": eye_distance,
-    "inter-pupil": pupil_distance,
-    "box": box_size,
-}
-"""What an error may be divided by; the 300-W challenge's own is "inter-ocular"."""
+NORMALISERS = ("inter-ocular", "inter-pupil", "box")
+"""What an error may be divided by: the distance of the outer eye corners, which is the 300-W
+challenge's own, or another scheme's normaliser; that of the middles of the eyes; or `box_size`."""
 
 
-def normalisers(truth: FloatArray, by: str) -> FloatArray:
-    """What to divide the errors of true landmarks, shape (..., 68, 2), by, in pixels, shape (...).
+def normalisers(truth: FloatArray, by: str, scheme: Scheme = FACE_68) -> FloatArray:
+    """What to divide the errors of true landmarks, shape (..., n, 2), by, in pixels, shape (...).
 
     NaN where the landmarks do not give it, or give zero.
     """
-    distance = NORMALISERS[by](truth)
+    groups, along = scheme.groups, scheme.normaliser
+    if by == "inter-pupil":
+        eyes = groups.keys() >= {"left_eye", "right_eye"}
+        along = (groups["left_eye"], groups["right_eye"]) if eyes else None
+    if by == "box":
+        distance = box_size(truth)
+    elif along is None:
+        distance = np.full(truth.shape[:-2], np.nan)
+    else:
+        distance = measured(truth, "distance", [along])
     return np.where(distance > 0, distance, np.nan)
+
+
+def normaliser_title(by: str, scheme: Scheme = FACE_68) -> str:
+    """What to call a normaliser in a table.
+
+    Examples
+    --------
+    >>> normaliser_title("inter-ocular", Scheme("leaf", ("base", "tip"), normaliser=((0,), (1,))))
+    'base to tip'
+    """
+    if by != "inter-ocular" or scheme.face or scheme.normaliser is None:
+        return by
+    return " to ".join("+".join(scheme.labels[i] for i in end) for end in scheme.normaliser)
 
 
 def normalised_mean_errors(
@@ -114,17 +135,20 @@ def normalised_mean_errors(
     truth: FloatArray,
     by: str = "inter-ocular",
     landmarks: Sequence[int] | None = None,
+    scheme: Scheme = FACE_68,
 ) -> FloatArray:
     """NME of each face.
 
     Parameters
     ----------
-    predicted, truth : array, shape (faces, 68, 2)
-        Pixels. Landmarks that are NaN in `truth` are left out of a face's mean.
+    predicted, truth : array, shape (faces, n, 2)
+        Pixels. Landmarks that are NaN in either are left out of a face's mean.
     by : str
-        A key of `NORMALISERS`, measured on `truth`.
+        One of `NORMALISERS`, measured on `truth`.
     landmarks : sequence of int, optional
-        The landmarks to take the mean over, such as a value of `REGIONS`; by default all.
+        The landmarks to take the mean over, such as a value of `regions`; by default all.
+    scheme : Scheme
+        What the landmarks are.
 
     Returns
     -------
@@ -145,7 +169,7 @@ def normalised_mean_errors(
     errors = point_errors(predicted, truth)
     if landmarks is not None:
         errors = errors[..., list(landmarks)]
-    return mean_given(errors) / normalisers(truth, by)
+    return mean_given(errors) / normalisers(truth, by, scheme)
 
 
 def area_shares(errors: FloatArray, threshold: float = FAILURE_THRESHOLD) -> FloatArray:

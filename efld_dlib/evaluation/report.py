@@ -17,7 +17,7 @@ from ..files import write_text
 from ..images import read_image
 from ..tables import as_html, number
 from .bootstrap import percent
-from .charts import ced_image, colour, face_svg, heat
+from .charts import ced_image, colour, heat, shape_svg
 from .evaluate import FaceResult
 from .figures import ModelFigures, Study, study_tables, summary
 from .metrics import FAILURE_THRESHOLD
@@ -155,9 +155,7 @@ def report_page(studies: Sequence[Study]) -> str:
 
 
 def _section(study: Study) -> str:
-    cards = "".join(
-        _card(index, model, study.normaliser) for index, model in enumerate(study.models)
-    )
+    cards = "".join(_card(index, model, study) for index, model in enumerate(study.models))
     error, *others = map(as_html, study_tables(study))
     return (
         f"<section><h2>{escaped(study.data)}</h2><p>{escaped(summary(study))}</p>"
@@ -174,14 +172,14 @@ def _curve(study: Study) -> str:
         return f'<p class="note">Not drawn: {escaped(str(error))}</p>'
 
 
-def _card(index: int, model: ModelFigures, by: str) -> str:
-    nme = model.nme[by]
+def _card(index: int, model: ModelFigures, study: Study) -> str:
+    nme = model.nme[study.normaliser]
     interval = f"95 %: {100 * nme.low:.2f} to {100 * nme.high:.2f}" if np.isfinite(nme.low) else ""
     failures = percent(model.failure_rate[FAILURE_THRESHOLD], interval=False, digits=1)
     remark = f'<p class="remark">{escaped(model.remark)}</p>' if model.remark else ""
     return (
         f'<div class="card" style="border-top-color:{colour(index)}"><h3>{escaped(model.name)}</h3>'
-        f'<p class="big">{percent(nme, interval=False)} %</p><p>NME, {escaped(by)}</p>'
+        f'<p class="big">{percent(nme, interval=False)} %</p><p>NME, {escaped(study.title)}</p>'
         f"<p>{interval}</p><p>{failures} % of the faces above {100 * FAILURE_THRESHOLD:.0f} %</p>"
         f"{remark}</div>"
     )
@@ -191,16 +189,17 @@ def _mean_faces(study: Study) -> str:
     known = np.concatenate([model.landmarks for model in study.models])
     worst = float(np.nanmax(known)) if np.isfinite(known).any() else 0.0
     drawings = "".join(
-        f"<figure>{face_svg(model, study.normaliser, worst)}"
+        f"<figure>{shape_svg(model, study, worst)}"
         f"<figcaption>{escaped(model.name)}</figcaption></figure>"
         for model in study.models
     )
     colours = ", ".join(map(heat, np.linspace(0, 1, 4)))
     scale = "A circle's radius is its landmark's mean error" + (
-        ", to the scale of the face" if study.normaliser == "inter-ocular" else ""
+        ", to the scale of the shape" if study.normaliser == "inter-ocular" else ""
     )
+    thing = "face" if study.scheme.face else "shape"
     return (
-        f'<h3>Error on the mean face</h3><div class="faces">{drawings}</div>'
+        f'<h3>Error on the mean {thing}</h3><div class="faces">{drawings}</div>'
         f'<p class="note">{scale}; colours run from 0 <span class="ramp" '
         f'style="background:linear-gradient(90deg, {colours})"></span> to {100 * worst:.1f} %.</p>'
     )

@@ -126,7 +126,8 @@ def extract(
                 journal.add(_RUN_KEY, run)
             journal.add(outcome.number, outcome)
         summary = ExtractSummary(continued=done)
-        columns = table_columns(settings.chosen, settings.point_confidence)
+        scheme = settings.landmarks()
+        columns = table_columns(settings.chosen(scheme), settings.point_confidence, scheme)
         finished = progress(_done(journal, len(names)), len(names), "writing", show_progress)
         with atomic_path(target) as temporary:
             try:

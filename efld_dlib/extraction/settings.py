@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
 from ..detection.prediction import Quality, require_quality
-from ..detection.registry import make_detector
+from ..detection.registry import OBJECT, OBJECT_SUFFIX, make_detector
 from ..errors import EfldError
 from ..files import sha256
 from ..geometry import Feature, parse_features
 from ..landmarker import FaceLandmarker
-from ..models.loading import resolve_model
+from ..landmarks import FACE_68, Scheme, find_scheme
+from ..models.loading import model_scheme, resolve_model
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,13 @@ class ExtractSettings:
     Parameters
     ----------
     model : path, optional
-        A 68-point model file; by default the one that comes with the package. On a cluster, each
-        machine must find it there.
+        A model file; by default the one that comes with the package, of the 68 landmarks. On a
+        cluster, each machine must find it there.
     features : str
         As in `efld_dlib.geometry.parse_features`.
-    detector : str
-        As in `efld_dlib.detection.registry.make_detector`, and so is the next.
+    detector : str, optional
+        As in `efld_dlib.detection.registry.make_detector`, and so is the next; by default ``fast``
+        for models of faces, and none for others.
     min_score : float, optional
         Lowest score of the detector that counts.
     min_face : str, optional
@@ -38,26 +39,35 @@ class ExtractSettings:
         Of the landmarks.
     point_confidence : bool
         Whether each landmark gets a confidence of its own.
+    scheme : str, optional
+        What the model's landmarks are, as of `efld_dlib.landmarks.find_scheme`; by default what the
+        model says.
 
     Examples
     --------
     >>> settings = ExtractSettings(features="36-45,36-45/30-48", quality="fast")
-    >>> [feature.name for feature in settings.chosen]
+    >>> [feature.name for feature in settings.chosen()]
     ['d_36_45', 'r_36_45_30_48']
     """
 
     model: str | Path | None = None
     features: str = "default"
-    detector: str = "fast"
+    detector: str | None = None
     min_score: float | None = None
     quality: Quality = "balanced"
     min_face: str | None = None
     point_confidence: bool = False
+    scheme: str | None = None
 
-    @cached_property
-    def chosen(self) -> tuple[Feature, ...]:
-        """The features, in the order of their columns."""
-        return tuple(parse_features(self.features))
+    def chosen(self, scheme: Scheme = FACE_68) -> tuple[Feature, ...]:
+        """The features of a scheme's landmarks, in the order of their columns."""
+        return parse_features(self.features, scheme)
+
+    def landmarks(self) -> Scheme:
+        """What the landmarks are."""
+        if self.scheme is not None:
+            return find_scheme(self.scheme)
+        return FACE_68 if self.model is None else model_scheme(self.model)
 
     def identity(self) -> dict[str, Any]:
         """All that the results depend on beside the pictures, in plain types.
@@ -71,31 +81,48 @@ class ExtractSettings:
             The features, the quality or a file is invalid, which would stop every process later.
         """
         require_quality(self.quality)
-        parse_features(self.features)
-        stated = asdict(self)
+        scheme = self.landmarks()
+        self.chosen(scheme)
+        stated = asdict(self) | {"scheme": scheme.state()}
         stated["model"] = sha256(resolve_model(self.model))
-        name, file = _detector_file(self.detector)
-        stated["detector"] = name if file is None else f"{name}={sha256(file)}"
+        # As `FaceLandmarker` chooses: a run that names the default can continue one that does not.
+        detector = self.detector or ("fast" if scheme.face else None)
+        if detector is not None:
+            name, file = _detector_file(detector)
+            stated["detector"] = name if file is None else f"{name}={sha256(file)}"
         stated["program"] = __version__
         return stated
 
     def absolute(self) -> ExtractSettings:
         """The same for a process that stands in another folder."""
         model = None if self.model is None else str(Path(self.model).absolute())
-        name, file = _detector_file(self.detector)
-        detector = name if file is None else f"{name}={file.absolute()}"
-        return replace(self, model=model, detector=detector)
+        scheme = self.scheme
+        if scheme is not None and scheme.endswith(".toml"):
+            scheme = str(Path(scheme).absolute())
+        detector = self.detector
+        if detector is not None:
+            name, file = _detector_file(detector)
+            detector = name if file is None else f"{name}={file.absolute()}"
+        return replace(self, model=model, detector=detector, scheme=scheme)
 
     def landmarker(self) -> FaceLandmarker:
         """What finds the faces."""
-        detector = make_detector(self.detector, self.min_score, self.min_face)
+        given = self.detector is not None
         return FaceLandmarker(
-            self.model, detector, quality=self.quality, point_confidence=self.point_confidence
+            self.model,
+            make_detector(self.detector, self.min_score, self.min_face) if self.detector else None,
+            quality=self.quality,
+            min_face=None if given else self.min_face,
+            min_score=None if given else self.min_score,
+            point_confidence=self.point_confidence,
+            scheme=None if self.scheme is None else find_scheme(self.scheme),
         )
 
 
 def _detector_file(detector: str) -> tuple[str, Path | None]:
     name, _, file = detector.partition("=")
+    if detector.endswith(OBJECT_SUFFIX):
+        name, file = OBJECT, detector.removeprefix(f"{OBJECT}=")
     if not file or name == "dlib":
         return detector, None
     if not Path(file).is_file():

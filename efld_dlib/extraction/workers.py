@@ -90,7 +90,8 @@ def look_at(landmarker: Any, settings: ExtractSettings, task: Task) -> Outcome:
     cells: list[list[float | None]] = []
     problem = None
     try:
-        cells = [face_cells(face, settings.chosen) for face in landmarker.detect(task.path)]
+        chosen = settings.chosen(landmarker.scheme)
+        cells = [face_cells(face, chosen) for face in landmarker.detect(task.path)]
     except DataError as error:
         problem = error.problem
     except MemoryError:

@@ -46,7 +46,7 @@ def describe(path: str | Path) -> dict[str, Any]:
         predictors["predictor"] = {**_sizes(predictor), "dat_bytes": len(data)}
         # A file beside it must not keep anyone from looking at this one.
         with suppress(DataError):
-            metadata = _training_report(path)
+            metadata = training_report(path)
     return {
         "file": str(path),
         "format": "efld" if is_efld(data) else "dlib shape predictor",
@@ -75,10 +75,11 @@ def metadata_of(path: str | Path) -> dict[str, Any]:
         The file ending in ``.json`` beside a `.dat` is no JSON, or cannot be read.
     """
     data = read_input(path, ModelFormatError)
-    return parse_efld(data, path).metadata if is_efld(data) else _training_report(path)
+    return parse_efld(data, path).metadata if is_efld(data) else training_report(path)
 
 
-def _training_report(path: str | Path) -> dict[str, Any]:
+def training_report(path: str | Path) -> dict[str, Any]:
+    """As `metadata_of`, of a `.dat`."""
     model = Path(path)
     report = model.with_suffix(".json")
     if not is_file(report):
@@ -95,7 +96,7 @@ def _training_report(path: str | Path) -> dict[str, Any]:
     return {name: found[name] for name in _REPORTED if name in found}
 
 
-_REPORTED = ("preset", "options", "data", "nme", "versions", "licence")
+_REPORTED = ("preset", "options", "data", "nme", "versions", "licence", "scheme")
 
 
 def _sizes(predictor: Predictor) -> dict[str, int]:

@@ -6,7 +6,9 @@ length, so that they are laid down in whole arrays; dlib reads either, as the sa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..backend import load_dlib
-from ..errors import ModelFormatError
+from ..errors import DataError, ModelFormatError, OptionError
 from ..files import is_file, read_input
-from ..landmarks import SCHEMES
+from ..landmarks import SCHEMES, Scheme, numbered_scheme, read_scheme
 from .dat import assembled, number_words, parse_dat
 from .efld import choose_role, is_efld, parse_efld
 from .forest import CropPredictor, DlibPredictor, Forest
+from .information import training_report
 from .predictor import Predictor
 from .quantised import Quantised
 
@@ -137,10 +140,13 @@ def _from_dat(data: bytes, source: str | Path) -> Any:
     return predictor
 
 
-def load_refined(path: str | Path | None = None, cascades: int | None = None) -> CropPredictor:
-    """The predictor for faces that the landmark network has located: `REFINED`, or the first one.
+def load_refined(
+    path: str | Path | None = None, cascades: int | None = None
+) -> tuple[CropPredictor, Scheme]:
+    """The predictor for faces that the landmark network has located, and what its landmarks are.
 
-    That of an `.efld` file is run as it is kept there, without dlib.
+    It is the one of role `REFINED`, or the first one. That of an `.efld` file is run as it is kept
+    there, without dlib.
 
     Parameters
     ----------
@@ -152,14 +158,16 @@ def load_refined(path: str | Path | None = None, cascades: int | None = None) ->
     model = resolve_model(path)
     data = read_input(model, ModelFormatError)
     if not is_efld(data):
-        return DlibPredictor(predictor_from_bytes(data, model))
+        predictor = DlibPredictor(predictor_from_bytes(data, model))
+        return predictor, _scheme_of_dat(model, predictor.points)
     compact = parse_efld(data, model, lambda own: REFINED if REFINED in own else next(iter(own)))
     ((role, quantised),) = compact.predictors.items()
     if role == REFINED:
         quantised = quantised.first_cascades(cascades)
+    scheme = scheme_of(compact.metadata, len(quantised.mean_shape), model)
     if Forest.can_run(quantised):
-        return Forest(quantised)
-    return DlibPredictor(_from_dat(direct_bytes(quantised), model))
+        return Forest(quantised), scheme
+    return DlibPredictor(_from_dat(direct_bytes(quantised), model)), scheme
 
 
 def load_arrays(path: str | Path | None = None, role: str | None = None) -> Predictor:
@@ -171,7 +179,40 @@ def load_arrays(path: str | Path | None = None, role: str | None = None) -> Pred
     return parse_efld(data, model, partial(choose_role, role)).quantised().predictor()
 
 
-def require_68_points(size: int, path: str | Path) -> None:
-    """Refuse a predictor of so many other landmarks with a `ModelFormatError`."""
-    if size != SCHEMES["68"].size:
-        raise ModelFormatError(path, f"predicts {size} landmarks, and 68 are needed here")
+_WELL_KNOWN = {68: "68", 5: "5", 81: "81", 194: "194"}
+"""Published `.dat` files, which say nothing of their landmarks, by the number of these."""
+
+
+def scheme_of(metadata: Mapping[str, Any], points: int, source: str | Path) -> Scheme:
+    """What the landmarks of a predictor are, by what is said of it or by their number.
+
+    Raises
+    ------
+    ModelFormatError
+        The metadata states a scheme that is none, or one of another number of landmarks.
+    """
+    stated = metadata.get("scheme")
+    if stated is None:
+        known = _WELL_KNOWN.get(points)
+        return numbered_scheme(points) if known is None else SCHEMES[known]
+    try:
+        scheme = read_scheme(stated)
+    except OptionError as error:
+        raise ModelFormatError(source, f"states a scheme that is none ({error})") from error
+    if scheme.size != points:
+        problem = f"predicts {points} landmarks, and {scheme.title} has {scheme.size}"
+        raise ModelFormatError(source, problem)
+    return scheme
+
+
+def model_scheme(path: str | Path | None = None) -> Scheme:
+    """What the landmarks of a model are; the errors are those of `load_predictor`."""
+    return load_refined(path)[1]
+
+
+def _scheme_of_dat(path: Path, points: int) -> Scheme:
+    metadata: dict[str, Any] = {}
+    # A file beside it must not keep anyone from using this one.
+    with suppress(DataError):
+        metadata = training_report(path)
+    return scheme_of(metadata, points, path)

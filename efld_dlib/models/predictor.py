@@ -213,7 +213,8 @@ def face_crops(
             if face.box is None:
                 raise DataError(record.path, "has a face without a box")
             for variant in range(variants):
-                crop = canonical_crop(gray, face.box if variant == 0 else _beside(face.box, rng))
+                box = face.box if variant == 0 else _beside(face.box, rng)
+                crop = canonical_crop(gray, box, square=False)
                 corner, extent = _unit(crop.box)
                 yield crop, (crop.from_photograph(face.points) - corner) / extent
 

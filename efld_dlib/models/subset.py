@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import OptionError
-from ..landmarks import SCHEMES
+from ..landmarks import Scheme
 from .predictor import Predictor
 
 _LEAF_BITS = 8
@@ -29,16 +29,16 @@ def slim(predictor: Predictor) -> Predictor:
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
-def parse_points(text: str, size: int) -> list[int]:
+def parse_points(text: str, scheme: Scheme) -> list[int]:
     """Landmarks named by `text`, in ascending order.
 
     Parameters
     ----------
     text : str
-        Numbers, ranges and parts of the face with commas between: ``eyes,mouth``, ``36-47,30``. The
-        parts are those of the scheme with `size` landmarks; ``eyes`` means both.
-    size : int
-        Number of landmarks there are.
+        Names or numbers, ranges of them, and parts of the thing with commas between:
+        ``eyes,mouth``, ``36-47,30``; ``eyes`` means both.
+    scheme : Scheme
+        The landmarks there are.
 
     Raises
     ------
@@ -47,28 +47,30 @@ def parse_points(text: str, size: int) -> list[int]:
 
     Examples
     --------
-    >>> parse_points("36-38,30", 68)
+    >>> from efld_dlib.landmarks import SCHEMES
+    >>> parse_points("36-38,30", SCHEMES["68"])
     [30, 36, 37, 38]
-    >>> len(parse_points("eyes,mouth", 68))
+    >>> len(parse_points("eyes,mouth", SCHEMES["68"]))
     32
     """
-    groups = next((s.groups for s in SCHEMES.values() if s.size == size), {})
+    groups = scheme.groups
     chosen: set[int] = set()
     for item in text.split(","):
         name = item.strip()
+        if (place := scheme.index(name)) is not None:
+            chosen.add(place)
+            continue
         if match := _RANGE.fullmatch(name):
-            low, high = int(match[1]), int(match[2] or match[1])
-            if not low <= high < size:
-                raise OptionError(f"'{name}' is not within the landmarks 0 to {size - 1}")
+            low, high = scheme.index(match[1]), scheme.index(match[2] or match[1])
+            if low is None or high is None or low > high:
+                raise OptionError(f"'{name}' is not within {scheme.range}")
             chosen.update(range(low, high + 1))
             continue
         # "eyes" is "left_eye" and "right_eye".
         sides = [own for part, own in groups.items() if name in (part, f"{part.split('_')[-1]}s")]
         if not sides:
-            known = ", ".join(groups) or "none, as the scheme is not known"
-            raise OptionError(
-                f"'{name}' is no landmark or part of the face; the parts are: {known}"
-            )
+            known = ", ".join(groups) or "none"
+            raise OptionError(f"'{name}' is no landmark or part: {scheme.range}, the parts {known}")
         chosen.update(*sides)
     return sorted(chosen)
 

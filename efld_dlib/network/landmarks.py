@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..boxes import FloatArray
 from ..detection.network import BOX, CROP, normalised
 from ..images import Image
-from ..landmarks import SCHEMES
+from ..landmarks import MIRROR_68
 from .faces import Picture, SceneFace
 from .fitting import Batch, Course, Fit, FitOptions
 from .loss import landmark_loss
@@ -38,7 +38,7 @@ HAND_MADE = 3.0
 _GROWTH, _SHIFT, _ROLL = 0.09, 0.055, 11.0
 _MAX_ROLL = 60.0
 
-_MIRROR = list(SCHEMES["68"].mirror)
+_MIRROR = list(MIRROR_68)
 
 
 def train_landmarks(course: Course, mistakes: Sequence[Mistake]) -> nn.Module:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..boxes import FloatArray
 from ..images import Image
-from ..landmarks import FIVE_POINTS, SCHEMES
+from ..landmarks import FIVE_POINTS, MIRROR_68
 from .faces import Picture
 
 SCENE = 256
@@ -28,7 +28,7 @@ SMALLEST, LARGEST = 11.0, 330.0
 """Width of the box of the faces in scenes, in pixels."""
 
 _FIVE = list(FIVE_POINTS)
-_MIRROR = list(SCHEMES["68"].mirror)
+_MIRROR = list(MIRROR_68)
 
 _Window = tuple[int, int, int, int]
 """Left, top, right and bottom of a part of a scene; the last two are outside."""

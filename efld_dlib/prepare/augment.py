@@ -20,9 +20,10 @@ from numpy.random import Generator
 from ..boxes import Box, FloatArray
 from ..errors import OptionError
 from ..images import Image
+from ..landmarks import FACE_68
 from ..pose import estimate_pose
 from ..records import FaceAnnotation
-from .boxes import BoxModel
+from .boxes import BoxModel, of_form
 from .turn import turn_face
 
 ROTATION = 15.0
@@ -65,15 +66,18 @@ def rotate(image: Image, face: FaceAnnotation, rng: Generator, boxes: BoxModel) 
 
 def scatter_box(image: Image, face: FaceAnnotation, rng: Generator, boxes: BoxModel) -> Augmented:
     """Give the face another box out of those that the detector might have given it."""
-    return image, replace(face, box=boxes.draw(face.points, rng))
+    return image, replace(face, box=of_form(boxes.draw(face.points, rng), require_box(face)))
 
 
 def turn(image: Image, face: FaceAnnotation, rng: Generator, boxes: BoxModel) -> Augmented:
     """Turn out of the picture's plane, further the way that the head is turned already.
 
     Turning back would have to show the side that the picture hides. The change is uniform up to
-    `TURN_YAW` and `TURN_PITCH`; faces of unknown pose or beyond `TURN_LIMIT` stay as they are.
+    `TURN_YAW` and `TURN_PITCH`; faces of unknown pose or beyond `TURN_LIMIT` stay as they are, and
+    so does what has other landmarks than the 68.
     """
+    if face.scheme != FACE_68:
+        return image, face
     pose = estimate_pose(face.points)
     if not np.isfinite(pose).all() or abs(pose.yaw) >= TURN_LIMIT:
         return image, face

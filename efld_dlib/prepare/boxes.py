@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..boxes import Box, FloatArray
+from ..boxes import Box, FloatArray, annotated
 from ..detection.framing import MIN_POINTS, BoxMap, default_box_map, normalise, square_box
+from ..errors import OptionError
 from ..records import FaceAnnotation
+from ..shapes import mean_shape
 
 # Scatter on the 1,905 faces of 300-W's training part that dlib's detector finds: standard deviation
 # of the box's centre (fractions of its width) and of the logarithm of its width.
@@ -47,9 +49,22 @@ class BoxModel:
 
     def follow(self, box: Box, before: FloatArray, after: FloatArray) -> Box:
         """The box after the landmarks moved: framed as before, about where they are now."""
-        return apply_deviation(
+        moved = apply_deviation(
             self.frame.predict(after), deviation_of(box, self.frame.predict(before))
         )
+        return of_form(moved, box)
+
+
+def of_form(box: Box, like: Box) -> Box:
+    """A box of the same centre and width, as high for its width as `like`.
+
+    Examples
+    --------
+    >>> of_form(Box(0, 0, 11, 11), Box(0, 0, 10, 20))
+    Box(left=0, top=-5.5, width=11, height=22.0)
+    """
+    height = box.width * (like.height / like.width)
+    return Box(box.left, box.center[1] - (height - 1) / 2, box.width, height)
 
 
 def deviation_of(box: Box, expected: Box) -> FloatArray:
@@ -125,6 +140,83 @@ def fit_box_map(matched: Sequence[tuple[FloatArray, Box]]) -> BoxMap:
     )
     constant = mean_output - mean_shape.ravel() @ slopes
     return BoxMap(mean_shape, np.vstack([slopes, constant]))
+
+
+def own_boxes(
+    faces: Sequence[FaceAnnotation],
+) -> tuple[list[Box | None], dict[str, int], BoxModel]:
+    """As `assign_boxes`, of things that are framed as the data says: by its boxes, or else tightly
+    about the points.
+    """
+    boxes = [(face.box or Box.around(face.points)) if face.given.any() else None for face in faces]
+    counts = {
+        "given": sum(bool(box and face.box) for face, box in zip(faces, boxes, strict=True)),
+        "around": sum(bool(box) and not face.box for face, box in zip(faces, boxes, strict=True)),
+        "rejected": boxes.count(None),
+    }
+    return boxes, counts, own_model([face.points for face in faces], boxes)
+
+
+def detected_boxes(
+    faces: Sequence[FaceAnnotation], detected: Sequence[Box | None]
+) -> tuple[list[Box | None], dict[str, int], BoxModel]:
+    """As `assign_boxes`, of things: where the detector missed one, its box is where it would lie on
+    the mean.
+    """
+    model = own_model([face.points for face in faces], detected)
+    found = [box for box in detected if box is not None]
+    usual = Box(0, 0, 1, float(np.median([box.height / box.width for box in found] or [1.0])))
+    boxes: list[Box | None] = []
+    for face, box in zip(faces, detected, strict=True):
+        if box is None and face.given.any():
+            box = of_form(model.frame.predict(face.points), usual)
+        boxes.append(box)
+    rejected = boxes.count(None)
+    counts = {
+        "matched": len(found),
+        "predicted": len(boxes) - len(found) - rejected,
+        "replaced": 0,
+        "rejected": rejected,
+    }
+    return boxes, counts, model
+
+
+def own_model(shapes: Sequence[FloatArray], boxes: Sequence[Box | None]) -> BoxModel:
+    """How boxes lie about landmarks of any scheme, on the mean.
+
+    Parameters
+    ----------
+    shapes : sequence of array, shape (n, 2)
+        NaN = not annotated.
+    boxes : sequence of Box or None
+
+    Raises
+    ------
+    OptionError
+        The shapes have no size, as those of a single point.
+    """
+    known = [points for points in shapes if annotated(points).any()]
+    if not known:
+        return BoxModel(default_box_map(), TYPICAL_SCATTER)  # nothing is left to frame
+    shape = _filled(mean_shape(np.array(known)))
+    if not np.ptp(shape, axis=0).any():
+        raise OptionError("points all in one place frame nothing: train on the XML as it is")
+    mean, _, _ = normalise(shape)
+    bare = BoxMap(mean, np.zeros((mean.size + 1, 3)))
+    frames = []
+    for points, box in zip(shapes, boxes, strict=True):
+        if box is not None and annotated(points).any():
+            _, center, size = normalise(bare.complete(points))
+            if size > 0:
+                frames.append((*((np.array(box.center) - center) / size), box.width / size))
+    weights = bare.weights.copy()
+    weights[-1] = np.mean(frames, axis=0) if frames else (0.0, 0.0, 2.0)
+    return BoxModel(BoxMap(mean, weights), TYPICAL_SCATTER)
+
+
+def _filled(shape: FloatArray) -> FloatArray:
+    """A shape whose unknown landmarks are in its middle."""
+    return np.where(annotated(shape)[:, None], shape, np.nanmean(shape, axis=0))
 
 
 def assign_boxes(

@@ -24,15 +24,15 @@ from numpy.typing import NDArray
 from ..boxes import Box, FloatArray
 from ..crops import FACE_SIZE, canonical_crop
 from ..datasets.split import held_out_groups
-from ..detection.framing import default_box_map, framed
+from ..detection.framing import default_box_map, framed, square_box
 from ..drawing import contact_sheet, draw_face, to_rgb, write_image
 from ..errors import DataError, OptionError, OutputError, Problems
 from ..files import atomic_path, write_json
 from ..images import Image, read_image, to_gray
 from ..journal import Journal, open_journal
-from ..landmarks import mirror_points
+from ..landmarks import FACE_68, Scheme, mirror_points
 from ..parallel import parallel_map, progress, resolve_jobs
-from ..pose import estimate_pose
+from ..pose import estimate_pose, has_pose
 from ..records import FaceAnnotation, ImageRecord
 from ..xml.write import write_xml
 from .augment import (
@@ -43,7 +43,7 @@ from .augment import (
     parse_augmentation,
     require_box,
 )
-from .boxes import BoxModel, apply_deviation
+from .boxes import BoxModel, apply_deviation, of_form
 from .rarity import Weighting, copies_for_weights, weigh
 from .report import write_rarity_report
 from .samples import CACHE, Framing, boxed_faces
@@ -139,7 +139,8 @@ class PrepareReport:
         Where `TRAIN_XML`, `VALIDATION_XML` and the crops lie.
     boxes : dict
         Number of faces by where their box came from: "matched" with the detector's, "predicted"
-        because it missed the face, "replaced" because its box sat wrongly, or "rejected".
+        because it missed the face, "replaced" because its box sat wrongly, or "rejected". Things
+        that are no faces: "given" by the data, or drawn "around" the points.
     train_faces, train_samples : int
         Annotated faces to train on, and the crops made of them.
     validation_faces : int
@@ -148,6 +149,8 @@ class PrepareReport:
         Photographs in all, and held out.
     effective_faces : float
         Number of equally weighted faces that would tell as much (Kish's effective sample size).
+    notes : tuple of str
+        What the points do not allow.
     """
 
     folder: Path
@@ -158,12 +161,18 @@ class PrepareReport:
     photographs: int
     validation_photographs: int
     effective_faces: float
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return (
+        faces = (
             "boxes: {matched} matched with the detector, {predicted} predicted from landmarks "
             "(detector missed the face), {replaced} predicted (detector's box sat wrongly), "
-            "{rejected} faces rejected\n".format(**self.boxes)
+            "{rejected} faces rejected\n"
+        )
+        things = "boxes: {given} from the data, {around} drawn around the points\n"
+        return (
+            (faces if "matched" in self.boxes else things).format(**self.boxes)
+            + "".join(f"{note}\n" for note in self.notes)
             + f"{self.folder}: {self.train_samples} training samples of "
             f"{self.train_faces} faces, {self.validation_faces} validation faces "
             f"({self.validation_photographs} of {self.photographs} photographs held out)"
@@ -178,13 +187,14 @@ def build_training_xml(
     problems: Problems | None = None,
     show_progress: bool = False,
     detections: Path | None = None,
+    detector: Path | None = None,
 ) -> PrepareReport:
     """Make training and validation data of annotated pictures.
 
     Parameters
     ----------
     records : iterable of ImageRecord
-        Pictures with 68-point annotations; absent landmarks are allowed.
+        Annotated pictures, all of one scheme; absent landmarks are allowed.
     output : path
         Folder to write to; its earlier content stays valid until the new XML is whole.
     options : PrepareOptions, optional
@@ -197,6 +207,9 @@ def build_training_xml(
     detections : path, optional
         File that keeps what the detector finds; by default one in `output`. Builds that share it
         search a picture only once.
+    detector : path, optional
+        A detector of things that are no faces (``.svm``), whose boxes they get; by default they
+        keep those of the data.
 
     Returns
     -------
@@ -208,15 +221,18 @@ def build_training_xml(
         No face is left to train on; all are held out; another run is writing to `output`; or a bad
         picture, in a run without `problems`.
     OptionError
-        A face has not 68 landmarks.
+        The faces are of different schemes, or of one that cannot be framed as asked.
     """
     options = options or PrepareOptions()
     problems = problems if problems is not None else Problems(strict=True)
     jobs, folder = resolve_jobs(jobs), Path(output)
     with open_journal(folder / RUNNING, discard=True):
         faces, box_counts, boxes = boxed_faces(
-            list(records), detections or folder / CACHE, jobs, problems, show_progress
+            list(records), detections or folder / CACHE, jobs, problems, show_progress, detector
         )
+        scheme = faces[0].faces[0].scheme if faces else FACE_68
+        if scheme != FACE_68 and options.framing != "detector":
+            raise OptionError(f"framing '{options.framing}' is for the 68 landmarks only")
         held_out = held_out_groups(
             [record.photograph for record in faces], options.validation, options.seed
         )
@@ -264,10 +280,22 @@ def build_training_xml(
             effective_faces=write_rarity_report(
                 folder, training, weights, training_counts, options.weighting
             ),
+            notes=tuple(_notes(scheme, options)),
         )
         summary = {key: value for key, value in asdict(report).items() if key != "folder"}
         write_json(folder / REPORT, {"options": asdict(options), **summary})
         return report
+
+
+def _notes(scheme: Scheme, options: PrepareOptions) -> Iterator[str]:
+    """What is left out because of the scheme."""
+    if options.mirror and scheme.mirror is None:
+        yield (
+            f"no mirror images: {scheme.title} names no mirror pairs (`efld-dlib xml scheme` "
+            "proposes them)"
+        )
+    if options.weighting.kind != "none" and not has_pose(scheme):
+        yield f"no weights: {scheme.title} tells no pose"
 
 
 def _sample_counts(weights: FloatArray, options: PrepareOptions) -> NDArray[np.int64]:
@@ -332,7 +360,7 @@ def make_samples(job: CropJob) -> list[ImageRecord]:
 def _make(job: CropJob, number: int, gray: Image) -> ImageRecord:
     options = job.options
     image, face = _crop(job, number, gray, options.augmentation if number else ())
-    if options.mirror and number % 2:
+    if options.mirror and face.scheme.mirror is not None and number % 2:
         # The box lies in the middle of the crop, and so is its own mirror image.
         image = np.ascontiguousarray(image[:, ::-1])
         face = replace(face, points=mirror_points(face.points, image.shape[1], face.scheme))
@@ -341,7 +369,9 @@ def _make(job: CropJob, number: int, gray: Image) -> ImageRecord:
     with atomic_path(target) as temporary:
         if not cv2.imwrite(str(temporary), image, [cv2.IMWRITE_JPEG_QUALITY, options.jpeg_quality]):
             raise OutputError(target, "cannot be written")
-    return ImageRecord(target, (FaceAnnotation(face.points, face.box),), job.record.photograph)
+    return ImageRecord(
+        target, (FaceAnnotation(face.points, face.box, face.scheme),), job.record.photograph
+    )
 
 
 def _crop(
@@ -351,13 +381,20 @@ def _crop(
     face, options = job.record.faces[0], job.options
     if steps:
         rng = np.random.default_rng([options.seed, job.index, number])
-        wide = canonical_crop(gray, require_box(face), options.face_size, WIDE_CONTEXT)
-        moved = replace(face, points=wide.from_photograph(face.points), box=wide.box)
+        box = require_box(face)
+        longer = max(box.width, box.height)
+        seen = box if face.scheme.face else square_box(*box.center, longer)
+        wide = canonical_crop(gray, seen, options.face_size, WIDE_CONTEXT)
+        inside = wide.box
+        if not face.scheme.face:
+            width = inside.width * box.width / longer
+            inside = of_form(square_box(*inside.center, width), box)
+        moved = replace(face, points=wide.from_photograph(face.points), box=inside)
         gray, face = augment(wide.image, moved, rng, steps, job.boxes)
     box, roll = require_box(face), 0.0
     if options.framing != "detector":
         box, roll = _about_the_landmarks(face.points, job, number)
-    crop = canonical_crop(gray, box, options.face_size, roll=roll)
+    crop = canonical_crop(gray, box, options.face_size, roll=roll, square=face.scheme.face)
     return crop.image, replace(face, points=crop.from_photograph(face.points), box=crop.box)
 
 
@@ -400,7 +437,9 @@ def _kept_samples(journal: Journal, job: CropJob) -> list[ImageRecord]:
     """The samples that an earlier run made; none if a crop is missing."""
     records = [
         ImageRecord(
-            job.folder / name, (FaceAnnotation(np.array(points), Box(*box)),), job.record.photograph
+            job.folder / name,
+            (FaceAnnotation(np.array(points), Box(*box), job.record.faces[0].scheme),),
+            job.record.photograph,
         )
         for name, box, points in journal.get(job.index) or ()
     ]

@@ -18,8 +18,9 @@ from scipy.spatial import cKDTree
 from ..boxes import FloatArray
 from ..errors import OptionError
 from ..geometry import features, parse_features
+from ..landmarks import FACE_68
 from ..pose import face_poses
-from ..records import FaceAnnotation, ImageRecord
+from ..records import FaceAnnotation, ImageRecord, convert_points
 
 DENSITY_BANDWIDTH = 6.0
 """Width in degrees (one standard deviation) of the Gaussian that smooths the pose density. Below
@@ -179,7 +180,10 @@ OCCLUDED_FRACTION = 0.1
 def mouth_opening(faces: Sequence[FaceAnnotation]) -> FloatArray:
     """Height over width of the inner lips of each face, shape (faces,); NaN where unknown."""
     points = np.array([face.points for face in faces])
-    return features(points, parse_features("mouth_aspect"))[:, 0]
+    on_face = convert_points(points, faces[0].scheme, FACE_68)
+    if on_face is None:
+        return np.full(len(faces), np.nan)
+    return features(on_face, parse_features("mouth_aspect"))[:, 0]
 
 
 def class_members(faces: Sequence[FaceAnnotation]) -> dict[str, NDArray[np.bool_]]:

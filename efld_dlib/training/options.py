@@ -9,12 +9,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..backend import load_dlib
 from ..errors import OptionError, TrainingError
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from ..records import ImageRecord
 
 
@@ -221,7 +223,10 @@ def preset_options(name: str) -> TrainingOptions:
     return find_preset(name).options
 
 
-def override_options(options: TrainingOptions, overrides: Mapping[str, Any]) -> TrainingOptions:
+Options = TypeVar("Options", bound="DataclassInstance")
+
+
+def override_options(options: Options, overrides: Mapping[str, Any]) -> Options:
     """`options` with other values of some fields, each as itself or as text.
 
     Raises
@@ -235,7 +240,11 @@ def override_options(options: TrainingOptions, overrides: Mapping[str, Any]) -> 
     >>> options.nu, options.cascade_depth, options.num_trees_per_cascade_level
     (0.05, 15, 80)
     """
-    kinds = {field.name: type(field.default) for field in fields(TrainingOptions)}
+    # What is None by default may be true or false.
+    kinds = {
+        field.name: bool if field.default is None else type(field.default)
+        for field in fields(options)
+    }
     for name in overrides:
         if name not in kinds:
             raise OptionError(f"dlib's trainer has no option {name!r}; it has {', '.join(kinds)}")

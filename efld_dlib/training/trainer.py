@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import errno
-import json
 import math
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -22,15 +20,17 @@ from .. import __version__
 from ..backend import load_dlib
 from ..errors import DataError, OptionError, TrainingError
 from ..evaluation.evaluate import evaluate
+from ..evaluation.metrics import normaliser_title
 from ..files import atomic_path, is_file, sha256, write_json
-from ..landmarks import part_name
+from ..landmarks import FACE_68, Scheme
 from ..models.dat import dat_bytes
 from ..models.loading import load_arrays
-from ..models.subset import slim
+from ..models.subset import parse_points, select_points, slim
 from ..parallel import available_cores
 from ..prepare.build import TRAIN_XML, VALIDATION_XML
-from ..records import ImageRecord
-from ..xml.read import read_xml, read_xml_checked
+from ..records import ImageRecord, convert_face
+from ..xml.read import XmlStream, read_xml, read_xml_checked, xml_scheme
+from ..xml.write import write_xml
 from .options import (
     DEFAULT_PRESET,
     Preset,
@@ -40,33 +40,54 @@ from .options import (
     require_memory,
     training_memory,
 )
+from .process import Progress, run_worker
 from .refit import RUNS, SEED, refit_leaves
 
 
-def read_records(xml: Path) -> list[ImageRecord]:
+def read_records(xml: Path, scheme: Scheme | None = None) -> list[ImageRecord]:
     """The pictures of `xml` that have faces, all of which are there.
+
+    Parameters
+    ----------
+    xml : Path
+    scheme : Scheme, optional
+        Of the parts; by default what the file says.
 
     Raises
     ------
     DataError
         The XML is wrong, has no face, or names a picture that is missing.
     """
-    records = [record for record in read_xml_checked(xml) if record.faces]
+    records = [record for record in read_xml_checked(xml, scheme) if record.faces]
     if not records:
         raise DataError(xml, "has no face in it")
     return records
 
 
-def read_training_records(xml: Path) -> list[ImageRecord]:
-    """The same, in which dlib's trainer will find what it needs.
+def read_training_records(
+    xml: Path, scheme: Scheme | None = None, points: str | None = None
+) -> tuple[list[ImageRecord], Scheme]:
+    """The same, in which dlib's trainer will find what it needs, and the landmarks to train.
+
+    These are the ones that some face has: dlib's trainer knows of no others.
+
+    Parameters
+    ----------
+    xml, scheme
+        As of `read_records`.
+    points : str, optional
+        Only these landmarks, as `models.subset.parse_points` takes them.
 
     Raises
     ------
     DataError
-        As in `read_records`; dlib cannot open a picture's name, a face has no landmark, or a
-        landmark is in no face.
+        As in `read_records`; dlib cannot open a picture's name, or a face has no landmark.
+    OptionError
+        `points` names no landmark of the scheme.
     """
-    records = read_records(xml)
+    scheme = scheme or xml_scheme(xml)
+    records = read_records(xml, scheme)
+    kept = None if points is None else parse_points(points, scheme)
     for record in records:
         name = record.photograph
         # They need XML entities, which dlib's parser does not decode in attributes.
@@ -79,11 +100,23 @@ def read_training_records(xml: Path) -> list[ImageRecord]:
         if not all(face.given.any() for face in record.faces):
             raise DataError(xml, f"has a face without landmarks in {record.path}")
     given = np.any([face.given for record in records for face in record.faces], axis=0)
-    if not given.all():
-        # dlib would train a predictor of fewer landmarks, and count them otherwise.
-        names = ", ".join(part_name(int(index)) for index in np.flatnonzero(~given))
-        raise DataError(xml, f"has no face with landmark {names}")
-    return records
+    chosen = [place for place in np.flatnonzero(given).tolist() if kept is None or place in kept]
+    if not chosen:
+        raise DataError(xml, f"has no face with any of the landmarks {points}")
+    return records, scheme.select(chosen)
+
+
+def of_scheme(records: Iterable[ImageRecord], scheme: Scheme) -> list[ImageRecord]:
+    """The faces with the landmarks of `scheme`; those without any of them are left out."""
+    converted = (
+        replace(record, faces=tuple(convert_face(face, scheme) for face in record.faces))
+        for record in records
+    )
+    kept = (
+        replace(record, faces=tuple(face for face in record.faces if face.given.any()))
+        for record in converted
+    )
+    return [record for record in kept if record.faces]
 
 
 _REMAINING = re.compile(r"Time remaining: ([0-9.e+-]+) (second|minute|hour)")
@@ -91,9 +124,6 @@ _SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 
 DATA_LICENCE = "that of its training data; 300-W and AFLW allow non-commercial research only"
 """What is said of a trained model unless something else is known of its training data."""
-
-Progress = Callable[[float], None]
-"""Called with the fraction of the training that is done, between 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +143,11 @@ class TrainingResult:
     faces : int
         Faces trained on, copies counted.
     train_nme, validation_nme : float or None
-        Error on each part, as fractions of the inter-ocular distance; None without such a part, or
-        where none of its faces has both outer eye corners.
+        Error on each part, as fractions of what the scheme's errors are divided by (the distance of
+        the outer eye corners; the box, where it says nothing); None without such a part, or where
+        none of its faces has what that needs.
+    scheme : Scheme
+        What the landmarks are, in the order in which the model gives them.
     """
 
     model: Path
@@ -124,6 +157,16 @@ class TrainingResult:
     faces: int
     train_nme: float | None
     validation_nme: float | None
+    scheme: Scheme = FACE_68
+
+    @property
+    def normaliser(self) -> str:
+        """What the errors are divided by."""
+        return (
+            "box"
+            if self.scheme.normaliser is None
+            else normaliser_title("inter-ocular", self.scheme)
+        )
 
 
 def train(
@@ -136,6 +179,8 @@ def train(
     refit: float | None = None,
     slim_file: bool | None = None,
     licence: str | None = None,
+    scheme: Scheme | None = None,
+    points: str | None = None,
     force: bool = False,
     measure: bool = True,
     jobs: int | None = None,
@@ -166,6 +211,10 @@ def train(
     licence : str, optional
         The model's, for the report, from which `efld-dlib model info` and `compress` take it; by
         default `DATA_LICENCE`.
+    scheme : Scheme, optional
+        What the landmarks are; by default what the XML says.
+    points : str, optional
+        Train only these landmarks: names, numbers, ranges or parts such as ``eyes``.
     force : bool
         Train even if the memory that is free seems too small.
     measure : bool
@@ -204,11 +253,12 @@ def train(
         raise OptionError(f"the ridge must be between 1e-6 and 1e6, not {ridge}")
     slim_file = chosen.slim if slim_file is None else slim_file
     output = Path(output)
-    xml, validation = _training_files(Path(data), validation)
+    xml, validation = training_files(Path(data), validation)
     # The report says with how many threads, since without that the run cannot be repeated exactly.
     options = replace(options, num_threads=options.num_threads or jobs or available_cores())
-    records = read_training_records(xml)
-    held_out = read_records(Path(validation)) if validation is not None else None
+    whole = scheme or xml_scheme(xml)
+    records, scheme = read_training_records(xml, whole, points)
+    held_out = None if validation is None else read_records(Path(validation), whole)
     faces = sum(face.copies for record in records for face in record.faces)
     if not force:
         require_memory(
@@ -217,13 +267,17 @@ def train(
             f"lower oversampling_amount (now {options.oversampling_amount}), train on fewer faces, "
             "or insist with --force",
         )
+    trained = of_scheme(records, scheme)
     started = time.monotonic()
     with atomic_path(output) as temporary:
-        _run_worker(xml, temporary, options, on_progress)
-        if ridge or slim_file:
-            predictor = load_arrays(temporary)
-            predictor = refit_leaves(predictor, records, ridge) if ridge else predictor
-            temporary.write_bytes(dat_bytes(slim(predictor) if slim_file else predictor))
+        with _training_xml(xml, trained, points) as (file, names):
+            run_worker("predictor", file, temporary, asdict(options), _Remaining(on_progress))
+        if on_progress is not None:
+            on_progress(1.0)
+        # dlib gives the landmarks in the order in which it sorts their names.
+        order = [sorted(names).index(name) for name in names]
+        if order != sorted(order) or ridge or slim_file:
+            _improve(temporary, trained, order, ridge, slim_file)
     seconds = time.monotonic() - started
     written = output.stat()
     result = TrainingResult(
@@ -232,6 +286,13 @@ def train(
         bytes=written.st_size,
         seconds=seconds,
         faces=faces,
+        train_nme=None,
+        validation_nme=None,
+        scheme=scheme,
+    )
+    about = _describe(output, scheme)
+    result = replace(
+        result,
         train_nme=_nme(output, records, jobs) if measure else None,
         validation_nme=_nme(output, held_out, jobs) if held_out is not None else None,
     )
@@ -240,7 +301,7 @@ def train(
         raise TrainingError(f"{output} was replaced by another run meanwhile; its report is not")
     report = {
         "model": output.name,
-        "bytes": result.bytes,
+        **about,
         "preset": preset,
         "options": asdict(options),
         "seed": options.random_seed,
@@ -260,7 +321,7 @@ def train(
     return result
 
 
-def _training_files(data: Path, validation: str | Path | None) -> tuple[Path, str | Path | None]:
+def training_files(data: Path, validation: str | Path | None) -> tuple[Path, str | Path | None]:
     """The XML to train on and the one to measure on, where `data` may be the folder of both."""
     if not data.is_dir():
         return data, validation
@@ -275,51 +336,80 @@ def _nme(model: Path, records: list[ImageRecord], jobs: int | None) -> float | N
     return nme if math.isfinite(nme) else None
 
 
-def _run_worker(
-    xml: Path, output: Path, options: TrainingOptions, on_progress: Progress | None
+@contextmanager
+def _training_xml(
+    xml: Path, records: list[ImageRecord], points: str | None
+) -> Iterator[tuple[Path, list[str]]]:
+    """The XML for dlib, and the names in it of the landmarks to train, in their order."""
+    scheme = records[0].faces[0].scheme
+    names = _names_in(xml, scheme)
+    # To dlib, 7 and 07 are two landmarks.
+    if points is None and len(names) == scheme.size:
+        yield xml, names
+        return
+    with tempfile.TemporaryDirectory(prefix="efld-train-") as folder:
+        file = Path(folder) / xml.name
+        write_xml(file, records)
+        yield file, list(scheme.points)
+
+
+def _names_in(xml: Path, scheme: Scheme) -> list[str]:
+    """What a file calls the landmarks that it has: 7 may be written for 07."""
+    names = {
+        part.attributes.get("name", "")
+        for image in XmlStream(xml, tolerated=("encoding", "escape", "misplaced")).images()
+        for box in image.each("box")
+        if not box.ignored
+        for part in box.each("part")
+    }
+    return sorted(names, key=lambda name: scheme.index(name) or 0)
+
+
+def _improve(
+    model: Path, records: list[ImageRecord], order: list[int], ridge: float, slim_file: bool
 ) -> None:
-    """Train in a child process, which is killed if this one is interrupted."""
-    load_dlib()
-    job = json.dumps({"xml": str(xml), "output": str(output), "options": asdict(options)})
-    with (
-        # A file, since dlib would wait for whoever reads a pipe.
-        tempfile.TemporaryFile() as complaints,
-        subprocess.Popen(
-            [sys.executable, "-m", "efld_dlib.training.worker", job],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-        ) as child,
-    ):
-        assert child.stdout is not None
-        try:
-            _follow(child.stdout, on_progress)
-            code = child.wait()
-        finally:
-            # Also on Ctrl-C: dlib itself does not hear it.
-            child.kill()
-        complaints.seek(0)
-        said = complaints.read().decode("utf-8", "replace").strip().splitlines()
-    if code != 0:
-        reason = said[-1] if said else f"the trainer ended with code {code}"
-        if "serializ" in reason:  # what dlib says if the disk is full
-            raise OSError(errno.EIO, reason, str(output))
-        raise TrainingError(f"dlib could not train on {xml}: {reason}")
-    if on_progress is not None:
-        on_progress(1.0)
+    predictor = select_points(load_arrays(model), order)
+    if ridge:
+        predictor = refit_leaves(predictor, records, ridge)
+    model.write_bytes(dat_bytes(slim(predictor) if slim_file else predictor))
 
 
-def _follow(stream: IO[bytes], on_progress: Progress | None) -> None:
-    """Read dlib's output to its end; its "Time remaining" says how far it is."""
-    started: float | None = None
-    text = ""
-    while chunk := stream.read1(4096):  # type: ignore[attr-defined]
-        text = (text + chunk.decode("utf-8", "replace"))[-200:]
-        if started is None and "Fitting trees" in text:
-            started = time.monotonic()
+def measured_model(
+    records: Sequence[ImageRecord], scheme: Scheme, options: TrainingOptions, folder: Path
+) -> Path:
+    """A predictor of `records`, whose landmarks are those of `scheme`, trained into a folder with
+    no more about it than its evaluation needs.
+    """
+    xml, model = folder / "train.xml", folder / "model.dat"
+    write_xml(xml, records)
+    run_worker("predictor", xml, model, asdict(options), lambda text: None)
+    order = [sorted(scheme.points).index(name) for name in scheme.points]
+    if order != sorted(order):
+        _improve(model, [], order, 0.0, False)
+    _describe(model, scheme)
+    return model
+
+
+def _describe(model: Path, scheme: Scheme) -> dict[str, Any]:
+    """Let whoever measures the model learn what its landmarks are, from the file beside it."""
+    about = {"bytes": model.stat().st_size, "scheme": scheme.state()}
+    write_json(model.with_suffix(".json"), about)
+    return about
+
+
+class _Remaining:
+    """Reads dlib's output: its "Time remaining" says how far it is."""
+
+    def __init__(self, on_progress: Progress | None) -> None:
+        self.on_progress = on_progress
+        self.started: float | None = None
+
+    def __call__(self, text: str) -> None:
+        if self.started is None and "Fitting trees" in text:
+            self.started = time.monotonic()
         remaining = _REMAINING.findall(text)
-        if remaining and started is not None and on_progress is not None:
+        if remaining and self.started is not None and self.on_progress is not None:
             number, unit = remaining[-1]
-            elapsed = time.monotonic() - started
+            elapsed = time.monotonic() - self.started
             left = float(number) * _SECONDS[unit]
-            on_progress(min(elapsed / (elapsed + left), 1.0) if elapsed + left > 0 else 0.0)
+            self.on_progress(min(elapsed / (elapsed + left), 1.0) if elapsed + left > 0 else 0.0)

@@ -11,15 +11,16 @@ import ctypes
 import json
 import signal
 import sys
+from typing import Any
 
 from ..backend import load_dlib
 from .options import TrainingOptions
 
 
 def main() -> int:
-    """Train as the job says, JSON with ``xml``, ``output`` and ``options``; the exit code.
+    """Train as the job says: JSON with ``kind``, ``xml``, ``output`` and ``options``.
 
-    The process dies with its terminal or its parent.
+    Returns the exit code. The process dies with its terminal or its parent.
     """
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -27,15 +28,26 @@ def main() -> int:
         # When the parent is gone, the next line of progress ends this process too.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     job = json.loads(sys.argv[1])
-    options = TrainingOptions(**job["options"]).to_dlib()
+    dlib = load_dlib()
+    if job["kind"] == "predictor":
+        train, options = dlib.train_shape_predictor, TrainingOptions(**job["options"]).to_dlib()
+    else:
+        train, options = dlib.train_simple_object_detector, _detector_options(job["options"])
     options.be_verbose = True
     try:
-        load_dlib().train_shape_predictor(job["xml"], job["output"], options)
+        train(job["xml"], job["output"], options)
     except (RuntimeError, MemoryError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         print(reason, file=sys.stderr)
         return 1
     return 0
+
+
+def _detector_options(stated: dict[str, Any]) -> Any:
+    options = load_dlib().simple_object_detector_training_options()
+    for name, value in stated.items():
+        setattr(options, name, value)
+    return options
 
 
 def _die_with_parent() -> None:

@@ -16,6 +16,7 @@ from typing import TextIO
 
 from ..face import TrackedFace
 from ..geometry import Feature
+from ..landmarks import FACE_68, Scheme
 from ..writers import face_cells, face_columns
 from .reader import Frame
 from .smoothing import FaceSmoother
@@ -30,7 +31,11 @@ VideoSink = Callable[[Frame, Sequence[TrackedFace]], None]
 
 
 def open_sink(
-    kind: str, stream: TextIO, chosen: Sequence[Feature], point_confidence: bool = False
+    kind: str,
+    stream: TextIO,
+    chosen: Sequence[Feature],
+    point_confidence: bool = False,
+    scheme: Scheme = FACE_68,
 ) -> VideoSink:
     """The sink for a format, csv or jsonl; else as `efld_dlib.writers.open_sink`.
 
@@ -40,7 +45,7 @@ def open_sink(
     """
     writer = csv.writer(stream, lineterminator="\n")
     if kind == "csv":
-        columns = face_columns(chosen, point_confidence)
+        columns = face_columns(chosen, point_confidence, scheme)
         writer.writerow(["frame", "face_id", "timestamp", *columns])
 
     def write(frame: Frame, faces: Sequence[TrackedFace]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from ..boxes import Box, FloatArray
 from ..errors import OptionError
 from ..face import TrackedFace
-from ..pose import estimate_pose
+from ..pose import scheme_pose
 
 MAX_GAP = 0.5
 """Seconds after which a face that comes back is not drawn towards where it was."""
@@ -146,4 +146,4 @@ class FaceSmoother:
         moved = smoother(time, np.vstack([face.points, corners]), box.width)
         points, (first, last) = moved[:-2], moved[-2:]
         steady = Box(*map(float, (*first, *(last - first))))
-        return replace(face, points=points, box=steady, pose=estimate_pose(points))
+        return replace(face, points=points, box=steady, pose=scheme_pose(points, face.scheme))

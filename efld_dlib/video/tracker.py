@@ -13,10 +13,11 @@ from scipy.optimize import linear_sum_assignment
 from ..boxes import Box, RotatedBox
 from ..detection.detectors import Detection, Detector
 from ..detection.framing import framed, square_box
-from ..detection.network import MAX_COVER, MAX_OVERLAP, LandmarkNetwork
+from ..detection.network import MAX_COVER, MAX_OVERLAP
 from ..errors import OptionError
 from ..face import Face, TrackedFace
 from ..images import ColorOrder, Image, ImageSource, read_image, to_gray
+from ..landmarks import FACE_68
 from .reader import frame_of
 
 LONGEST_WAIT = 8
@@ -74,7 +75,7 @@ class Landmarker(Protocol):
     def detector(self) -> Detector: ...
 
     @property
-    def network(self) -> LandmarkNetwork | None: ...
+    def follows(self) -> bool: ...
 
     def face_at(self, gray: Image, detection: Detection, exact: bool = False) -> Face: ...
 
@@ -188,7 +189,7 @@ class FaceTracker:
         there: list[tuple[_Track, Face, RotatedBox, float]] = []
         # Without the network nothing says whether a face is still there: the detector looks in
         # every frame.
-        for track in self._tracks if self.landmarker.network is not None else ():
+        for track in self._tracks if self.landmarker.follows else ():
             expected = track.expected
             face = self.landmarker.face_at(gray, Detection(expected.box, 0.0, expected.roll), True)
             place = _wanted(face, expected)
@@ -249,6 +250,8 @@ class FaceTracker:
 
 def _wanted(face: Face, place: RotatedBox) -> RotatedBox:
     """The place that landmarks ask for; the one they come from if they ask for none."""
+    if face.scheme != FACE_68:
+        return place
     box = framed(face.points, face.pose.roll)
     if np.isfinite(box).all() and box.width >= _LEAST_WIDTH:
         return RotatedBox(box, face.pose.roll)

@@ -45,7 +45,9 @@ def drawn(frame: Frame, faces: Sequence[TrackedFace]) -> Image:
     picture = frame.rgb.copy()
     for face in faces:
         colour = _COLOURS[(face.id - 1) % len(_COLOURS)]
-        draw_face(picture, face.points, face.box, face.pose, colour, f"#{face.id}")
+        draw_face(
+            picture, face.points, face.box, face.pose, colour, f"#{face.id}", face.scheme.edges
+        )
     return cv2.cvtColor(picture, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
 
 

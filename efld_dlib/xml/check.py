@@ -16,7 +16,7 @@ import numpy as np
 from ..backend import load_dlib
 from ..boxes import Box, FloatArray, annotated
 from ..errors import DataError
-from ..landmarks import SCHEMES, part_name
+from ..landmarks import FACE_68, Scheme, read_scheme
 from ..parallel import parallel_map, progress, resolve_jobs
 from .image_state import picture_state
 from .read import (
@@ -24,11 +24,10 @@ from .read import (
     Element,
     Report,
     XmlStream,
-    part_names,
     parts,
     points_of,
-    require_scheme,
     stated_scheme,
+    xml_scheme,
 )
 
 KINDS = {
@@ -101,7 +100,7 @@ class CheckReport:
     Parameters
     ----------
     source : Path
-    scheme : str
+    scheme : Scheme
     findings : list of Finding
         In the order of the file's lines.
     pictures, faces, ignored : int
@@ -113,7 +112,7 @@ class CheckReport:
     """
 
     source: Path
-    scheme: str = "68"
+    scheme: Scheme = FACE_68
     findings: list[Finding] = field(default_factory=list)
     pictures: int = 0
     faces: int = 0
@@ -135,8 +134,8 @@ def by_kind(findings: Sequence[Finding], most: int) -> list[Finding]:
 
 def differing_parts(report: CheckReport) -> str:
     """In words, how many faces lack landmarks; empty where none does."""
-    full = frozenset(part_names(report.scheme))
-    lacking = sum(report.part_sets[names] for names in report.part_sets if not full <= names)
+    size = report.scheme.size
+    lacking = sum(count for names, count in report.part_sets.items() if len(names) < size)
     if not lacking:
         return ""
     return f"{lacking} of {report.faces} faces lack some landmarks, which dlib allows"
@@ -152,7 +151,7 @@ class _Picture(NamedTuple):
 
 def check_xml(
     source: str | Path,
-    scheme: str | None = None,
+    scheme: Scheme | str | None = None,
     pictures: bool = True,
     jobs: int | None = None,
     show_progress: bool = False,
@@ -163,8 +162,8 @@ def check_xml(
     ----------
     source : path
         The XML. It is untrusted.
-    scheme : str, optional
-        Which landmarks the parts name; by default what the file itself says, else "68".
+    scheme : Scheme or str, optional
+        Which landmarks the parts name; by default what the file says, see `xml.read.xml_scheme`.
     pictures : bool
         Open the pictures too.
     jobs : int, optional
@@ -182,9 +181,10 @@ def check_xml(
     OptionError
         There is no such scheme.
     """
-    scheme = scheme or stated_scheme(source) or "68"
-    require_scheme(scheme)
-    run = _Check(Path(source), scheme)
+    if isinstance(scheme, str):
+        scheme = read_scheme(scheme)
+    known = scheme or stated_scheme(source)
+    run = _Check(Path(source), known or xml_scheme(source), inferred=known is None)
     run.read(show_progress)
     if pictures:
         run.check_pictures(resolve_jobs(jobs), show_progress)
@@ -195,8 +195,9 @@ def check_xml(
 class _Check:
     """A check under way."""
 
-    def __init__(self, source: Path, scheme: str) -> None:
+    def __init__(self, source: Path, scheme: Scheme, inferred: bool) -> None:
         self.report = CheckReport(source, scheme)
+        self._inferred = inferred
         self._stream = XmlStream(source, self._complain)
         self._pictures: list[_Picture] = []
         self._listed: dict[str, int] = {}
@@ -292,15 +293,17 @@ class _Check:
         if not names:
             self._complain("no-face", line, "has no face to train on")
             return
-        numbers = {part_number(name) for name in names}
         scheme = self.report.scheme
-        absent = [i for i in range(SCHEMES[scheme].size) if i not in numbers]
-        if absent:
+        present = {scheme.index(name) for name in names}
+        absent = [i for i in range(scheme.size) if i not in present]
+        if absent and self._inferred:
+            self.report.scheme = scheme.select([i for i in range(scheme.size) if i in present])
+        elif absent:
             self._complain(
                 "part-absent",
                 line,
-                f"no face has {index_ranges(absent)}: dlib would number the {len(names)} parts "
-                f"there are from 0, so that they are not the {scheme} points",
+                f"no face has {point_ranges(scheme, absent)}: a predictor would have the "
+                f"{len(names)} points there are, and not those of {scheme.title}",
             )
         if only_ignored := sorted(self._ignored_names - names):
             problem = f"{', '.join(only_ignored)} only in ignored boxes, at which dlib stops"
@@ -337,25 +340,24 @@ def _checked_box(element: Element, complain: Report) -> Box | None:
     return box if whole else None
 
 
-def _check_names(names: list[str], scheme: str, line: int, complain: Report) -> None:
-    known = part_names(scheme)
-    numbers = {name: part_number(name) for name in names if name not in known}
-    padded = [name for name, number in numbers.items() if number in range(len(known))]
-    unknown = [name for name in numbers if name not in padded]
-    if padded:
-        right = f"{part_name(numbers[padded[0]] or 0)!r} for {padded[0][:40]!r}"
-        problem = f"{listing(padded)} must have two digits ({right})"
+def _check_names(names: list[str], scheme: Scheme, line: int, complain: Report) -> None:
+    unknown = [name for name in names if scheme.index(name) is None]
+    known = [name for name in names if name not in unknown]
+    places: dict[int | None, str] = {}
+    for name in known:
+        first = places.setdefault(scheme.index(name), name)
+        if first != name:
+            complain("part-twice", line, f"{first!r} and {name!r} are the same part")
+    # Numbers of other digits do no harm as long as the strings sort as the numbers do.
+    if scheme.numbered and sorted(known) != sorted(known, key=int):
+        digits = max(map(len, scheme.points))
+        odd = [name for name in known if len(name) != digits]
+        right = f"'{int(odd[0]):0{digits}d}' for {odd[0]!r}"
+        problem = f"{listing(odd)} must have {digits} digits ({right})"
         complain("part-name", line, f"dlib sorts part names as strings: {problem}")
     if unknown:
-        problem = f"unknown part {listing(unknown)}; {scheme} points are 00 to {max(known)}"
+        problem = f"unknown part {listing(unknown)}; {scheme.range}"
         complain("part-name", line, problem)
-
-
-def part_number(name: str) -> int | None:
-    """The number that a part's name is, with or without leading zeros, or None."""
-    digits = name.lstrip("0")
-    # Python makes no number of thousands of digits.
-    return int(digits or "0") if _DIGITS.fullmatch(name) and len(digits) < 10 else None
 
 
 def listing(names: Sequence[str], most: int = 5) -> str:
@@ -364,20 +366,23 @@ def listing(names: Sequence[str], most: int = 5) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def index_ranges(indices: Sequence[int]) -> str:
-    """Sorted part numbers in short.
+def point_ranges(scheme: Scheme, places: Sequence[int]) -> str:
+    """Landmarks in short, given in ascending order.
 
     Examples
     --------
-    >>> index_ranges([0, 1, 2, 30])
+    >>> point_ranges(FACE_68, [0, 1, 2, 30])
     '00-02, 30'
     """
-    runs = [list(run) for _, run in groupby(enumerate(indices), lambda pair: pair[1] - pair[0])]
+    names = scheme.points
+    runs = [list(run) for _, run in groupby(enumerate(places), lambda pair: pair[1] - pair[0])]
     ends = [(run[0][1], run[-1][1]) for run in runs]
-    return ", ".join(part_name(a) if a == b else f"{part_name(a)}-{part_name(b)}" for a, b in ends)
+    return ", ".join(names[a] if a == b else f"{names[a]}-{names[b]}" for a, b in ends)
 
 
-def geometry_problems(points: FloatArray, box: Box, scheme: str = "68") -> list[tuple[str, str]]:
+def geometry_problems(
+    points: FloatArray, box: Box, scheme: Scheme = FACE_68
+) -> list[tuple[str, str]]:
     """What is implausible in a face's landmarks and box.
 
     Parameters
@@ -385,7 +390,7 @@ def geometry_problems(points: FloatArray, box: Box, scheme: str = "68") -> list[
     points : array, shape (n, 2)
         Pixels of the picture; NaN = not annotated.
     box : Box
-    scheme : str
+    scheme : Scheme
 
     Returns
     -------
@@ -397,7 +402,7 @@ def geometry_problems(points: FloatArray, box: Box, scheme: str = "68") -> list[
     if len(given) >= 3 and float(np.ptp(given, axis=0).max()) < ONE_PLACE * side:
         return [("one-place", f"all {len(given)} parts are in one place")]
     problem = _box_problem(given, box) if 2 * len(given) >= len(points) else ""
-    found = [("box-far", problem)] if problem else _far_parts(points, box)
+    found = [("box-far", problem)] if problem else _far_parts(points, box, scheme)
     swapped = swapped_groups(points, scheme)
     if swapped:
         found.append(("swapped", f"left and right are swapped: {', '.join(swapped)}"))
@@ -415,17 +420,17 @@ def _box_problem(given: FloatArray, box: Box) -> str:
     return f"its box is {ratio:.2g} times the size of the face in it" if wrong else ""
 
 
-def _far_parts(points: FloatArray, box: Box) -> list[tuple[str, str]]:
+def _far_parts(points: FloatArray, box: Box, scheme: Scheme) -> list[tuple[str, str]]:
     corners = box[:2], (box.right, box.bottom)
     outside = np.maximum(corners[0] - points, points - corners[1]).max(axis=1)
     far = np.flatnonzero(outside > PART_FAR * max(box.width, box.height)).tolist()
     if not far:
         return []
     distance = f"up to {np.nanmax(outside):.0f} pixels outside the box"
-    return [("part-far", f"{index_ranges(far)} {distance}")]
+    return [("part-far", f"{point_ranges(scheme, far)} {distance}")]
 
 
-def swapped_groups(points: FloatArray, scheme: str = "68") -> list[str]:
+def swapped_groups(points: FloatArray, scheme: Scheme = FACE_68) -> list[str]:
     """Pairs of the face whose left and right are the wrong way round for its up direction.
 
     In a picture, eyes, brows and mouth of an upright face run from its left to its right, and so
@@ -435,15 +440,18 @@ def swapped_groups(points: FloatArray, scheme: str = "68") -> list[str]:
     ----------
     points : array, shape (n, 2)
         Pixels of the picture; NaN = not annotated.
-    scheme : str
+    scheme : Scheme
+        Nothing can be said of one without eyes and mouth.
 
     Returns
     -------
     list of str
         Of "eyes", "brows" and "mouth".
     """
-    groups = SCHEMES[scheme].groups
-    middle = {}
+    groups = scheme.groups
+    if scheme.mirror is None or not groups.keys() >= {"left_eye", "right_eye", "mouth"}:
+        return []
+    middle = dict.fromkeys(("left_brow", "right_brow"), np.full(2, np.nan))
     for name, group in groups.items():
         given = points[list(group)]
         given = given[annotated(given)]
@@ -454,7 +462,7 @@ def swapped_groups(points: FloatArray, scheme: str = "68") -> list[str]:
     pairs = {
         "eyes": middle["right_eye"] - middle["left_eye"],
         "brows": middle["right_brow"] - middle["left_brow"],
-        "mouth": points[SCHEMES[scheme].mirror[corner]] - points[corner],
+        "mouth": points[scheme.mirror[corner]] - points[corner],
     }
     return [
         name

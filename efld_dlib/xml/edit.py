@@ -18,7 +18,7 @@ import numpy as np
 
 from ..datasets.split import choose_photographs, photograph_of
 from ..errors import DataError, OptionError
-from .read import Element, XmlStream, stated_scheme
+from .read import Element, XmlStream, xml_scheme
 from .write import XmlFile, attributes, relative_name, writing
 
 
@@ -87,9 +87,11 @@ def merge_xml(sources: Iterable[str | Path], target: str | Path) -> tuple[XmlFil
     comments: list[str] = []
     paths = [Path(source) for source in sources]
     for source in paths:
-        own, first = (stated_scheme(each) or "68" for each in (source, paths[0]))
+        own, first = xml_scheme(source), xml_scheme(paths[0])
         if own != first:
-            raise DataError(source, f"has landmarks of scheme {own}, the first file of {first}")
+            raise DataError(
+                source, f"has landmarks of {own.title}, the first file of {first.title}"
+            )
         stream = XmlStream(source, tolerated=["encoding"])
         for _, path, image in _located(stream):
             boxes = _boxes(image)

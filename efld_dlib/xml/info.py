@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..boxes import Box, FloatArray, annotated
-from ..landmarks import SCHEMES, part_name
+from ..landmarks import FACE_68, Scheme
 from ..parallel import parallel_map, progress, resolve_jobs
-from ..pose import estimate_poses, mean_face_3d, rotation_matrix
-from ..records import ImageRecord
+from ..pose import estimate_poses, has_pose, mean_face_3d, rotation_matrix, scheme_poses
+from ..records import ImageRecord, convert_points
+from ..shapes import mean_shape, similarity
 from .image_state import PictureState, picture_state
 
 # Edges of the bins in degrees; one more bin at each end takes the rest.
@@ -84,7 +85,9 @@ class XmlInfo:
     faces, boxes : int
         Different faces, and boxes with their copies.
     scheme : str
-        Which landmarks the faces have.
+        Which landmarks the faces have; empty for a scheme of the file's own.
+    landmarks : int
+        Number of landmarks of the scheme.
     full_faces : int
         Faces that have all landmarks.
     lacking : dict of str to int
@@ -95,7 +98,7 @@ class XmlInfo:
         Pictures that dlib cannot read, and faces whose box reaches over the picture's edge or lies
         wholly outside; None where the pictures were not opened.
     pose : dict of str to Statistics
-        Degrees, from the landmarks; empty for other schemes than "68".
+        Degrees, from the landmarks; empty for a scheme that tells no pose.
     pose_bins : dict of str to list of Bin
     pose_unknown : int
         Faces whose landmarks do not determine a pose.
@@ -106,6 +109,7 @@ class XmlInfo:
     faces: int = 0
     boxes: int = 0
     scheme: str = "68"
+    landmarks: int = 68
     full_faces: int = 0
     lacking: dict[str, int] = field(default_factory=dict)
     box_width: Statistics = field(default_factory=lambda: Statistics.of(np.empty(0)))
@@ -121,7 +125,7 @@ class XmlInfo:
 
 def describe(
     records: Iterable[ImageRecord],
-    scheme: str = "68",
+    scheme: Scheme = FACE_68,
     pictures: bool = True,
     jobs: int | None = None,
     show_progress: bool = False,
@@ -131,7 +135,7 @@ def describe(
     Parameters
     ----------
     records : iterable of ImageRecord
-    scheme : str
+    scheme : Scheme
         That of their landmarks.
     pictures : bool
         Open each picture to see whether its boxes lie in it.
@@ -147,18 +151,17 @@ def describe(
     kept = list(progress(records, None, "entries", show_progress))
     faces = [face for record in kept for face in record.faces]
     empty, boxes = sum(not record.faces for record in kept), sum(face.copies for face in faces)
-    info = XmlInfo(len(kept), empty, len(faces), boxes, scheme)
-    size = SCHEMES[scheme].size
-    points = np.array([face.points for face in faces]).reshape(-1, size, 2)
+    info = XmlInfo(len(kept), empty, len(faces), boxes, scheme.name, scheme.size)
+    points = np.array([face.points for face in faces]).reshape(-1, scheme.size, 2)
     given = annotated(points)
     info.full_faces = int(given.all(axis=1).sum())
     absent = (~given).sum(axis=0)
-    info.lacking = {part_name(int(i)): int(absent[i]) for i in np.flatnonzero(absent)}
+    info.lacking = {scheme.points[i]: int(absent[i]) for i in np.flatnonzero(absent)}
     sides = np.array([face.box[2:] for face in faces if face.box is not None]).reshape(-1, 2)
     info.box_width, info.box_height = (Statistics.of(side) for side in sides.T)
     info.box_aspect = Statistics.of(sides[:, 0] / sides[:, 1])
-    if scheme == "68":
-        _describe_pose(info, estimate_poses(points))
+    if has_pose(scheme):
+        _describe_pose(info, scheme_poses(points, scheme))
     if pictures:
         paths = [record.path for record in kept]
         states = parallel_map(picture_state, paths, resolve_jobs(jobs))
@@ -201,7 +204,7 @@ def info_text(info: XmlInfo) -> str:
         ("  without a face", info.empty_pictures),
         ("faces", info.faces),
         ("boxes, with copies", info.boxes),
-        (f"faces with all {SCHEMES[info.scheme].size} landmarks", info.full_faces),
+        (f"faces with all {info.landmarks} landmarks", info.full_faces),
     ]
     if info.reaching_out is not None:
         rows += [
@@ -243,41 +246,43 @@ def _bars(bins: list[Bin]) -> list[str]:
 _MAX_YAW = 100.0
 
 
-def implausibility(points: FloatArray) -> FloatArray:
-    """Distance of faces from the mean face in their own pose.
+def implausibility(points: FloatArray, scheme: Scheme = FACE_68) -> FloatArray:
+    """Distance of shapes from the mean one: of faces, from the mean face in their own pose.
 
     The mean face in three dimensions is turned into each face's pose, laid over it with the best
     shift, turn and scale in the picture, and compared landmark by landmark. What is left is an
     open mouth or a grimace in a good annotation, and much more where points are off or swapped.
+    Other things are compared with their own mean in the picture.
 
     Parameters
     ----------
-    points : array, shape (n, 68, 2)
+    points : array, shape (m, n, 2)
         NaN = not annotated.
+    scheme : Scheme
 
     Returns
     -------
-    array, shape (n,)
+    array, shape (m,)
         Root mean square distance by the face's own spread (that of its points about their middle);
         NaN with fewer than three landmarks, infinite where they are all in one place.
     """
-    poses = np.nan_to_num(estimate_poses(points), nan=0.0)
+    on_face = convert_points(points, scheme, FACE_68)
+    if on_face is None:
+        mean = mean_shape(points)
+        return np.array([_distance(shape, mean) for shape in points])
+    poses = np.nan_to_num(estimate_poses(on_face), nan=0.0)
     poses[:, 0] = np.clip(poses[:, 0], -_MAX_YAW, _MAX_YAW)
     model = mean_face_3d()
     turned = ((model @ rotation_matrix(tuple(pose)).T)[:, :2] for pose in poses)
-    return np.array([_distance(*pair) for pair in zip(points, turned, strict=True)])
+    return np.array([_distance(*pair) for pair in zip(on_face, turned, strict=True)])
 
 
-def _distance(face: FloatArray, model: FloatArray) -> float:
-    given = annotated(face)
+def _distance(shape: FloatArray, model: FloatArray) -> float:
+    given = annotated(shape) & annotated(model)
     if given.sum() < 3:
         return float("nan")
-    # As complex numbers, a turn with a scale is one factor, and none of them mirrors.
-    here = face[given] @ [1, 1j]
-    there = model[given] @ [1, 1j]
-    here, there = here - here.mean(), there - there.mean()
-    spread = float(np.linalg.norm(here))
+    here = shape[given]
+    spread = float(np.linalg.norm(here - here.mean(axis=0)))
     if spread < 1e-6:  # pixels; no more than rounding errors
         return float("inf")
-    factor = np.vdot(there, here) / np.vdot(there, there)
-    return float(np.linalg.norm(here - factor * there)) / spread
+    return float(np.linalg.norm(here - similarity(model[given], here, model[given]))) / spread

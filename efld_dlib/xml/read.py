@@ -6,11 +6,11 @@ lines without limit, opens nothing outside the file and can be stopped at a decl
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, KeysView
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 from xml.parsers import expat
@@ -21,7 +21,7 @@ from ..boxes import Box, FloatArray
 from ..datasets.base import FolderCount
 from ..errors import DataError, OptionError, Problems
 from ..files import is_file, require_regular
-from ..landmarks import SCHEMES, part_name
+from ..landmarks import FACE_68, Scheme, read_scheme
 from ..records import FaceAnnotation, ImageRecord
 
 Report = Callable[[str, int, str], None]
@@ -37,7 +37,7 @@ _CHUNK = 1 << 16
 _PARENTS = {"images": "dataset", "image": "images", "box": "image", "part": "box"}
 
 _ESCAPE = re.compile(rb"""=\s*(?:"[^"]*&[^"]*"|'[^']*&[^']*')""")
-_SCHEME = re.compile(r"\bscheme (\d+)")
+_SCHEME = re.compile(r"\bscheme (\d+|\{.*)", re.DOTALL)
 _LATIN = ("ISO-8859-1", "LATIN1", "LATIN-1")
 
 # What dlib takes for a coordinate, and is within a C long everywhere. It also takes 0x1f; other
@@ -271,10 +271,13 @@ class XmlStream:
                 raise DataError(self.source, what, element.line)
 
 
-def stated_scheme(source: str | Path) -> str | None:
-    """The scheme that the file's comment names, as `efld-dlib xml` writes it; None without one.
+def stated_scheme(source: str | Path) -> Scheme | None:
+    """The scheme that an XML's comment names, as `write_xml` writes it; None if it names none.
 
-    It may be none of `efld_dlib.landmarks.SCHEMES`.
+    Raises
+    ------
+    DataError
+        The comment describes no scheme.
     """
     stream = XmlStream(source, lambda kind, line, problem: None)
     try:
@@ -282,17 +285,56 @@ def stated_scheme(source: str | Path) -> str | None:
     except DataError:
         return None  # whoever reads the file to its end will say what is wrong with it
     match = _SCHEME.search(stream.comment)
-    return match[1] if match else None
+    if match is None:
+        return None
+    try:
+        number = match[1].isdigit()
+        return read_scheme(match[1] if number else json.JSONDecoder().raw_decode(match[1])[0])
+    except (ValueError, RecursionError, OptionError) as error:
+        raise DataError(source, f"names a scheme in its comment that is none ({error})") from error
 
 
-def require_scheme(scheme: str) -> None:
-    """Refuse a scheme that there is not, with an `OptionError` that names those there are."""
-    if scheme not in SCHEMES:
-        raise OptionError(f"there is no scheme '{scheme}'; choose {', '.join(SCHEMES)}")
+def xml_scheme(source: str | Path) -> Scheme:
+    """The scheme of the parts in an XML: that of its comment, or else what their names tell.
+
+    Numbers up to 67 are the 68 points, unless they begin at 0 and end before 67 without a gap: then
+    they may be anything. Such points, and those of other names, are a scheme of their own, in
+    ascending order. A file without a part has the 68.
+
+    Raises
+    ------
+    DataError
+        The comment describes no scheme, or a part has a name that dlib cannot read.
+    """
+    stated = stated_scheme(source)
+    if stated is not None:
+        return stated
+    names: set[str] = set()
+    stream = XmlStream(source, lambda kind, line, problem: None)
+    try:
+        for image in stream.images():
+            for box in image.each("box"):
+                if not box.ignored:
+                    here = {part.attributes.get("name", "") for part in box.each("part")}
+                    if here == set(FACE_68.points):
+                        return FACE_68
+                    names |= here
+    except DataError:
+        pass  # as above
+    names.discard("")
+    places = [FACE_68.index(name) for name in names]
+    if not names or (None not in places and set(places) != set(range(min(len(places), 67)))):
+        return FACE_68
+    try:
+        own = read_scheme({"points": sorted(names)})
+    except OptionError as error:
+        raise DataError(source, str(error)) from error
+    # As strings, 10 would come before 9.
+    return read_scheme({"points": sorted(names, key=int)}) if own.numbered else own
 
 
 def read_xml(
-    source: str | Path, scheme: str = "68", problems: Problems | None = None
+    source: str | Path, scheme: Scheme | str | None = None, problems: Problems | None = None
 ) -> Iterator[ImageRecord]:
     """Annotated pictures of a dlib XML file, one at a time.
 
@@ -303,8 +345,8 @@ def read_xml(
     ----------
     source : path
         The XML. It is untrusted: entities are refused and nothing outside it is opened.
-    scheme : str
-        Which landmarks the parts name.
+    scheme : Scheme or str, optional
+        Which landmarks the parts name; by default what the file says (`xml_scheme`).
     problems : Problems, optional
         Takes the pictures whose entry is wrong; without it the first one raises.
 
@@ -320,7 +362,10 @@ def read_xml(
     OptionError
         There is no such scheme.
     """
-    require_scheme(scheme)
+    if scheme is None:
+        scheme = xml_scheme(source)
+    elif isinstance(scheme, str):
+        scheme = read_scheme(scheme)
     problems = problems if problems is not None else Problems(strict=True)
     stream = XmlStream(source, tolerated=("encoding", "escape", "misplaced"))
     for image in stream.images():
@@ -328,7 +373,7 @@ def read_xml(
             yield _record(stream, image, scheme)
 
 
-def _record(stream: XmlStream, image: Element, scheme: str) -> ImageRecord:
+def _record(stream: XmlStream, image: Element, scheme: Scheme) -> ImageRecord:
     name = stream.file_name(image, exactly=False)
     if not name:
         stream.refuse("path", image.line, "<image> has no file")
@@ -343,16 +388,19 @@ def _record(stream: XmlStream, image: Element, scheme: str) -> ImageRecord:
     return ImageRecord(stream.source.parent / name, tuple(faces.values()), photograph=name)
 
 
-def _face(stream: XmlStream, box: Element, scheme: str) -> FaceAnnotation:
+def _face(stream: XmlStream, box: Element, scheme: Scheme) -> FaceAnnotation:
     left, top, width, height = box.pixels(BOX_SIDES, stream.refuse)
     if width < 1 or height < 1:
         stream.refuse("box-size", box.line, f"box of {width} x {height} pixels")
-    names = part_names(scheme)
     places: Places = {}
+    seen = set()
     for line, name, place in parts(box, stream.refuse):
-        if name not in names:
-            known = f"{scheme} points are named 00 to {max(names)}"
-            stream.refuse("part-name", line, f"unknown part {name!r}; {known}")
+        index = scheme.index(name)
+        if index is None:
+            stream.refuse("part-name", line, f"unknown part {name!r}; {scheme.range}")
+        if index in seen:
+            stream.refuse("part-twice", line, f"part {name!r} stands twice in the box")
+        seen.add(index)
         places[name] = place
     return FaceAnnotation(points_of(places, scheme), Box(left, top, width, height), scheme)
 
@@ -372,21 +420,18 @@ def parts(box: Element, report: Report) -> Iterator[tuple[int, str, tuple[float,
             yield part.line, name, (x, y)
 
 
-@cache
-def part_names(scheme: str) -> KeysView[str]:
-    """Names of all parts of a scheme, in their order."""
-    return dict.fromkeys(map(part_name, range(SCHEMES[scheme].size))).keys()
-
-
-def points_of(places: Places, scheme: str) -> FloatArray:
+def points_of(places: Places, scheme: Scheme) -> FloatArray:
     """Places of named parts as an array, shape (n, 2); NaN = not annotated."""
-    unknown = (np.nan, np.nan)
-    return np.array([places.get(name, unknown) for name in part_names(scheme)], np.float64)
+    points = np.full((scheme.size, 2), np.nan)
+    for name, place in places.items():
+        if (index := scheme.index(name)) is not None:
+            points[index] = place
+    return points
 
 
 def read_xml_checked(
     source: str | Path,
-    scheme: str = "68",
+    scheme: Scheme | None = None,
     problems: Problems | None = None,
     counts: list[FolderCount] | None = None,
 ) -> Iterator[ImageRecord]:
@@ -396,9 +441,9 @@ def read_xml_checked(
     ----------
     source : path
         The XML.
-    scheme : str
-        Which landmarks the parts name. An XML that `efld-dlib xml` wrote says itself which they
-        are, and must say the same.
+    scheme : Scheme, optional
+        Which landmarks the parts name; by default what the file says. An XML that the toolkit wrote
+        says itself which they are, and must say the same.
     problems : Problems, optional
         Takes the pictures that cannot be used; without it the first one raises.
     counts : list of FolderCount, optional
@@ -415,9 +460,9 @@ def read_xml_checked(
     """
     source = Path(source)
     problems = problems if problems is not None else Problems(strict=True)
-    stated = stated_scheme(source)
-    if stated not in (None, scheme):
-        raise DataError(source, f"has landmarks of scheme {stated}, not {scheme}")
+    if scheme is not None and (stated := stated_scheme(source)) not in (None, scheme):
+        assert stated is not None
+        raise DataError(source, f"has landmarks of {stated.title}, not of {scheme.title}")
     found = 0
     for record in read_xml(source, scheme, problems):
         with problems.skipping():

@@ -1,12 +1,14 @@
 """Writing dlib's XML of annotated images, as its trainer and its `imglab` tool read it.
 
-Coordinates are whole pixels; picture paths are relative to the XML's folder; parts are named
-``00`` … ``67`` because dlib sorts names as strings; a landmark that is not annotated is left out.
-A face's copies are written as repeated boxes, since dlib's trainer knows no other sample weight.
+Coordinates are whole pixels; picture paths are relative to the XML's folder; parts are named as
+their scheme says (``00`` … ``67``, because dlib sorts names as strings); a landmark that is not
+annotated is left out. A face's copies are written as repeated boxes, since dlib's trainer knows no
+other sample weight.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +25,7 @@ import numpy as np
 from ..boxes import Box
 from ..errors import DataError, Problems
 from ..files import atomic_text, write_text
-from ..landmarks import part_name
+from ..landmarks import FACE_68, Scheme
 from ..records import FaceAnnotation, ImageRecord
 
 STYLESHEET_NAME = "image_metadata_stylesheet.xsl"
@@ -54,7 +56,7 @@ def write_xml(
     records : iterable of ImageRecord
         A face without a box gets the tight box of its landmarks. Coordinates are rounded.
     name, comment : str
-        Head lines of the document.
+        Head lines of the document. To the comment the scheme is added, unless it is the 68 points.
     problems : Problems, optional
         Takes the pictures that cannot be written; without it the first one raises.
 
@@ -66,17 +68,32 @@ def write_xml(
     Raises
     ------
     DataError
-        A face has neither box nor landmarks, or a path has characters that XML cannot hold, in a
-        run without `problems`.
+        A face has neither box nor landmarks, or is of another scheme than the first, or a path has
+        characters that XML cannot hold, in a run without `problems`.
     """
     problems = problems if problems is not None else Problems(strict=True)
+    scheme, records = _first_scheme(iter(records))
+    if scheme != FACE_68:
+        comment = "; ".join(filter(None, (comment, scheme_comment(scheme))))
     with writing(target, name, comment) as xml:
         for record in records:
             with problems.skipping():
                 file = relative_name(record.path.resolve(), xml.folder)
+                if any(face.scheme != scheme for face in record.faces):
+                    raise DataError(record.path, "has landmarks of another scheme than the first")
                 boxes = [[_face_element(f, record.path)] * f.copies for f in record.faces]
                 xml.image({"file": file}, list(chain.from_iterable(boxes)))
     return xml.boxes
+
+
+def _first_scheme(records: Iterator[ImageRecord]) -> tuple[Scheme, Iterable[ImageRecord]]:
+    """The scheme of the first face, and all the records."""
+    passed = []
+    for record in records:
+        passed.append(record)
+        if record.faces:
+            return record.faces[0].scheme, chain(passed, records)
+    return FACE_68, passed
 
 
 @dataclass
@@ -149,11 +166,13 @@ def _face_element(face: FaceAnnotation, path: Path) -> str:
     lines = [f"    <box top='{top}' left='{left}' width='{width}' height='{height}'>\n"]
     for index in map(int, np.flatnonzero(face.given)):
         x, y = (round(value) for value in face.points[index])
-        lines.append(f"      <part name='{part_name(index)}' x='{x}' y='{y}'/>\n")
+        lines.append(f"      <part name='{face.scheme.points[index]}' x='{x}' y='{y}'/>\n")
     lines.append("    </box>\n")
     return "".join(lines)
 
 
-def scheme_comment(scheme: str) -> str:
-    """The comment in an XML's head that names the scheme of its parts."""
-    return f"landmarks of scheme {scheme}"
+def scheme_comment(scheme: Scheme) -> str:
+    """The comment in an XML's head that says of which scheme its parts are."""
+    stated = scheme.state()
+    text = stated if isinstance(stated, str) else json.dumps(stated, ensure_ascii=False)
+    return f"landmarks of scheme {text}"

@@ -73,7 +73,7 @@ def test_five_points_are_put_where_the_68_have_them(tmp_path, astronaut):
     np.testing.assert_allclose(answer[[45, 42, 36, 39, 33], 0], [12, 14, 16, 18, 20], atol=1)
     with pytest.raises(ModelFormatError, match=r"three\.dat.*3 landmarks.*68 and 5"):
         DlibFile.open("three", predictor_of(3, tmp_path / "three.dat"))
-    with pytest.raises(ModelFormatError, match="68 are needed"):
+    with pytest.raises(ModelFormatError, match="by the 68 landmarks, and has others"):
         ToolkitModel.open("five", tmp_path / "five.dat")
 
 

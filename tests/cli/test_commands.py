@@ -319,7 +319,8 @@ def test_emphasis_is_on_the_first_source(sample, tmp_path):
 def test_bad_data_for_prepare_train_and_evaluate(tiny_model, tmp_path):
     unknown = tmp_path / "unknown.xml"
     unknown.write_text(
-        "<dataset><images>\n<image file='a.jpg'><box top='1' left='1' width='9' height='9'>\n"
+        "<dataset><comment>scheme 68</comment><images>\n"
+        "<image file='a.jpg'><box top='1' left='1' width='9' height='9'>\n"
         "<part name='nose' x='1' y='1'/></box></image></images></dataset>"
     )
     for command in (

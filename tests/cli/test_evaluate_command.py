@@ -168,8 +168,12 @@ def test_data_are_needed(tiny_model, crops, tmp_path):
 
 
 def test_a_model_of_other_landmarks_is_refused(five_point_model, tiny_model, crops):
+    report = five_point_model.with_suffix(".json")
+    about = {"bytes": five_point_model.stat().st_size, "scheme": {"name": "leaf", "points": 5}}
+    report.write_text(json.dumps(about))
     said = run(tiny_model, five_point_model, crops, "--boxes", "file", code=2)
-    assert "five.dat: predicts 5 landmarks, and 68 are needed" in said.stderr
+    assert "landmarks that cannot be compared" in said.stderr
+    assert "the 5 points of leaf are 00 to 04" in said.stderr
     assert not said.stdout
 
 

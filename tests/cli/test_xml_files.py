@@ -160,9 +160,10 @@ def test_view_skips_pictures_that_are_missing(faces, tmp_path):
 
 def test_view_says_no_before_it_works(faces, tmp_path):
     assert "neither in .html" in run("view", faces, "-o", tmp_path / "s.xyz", code=2).stderr
-    faces.write_text(faces.read_text().replace("<comment>", "<comment>scheme 21"))
+    faces.write_text(faces.read_text().replace("<comment>", "<comment>scheme 194"))
     sheet = tmp_path / "s.png"
-    assert "68 landmarks only" in run("view", faces, "-o", sheet, "--order", "worst", code=2).stderr
+    said = run("view", faces, "-o", sheet, "--order", "rarest", code=2).stderr
+    assert "the pose, which scheme 194 does not tell" in said
     empty = tmp_path / "e.xml"
     write_xml(empty, [])
     assert "no face to show" in run("view", empty, "-o", sheet, code=2).stderr

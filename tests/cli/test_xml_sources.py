@@ -86,7 +86,7 @@ def test_a_set_with_a_choice_of_schemes(wflw, tmp_path):
     run("xml", "convert", f"wflw:{wflw}", "-o", tmp_path / "strict.xml", "--strict", code=2)
     assert not (tmp_path / "strict.xml").exists()
     assert (
-        "WFLW has no 21-point landmarks, only 98 or 68"
+        "WFLW has no landmarks of scheme 21, only of 98 or 68"
         in run("xml", "convert", f"wflw:{wflw}", "-o", target, "--scheme", "21", code=2).stderr
     )
 
@@ -109,8 +109,9 @@ def test_landmarks_that_are_left_out(merl_rav, tmp_path):
 def test_an_xml_of_other_landmarks_is_no_training_data(wflw, tmp_path):
     target = tmp_path / "98.xml"
     run("xml", "convert", f"wflw:{wflw}", "-o", target, code=1)
-    result = run("prepare", target, "-o", tmp_path / "data", code=2)
-    assert "98.xml: has landmarks of scheme 98, not 68" in result.stderr
+    result = run("prepare", target, "--scheme", "68", "-o", tmp_path / "data", code=2)
+    assert "98.xml: has landmarks of scheme 98, not of scheme 68" in result.stderr
+    assert "no usable face" in run("prepare", target, "-o", tmp_path / "data", code=2).stderr
     run("xml", "convert", target, "--scheme", "98", "-o", tmp_path / "again.xml")
     assert len(list(read_xml(tmp_path / "again.xml", "98"))) == 1
 
@@ -139,15 +140,15 @@ def test_folders_with_nothing_in_them(tmp_path):
 # --- NAME:PATH ----------------------------------------------------------------------------------
 
 
-def opened(source, subset="train", strict=True):
-    return list(open_records(Path(source), subset, Problems(strict)))
+def opened(source, subset="train", strict=True, scheme=None):
+    return list(open_records(Path(source), subset, Problems(strict), scheme=scheme))
 
 
 def test_named_sources_come_with_68_landmarks(wflw, merl_rav):
     (record,) = opened(f"merl-rav:{merl_rav}")
     assert record.photograph == "aflw/image00001"
     (record,) = opened(f"wflw:{wflw}", strict=False)
-    assert record.faces[0].scheme == "68"
+    assert record.faces[0].scheme.name == "68"
     # The same folder as plain .pts files: minus signs are coordinates.
     assert opened(merl_rav)[0].faces[0].points[4, 0] < 0
     assert opened(f"300w:{merl_rav}")[0].faces[0].points[4, 0] < 0
@@ -177,8 +178,8 @@ def test_sources_that_cannot_be_used(tmp_path, wflw):
         OptionError, match="'nosuch' in nosuch:x is no data set; there are 300w, aflw"
     ):
         opened("nosuch:x")
-    with pytest.raises(OptionError, match="AFLW-19 has no 68-point landmarks, only 19"):
-        opened(f"aflw19:{tmp_path}")
+    with pytest.raises(OptionError, match="AFLW-19 has no landmarks of scheme 68, only of 19"):
+        opened(f"aflw19:{tmp_path}", scheme="68")
     with pytest.raises(OptionError, match="subset of WFLW must be train or test, not 'afw'"):
         opened(f"wflw:{wflw}", "afw")
     for missing in ("gone", "some/where:else", "C:/data", r"C:\data"):
@@ -206,8 +207,9 @@ def test_prepare_and_evaluate_name_their_sources(tmp_path):
     result = run("prepare", "nosuch:data", "-o", tmp_path / "out", code=2)
     assert "'nosuch' in nosuch:data is no data set" in result.stderr
     savemat(tmp_path / "AFLWinfo_release.mat", {"x": 1})
-    result = run("prepare", f"aflw19:{tmp_path}", "-o", tmp_path / "out", code=2)
-    assert "AFLW-19 has no 68-point landmarks" in result.stderr
+    of_68 = ("--scheme", "68", "-o", tmp_path / "out")
+    result = run("prepare", f"aflw19:{tmp_path}", *of_68, code=2)
+    assert "AFLW-19 has no landmarks of scheme 68" in result.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -86,7 +86,7 @@ def test_a_face_with_everything(aflw):
     assert record.path == aflw.root / "data" / "flickr" / "0" / "image00002.jpg"
     assert record.photograph == "aflw/image00002"
     (face,) = record.faces
-    assert (face.scheme, face.box) == ("21", Box(90, 70, 60, 62))
+    assert (face.scheme.name, face.box) == ("21", Box(90, 70, 60, 62))
     np.testing.assert_array_equal(face.points, points)
     assert face.attributes == {"sex": "f", "occluded": "0", "glasses": "1"}
     assert face.pose == pytest.approx(np.degrees([-0.3, 0.2, -0.1]))
@@ -96,7 +96,7 @@ def test_only_corresponding_landmarks_in_68(aflw):
     aflw.face(1, points_at(10, 20))
     (record,) = aflw.read(scheme="68")
     face = record.faces[0]
-    assert (face.scheme, int(face.given.sum())) == ("68", 16)
+    assert (face.scheme.name, int(face.given.sum())) == ("68", 16)
     assert face.points[36].tolist() == points_at(10, 20)[6].tolist()
     assert aflw.read(scheme="19")[0].faces[0].points.shape == (19, 2)
 

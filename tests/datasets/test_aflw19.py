@@ -56,7 +56,7 @@ def test_train_faces_in_the_order_of_the_permutation(release):
     first = records[0].faces[0]  # the third of the file
     assert first.points[:2].tolist() == [[200, 200.5], [201, 201.5]]
     # left, right, top, bottom
-    assert (first.scheme, first.box) == ("19", Box(10, 20, 50, 70))
+    assert (first.scheme.name, first.box) == ("19", Box(10, 20, 50, 70))
     assert not first.occluded.any()
     assert records[0].photograph == "aflw/image00002"
     assert str(counts[0]) == "AFLW-19 train: 3 faces of the official 20000"

@@ -37,7 +37,7 @@ def test_68_points_counted_from_0(folder):
     assert (record.path.name, record.photograph) == ("image00002.jpg", "aflw/image00002")
     assert face.points[:2].tolist() == [[-1, 67], [0, 68]]
     assert face.points.dtype == np.float64
-    assert (face.scheme, face.box) == ("68", None)
+    assert (face.scheme.name, face.box) == ("68", None)
 
 
 def test_landmarks_of_21_that_are_not_visible(folder):
@@ -49,7 +49,7 @@ def test_landmarks_of_21_that_are_not_visible(folder):
     face = record.faces[0]
     assert np.flatnonzero(~face.given).tolist() == [12, 16]
     assert face.points[3].tolist() == [-1.5, 6]
-    assert (face.scheme, len(face.points)) == ("21", 21)
+    assert (face.scheme.name, len(face.points)) == ("21", 21)
 
 
 @pytest.mark.parametrize(
@@ -106,5 +106,5 @@ def test_the_real_faces(data_root, tmp_path):
 
 
 def test_a_scheme_that_the_set_has_not(folder):
-    with pytest.raises(OptionError, match="no 98-point landmarks, only 68 or 21"):
+    with pytest.raises(OptionError, match="no landmarks of scheme 98, only of 68 or 21"):
         DATASETS["aflw2000"].records(folder(), "98")

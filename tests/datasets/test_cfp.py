@@ -52,7 +52,7 @@ def test_a_face_that_looks_to_the_right(cfp):
     assert record.path == root / "Images" / "train" / "007" / "profile" / "01.jpg"
     assert record.photograph == "cfp/007"
     face = record.faces[0]
-    assert (face.scheme, face.box) == ("68", None)
+    assert (face.scheme.name, face.box) == ("68", None)
     assert face.attributes == {"person": "007", "side": "right"}
     assert set(np.flatnonzero(face.given)) == GIVEN
     # The chin; the outer eye corner; the tip of the nose; its middle and its wing; the mouth.

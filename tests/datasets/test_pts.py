@@ -7,6 +7,7 @@ import pytest
 
 from efld_dlib.datasets.pts import read_pts
 from efld_dlib.errors import DataError
+from efld_dlib.landmarks import numbered_scheme
 from tools.sample.folder import write_pts
 
 BODY = "".join(f"{i + 1}.5 {100 + i}\n" for i in range(68))
@@ -44,7 +45,7 @@ def test_points_count_from_0(pts, text):
 
 
 def test_other_numbers_of_points(pts):
-    assert read_pts(pts("1 1\n2.5 3e1\n"), n_points=2).tolist() == [[0, 0], [1.5, 29]]
+    assert read_pts(pts("1 1\n2.5 3e1\n"), numbered_scheme(2)).tolist() == [[0, 0], [1.5, 29]]
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_a_record_has_one_face_of_68_points_counted_from_0(tmp_path):
     assert record.path == tmp_path / "a.jpg"
     (face,) = record.faces
     np.testing.assert_allclose(face.points, np.arange(136.0).reshape(68, 2) + 7.25, atol=1e-6)
-    assert (face.box, face.scheme, face.copies) == (None, "68", 1)
+    assert (face.box, face.scheme.name, face.copies) == (None, "68", 1)
 
 
 @pytest.mark.parametrize(

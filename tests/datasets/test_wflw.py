@@ -45,7 +45,7 @@ def test_faces_boxes_attributes_and_names_with_spaces(wflw):
     assert [(r.path.name, len(r.faces)) for r in records] == [("a 1.jpg", 2), ("b.jpg", 1)]
     first, second = records[0].faces
     assert first.points[1].tolist() == [2, 3]
-    assert (first.scheme, first.box, second.box) == ("98", Box(10, 20, 50, 70), None)
+    assert (first.scheme.name, first.box, second.box) == ("98", Box(10, 20, 50, 70), None)
     assert records[1].faces[0].box == Box(-5, -6, 10, 10)
     assert first.attributes == {
         **{"pose": "1", "expression": "0", "illumination": "0"},
@@ -59,7 +59,7 @@ def test_faces_boxes_attributes_and_names_with_spaces(wflw):
 def test_68_of_the_98(wflw):
     (record,) = read_wflw(wflw(line("2--Demo/b.jpg"), subset="test"), "test", "68")
     face = record.faces[0]
-    assert (face.scheme, face.points.shape) == ("68", (68, 2))
+    assert (face.scheme.name, face.points.shape) == ("68", (68, 2))
     assert face.given.all()
     assert face.points[36].tolist() == [120, 121]  # WFLW's 60
     assert face.attributes["make-up"] == "1"

@@ -48,7 +48,7 @@ def test_both_folders_and_what_the_names_say(ytf):
     face = records[2].faces[0]
     # Counted from 0 as they stand.
     assert face.points[[0, 67]].tolist() == [[5, 6], [139, 140]]
-    assert (face.scheme, face.box) == ("68", None)
+    assert (face.scheme.name, face.box) == ("68", None)
     assert face.attributes == {"person": "Ann_van_Dam-Li", "video": "2", "frame": "1"}
     assert records[1].faces[0].points[0].tolist() == [-3, -2]
     assert [str(count) for count in counts] == ["YTF training: 2 faces", "YTF test: 1 faces"]

@@ -14,7 +14,7 @@ from efld_dlib.records import FaceAnnotation
 def face(left: float, top: float, size: float) -> FaceAnnotation:
     """A face whose tight box has this corner and size."""
     points = np.full((68, 2), np.nan)
-    points[0] = (left, top)
+    points[17] = (left, top)
     points[67] = (left + size - 1, top + size - 1)
     return FaceAnnotation(points)
 

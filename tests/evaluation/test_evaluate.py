@@ -8,6 +8,7 @@ from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.errors import DataError, ModelFormatError, OptionError, Problems
 from efld_dlib.evaluation import evaluate as protocol
 from efld_dlib.evaluation.evaluate import Evaluation, FaceResult, evaluate, evaluate_models
+from efld_dlib.landmarks import numbered_scheme
 from efld_dlib.records import FaceAnnotation, ImageRecord
 from efld_dlib.xml.read import read_xml
 
@@ -137,8 +138,9 @@ def test_other_schemes_are_compared_on_what_they_share(tiny_model, sample):
     (result,) = evaluate(tiny_model, [ImageRecord(path, (other,))], boxes="file", jobs=1).results
     assert np.flatnonzero(np.isfinite(result.truth[:, 0])).tolist() == [30, 36, 45]
     assert result.face is other
-    strange = FaceAnnotation(np.ones((5, 2)), Box(0, 0, 9, 9), "5")
-    with pytest.raises(DataError, match="5 landmarks that cannot be compared with 68"):
+    strange = FaceAnnotation(np.ones((5, 2)), Box(0, 0, 9, 9), numbered_scheme(5))
+    said = "cannot be compared: the 5 points of the file are 00 to 04, but the 68 points of 68"
+    with pytest.raises(DataError, match=said):
         evaluate(tiny_model, [ImageRecord(path, (strange,))], "file", 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 from made_up_outcomes import outcome
@@ -151,7 +152,7 @@ def test_other_settings_are_refused(tmp_path, pictures, looked_at, settings, nam
 def test_a_model_counts_by_its_content(tmp_path, pictures, looked_at):
     target, model = tmp_path / "t.csv", tmp_path / "model.dat"
     model.write_bytes(b"one")
-    settings = ExtractSettings(str(model), "36-45")
+    settings = ExtractSettings(str(model), "36-45", scheme="68")
     looked_at.stop = 5
     with pytest.raises(KeyboardInterrupt):
         extract(pictures, target, settings)
@@ -161,7 +162,7 @@ def test_a_model_counts_by_its_content(tmp_path, pictures, looked_at):
         extract(pictures, target, settings, earlier="resume")
     moved = model.rename(tmp_path / "moved.dat")
     moved.write_bytes(b"one")
-    extract(pictures, target, ExtractSettings(str(moved), "36-45"), earlier="resume")
+    extract(pictures, target, replace(settings, model=str(moved)), earlier="resume")
 
 
 def test_other_pictures_are_refused_by_name(tmp_path, pictures, looked_at):

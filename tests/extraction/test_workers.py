@@ -13,10 +13,13 @@ from made_up_outcomes import CHOSEN, face
 
 from efld_dlib.errors import EfldError, ModelFormatError
 from efld_dlib.extraction.workers import MOST_DEATHS, Task, Workers
+from efld_dlib.landmarks import FACE_68
 
 
 class Landmarker:
     """Does what the name of the picture says."""
+
+    scheme = FACE_68
 
     def detect(self, path):
         name = Path(path).name
@@ -37,7 +40,9 @@ class Settings:
     """Stands in for `ExtractSettings`."""
 
     fault: str = ""
-    chosen = CHOSEN
+
+    def chosen(self, scheme):
+        return CHOSEN
 
     def landmarker(self):
         if self.fault == "deadly":

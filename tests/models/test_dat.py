@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from efld_dlib.errors import ModelFormatError, OptionError
+from efld_dlib.landmarks import FACE_68, numbered_scheme
 from efld_dlib.models.dat import (
     dat_bytes,
     decode_numbers,
@@ -218,19 +219,19 @@ def test_a_slim_model_loads_in_plain_dlib_and_predicts_alike(tiny_model, trainin
 
 
 def test_landmarks_are_chosen_by_number_range_and_part():
-    assert parse_points("3, 1-2", 68) == [1, 2, 3]
-    assert parse_points("eyes,30", 68) == [30, *range(36, 48)]
-    assert parse_points("mouth,48-50", 68) == list(range(48, 68))
+    assert parse_points("3, 1-2", FACE_68) == [1, 2, 3]
+    assert parse_points("eyes,30", FACE_68) == [30, *range(36, 48)]
+    assert parse_points("mouth,48-50", FACE_68) == list(range(48, 68))
     for wrong in ("68", "5-2", "ears", "", "1;2"):
         with pytest.raises(OptionError, match=f"'{wrong}'"):
-            parse_points(wrong, 68)
-    with pytest.raises(OptionError, match="the parts are: none"):
-        parse_points("eyes", 5)
+            parse_points(wrong, FACE_68)
+    with pytest.raises(OptionError, match="the parts none"):
+        parse_points("eyes", numbered_scheme(5))
 
 
 def test_fewer_landmarks_are_the_same_ones(tiny_model, training_data, tmp_path):
     whole = load_arrays(tiny_model)
-    kept = parse_points("17-67", 68)
+    kept = parse_points("17-67", FACE_68)
     write_dat(select_points(whole, kept), tmp_path / "inner.dat")
     image = dlib.load_grayscale_image(str(next(training_data.glob("crops-*/*.jpg"))))
     box = dlib.rectangle(80, 80, 279, 279)
@@ -251,4 +252,4 @@ def test_a_pixel_whose_landmark_goes_stays_where_it_was():
 
 def test_a_landmark_of_thousands_of_digits():
     with pytest.raises(OptionError, match="is no landmark"):
-        parse_points("1" * 5000, 68)
+        parse_points("1" * 5000, FACE_68)

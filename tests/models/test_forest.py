@@ -37,7 +37,7 @@ def test_it_predicts_what_dlib_predicts_from_the_same_file(tmp_path, splits):
     path = tmp_path / "m.efld"
     model = random_predictor(splits, cascades=4, trees=12, splits=splits, points=6, pool=20)
     path.write_bytes(efld_bytes({"predictor": quantise(model, 1e-5)}, {}))
-    ours, theirs = load_refined(path), DlibPredictor(load_predictor(path))
+    ours, theirs = load_refined(path)[0], DlibPredictor(load_predictor(path))
     assert isinstance(ours, Forest)
     assert ours.points == theirs.points == 6
     images = crops(20)
@@ -75,7 +75,7 @@ def test_trees_too_deep_for_it_are_left_to_dlib(tmp_path):
     deep = quantise(random_predictor(splits=31), 1e-4)
     assert not Forest.can_run(deep)
     path.write_bytes(efld_bytes({"predictor": deep}, {}))
-    assert isinstance(load_refined(path), DlibPredictor)
+    assert isinstance(load_refined(path)[0], DlibPredictor)
 
 
 def test_the_default_model_needs_no_dlib(tmp_path):

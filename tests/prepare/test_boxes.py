@@ -3,7 +3,15 @@ import pytest
 
 from efld_dlib.boxes import Box
 from efld_dlib.detection.framing import default_box_map, normalise, square_box
-from efld_dlib.prepare.boxes import assign_boxes, fit_box_map
+from efld_dlib.errors import OptionError
+from efld_dlib.landmarks import numbered_scheme
+from efld_dlib.prepare.boxes import (
+    assign_boxes,
+    detected_boxes,
+    fit_box_map,
+    own_boxes,
+    own_model,
+)
 from efld_dlib.records import FaceAnnotation
 
 
@@ -81,3 +89,30 @@ def test_few_faces_get_the_shipped_frame():
     assert box.center == pytest.approx((center[0], center[1] - 0.15 * radius), abs=1)
     assert box.width == pytest.approx(2.82 * radius, abs=1)
     assert counts["predicted"] == 1
+
+
+def test_shapes_without_a_size_frame_nothing():
+    with pytest.raises(OptionError, match="train on the XML as it is"):
+        own_model([np.array([[3.0, 4.0]])], [Box(0, 0, 9, 9)])
+
+
+def test_things_keep_the_boxes_of_the_data_and_carry_them_along():
+    rng = np.random.default_rng(1)
+    scheme = numbered_scheme(4)
+    shape = np.array([[0.0, 0.0], [30.0, 5.0], [28.0, 60.0], [-4.0, 50.0]])
+    faces = [
+        FaceAnnotation(shape + rng.normal(0, 1, (4, 2)), Box(-10, -10, 50, 80), scheme)
+        for _ in range(9)
+    ]
+    bare = FaceAnnotation(shape, None, scheme)
+    nothing = FaceAnnotation(np.full((4, 2), np.nan), None, scheme)
+    boxes, counts, model = own_boxes([*faces, bare, nothing])
+    assert counts == {"given": 9, "around": 1, "rejected": 1}
+    assert boxes[0] == faces[0].box
+    assert boxes[-2:] == [Box.around(shape), None]
+    moved = model.follow(boxes[0], faces[0].points, 2 * faces[0].points + 7)
+    np.testing.assert_allclose(moved[2:], (100, 160), rtol=0.01)
+    np.testing.assert_allclose(moved.center, 2 * np.array(boxes[0].center) + 7, atol=1)
+    found, counts, _ = detected_boxes(faces, [faces[0].box, *[None] * 8])
+    assert counts == {"matched": 1, "predicted": 8, "replaced": 0, "rejected": 0}
+    assert all(box.overlap(faces[0].box) > 0.8 for box in found)

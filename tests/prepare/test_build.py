@@ -246,9 +246,12 @@ def test_pictures_are_searched_for_faces_only_once(records, tmp_path, monkeypatc
 
 
 def test_landmarks_of_another_scheme_are_refused(tmp_path):
-    record = ImageRecord(tmp_path / "x.jpg", (FaceAnnotation(np.zeros((21, 2)), scheme="21"),))
-    with pytest.raises(OptionError, match="has 21 landmarks"):
-        build_training_xml([record], tmp_path / "out", jobs=1)
+    first, other = (
+        ImageRecord(tmp_path / "x.jpg", (FaceAnnotation(np.zeros((size, 2)), scheme=str(size)),))
+        for size in (68, 21)
+    )
+    with pytest.raises(OptionError, match=r"has landmarks of scheme 21, and others before .* 68"):
+        build_training_xml([first, other], tmp_path / "out", jobs=1)
 
 
 def test_the_preview_frames_the_crops_as_the_build_does(records, tmp_path):

@@ -11,12 +11,13 @@ import numpy as np
 
 from efld_dlib.cli.model import _bytes
 from efld_dlib.cli.options import split_setting
-from efld_dlib.datasets.pts import read_pts
+from efld_dlib.datasets.pts import PARTS_OF_68, read_pts
 from efld_dlib.datasets.registry import DATASETS
 from efld_dlib.detection.network import Network, find_faces
 from efld_dlib.detection.registry import make_detector
 from efld_dlib.geometry import parse_features
 from efld_dlib.images import read_image
+from efld_dlib.landmarks import FACE_68
 from efld_dlib.models.information import describe
 from efld_dlib.models.loading import load_arrays, load_predictor
 from efld_dlib.models.subset import parse_points
@@ -50,11 +51,12 @@ def picture_dlib(root: Path, path: Path) -> str:
 
 
 def pts(root: Path, path: Path) -> str:
-    """Landmarks: 68, finite."""
+    """Landmarks: the 68 or a part of them that is in use, finite."""
 
     def read() -> None:
         points = read_pts(path)
-        if points.shape != (68, 2) or not np.isfinite(points).all():
+        given = np.isfinite(points).all(axis=1).sum()
+        if points.shape != (68, 2) or given not in (68, *PARTS_OF_68):
             raise Failure("landmarks that are none")
 
     return judged(read, (path.name,))
@@ -110,7 +112,7 @@ def network(root: Path, path: Path) -> str:
 
 _PARSERS: tuple[Callable[[str], Any], ...] = (
     parse_features,
-    lambda text: parse_points(text, 68),
+    lambda text: parse_points(text, FACE_68),
     parse_augmentation,
     lambda text: override_options(TrainingOptions(), dict([split_setting(text)])),
     _bytes,

@@ -142,7 +142,7 @@ def test_boxes_are_paired_for_the_best_sum():
 class Scripted:
     """A landmarker that finds two faces beside each other, then both in one place."""
 
-    network = True
+    follows = True
 
     def __init__(self):
         self.place = None

@@ -14,7 +14,7 @@ import pytest
 from efld_dlib.backend import load_dlib
 from efld_dlib.boxes import Box
 from efld_dlib.errors import OptionError
-from efld_dlib.landmarks import mirror_points, part_name
+from efld_dlib.landmarks import FACE_68, mirror_points
 from efld_dlib.pose import mean_face_3d, rotation_matrix
 from efld_dlib.xml.check import (
     KINDS,
@@ -22,7 +22,7 @@ from efld_dlib.xml.check import (
     check_xml,
     differing_parts,
     geometry_problems,
-    index_ranges,
+    point_ranges,
     swapped_groups,
 )
 from efld_dlib.xml.image_state import exif_orientation
@@ -42,7 +42,7 @@ POINTS = face_points()
 BOX = "<box top='45' left='70' width='100' height='100'>"
 
 
-def parts(points=POINTS, name=part_name):
+def parts(points=POINTS, name="{:02d}".format):
     return "".join(f"<part name='{name(i)}' x='{x}' y='{y}'/>\n" for i, (x, y) in enumerate(points))
 
 
@@ -60,6 +60,7 @@ def document(*images):
 
 
 GOOD = document()
+OF_68 = GOOD.replace("</name>", "</name><comment>landmarks of scheme 68</comment>")
 
 
 @pytest.fixture
@@ -150,11 +151,13 @@ FAULTS = {
     "no landmark": (document(image(), image(f"{BOX}\n</box>\n", "b.jpg")), "no-parts",
                     SECOND_LINE + 1, "face 1 of b.jpg", False),
     "no box": (document(image(), image("", "b.jpg")), "no-box", SECOND_LINE, "b.jpg", False),
-    "unknown part": (changed("</box>", "<part name='68' x='9' y='9'/></box>"), "part-name",
-                     BOX_LINE, "'68'; 68 points are 00 to 67", False),
+    "unknown part": (changed("</box>", "<part name='68' x='9' y='9'/></box>", OF_68), "part-name",
+                     BOX_LINE, "'68'; the 68 points of 68 are 00 to 67", False),
     "sorts wrongly": (document(image(f"{BOX}\n{parts(name=str)}</box>\n")), "part-name", BOX_LINE,
-                      "'0', '1', '2', '3', '4' and 5 more must have two digits", False),
-    "absent part": (changed(PART_30, ""), "part-absent", 2, "no face has 30", False),
+                      "'0', '1', '2', '3', '4' and 5 more must have 2 digits ('00'", False),
+    "two digits and one": (changed("name='31'", "name='7'"), "part-twice", BOX_LINE,
+                           "'07' and '7'", False),
+    "absent part": (changed(PART_30, "", OF_68), "part-absent", 2, "no face has 30", False),
     "only ignored": (
         document(image(), image(f"{BOX[:-1]} ignore='1'>\n{parts()}<part name='68' x='9' y='9'/>\n"
                                 "</box>\n", "b.jpg")),
@@ -224,7 +227,7 @@ def test_all_problems_are_found_in_one_run_in_the_order_of_lines(write):
 
 
 def test_a_part_name_of_thousands_of_digits(write):
-    source = write(changed("</box>", f"<part name='{'1' * 5000}' x='9' y='9'/></box>"))
+    source = write(changed("</box>", f"<part name='{'1' * 5000}' x='9' y='9'/></box>", OF_68))
     (finding,) = check_xml(source, pictures=False).findings
     assert finding.kind == "part-name"
     assert "unknown part" in str(finding.error)
@@ -301,11 +304,11 @@ def test_pictures_can_be_left_closed(write):
 def test_another_scheme_is_taken_from_the_comment_or_given(write):
     text = changed("<images>", "<comment>landmarks of scheme 21</comment>\n<images>")
     report = check_xml(write(text), pictures=False)
-    assert report.scheme == "21"
+    assert report.scheme.name == "21"
     assert "'21', '22'" in report.findings[0].error.problem
     assert check_xml(write(text), scheme="68", pictures=False).findings == []
-    with pytest.raises(OptionError, match="no scheme '5'"):
-        check_xml(write(text), scheme="5")
+    with pytest.raises(OptionError, match="no scheme '6'"):
+        check_xml(write(text), scheme="6")
 
 
 def test_a_bomb_of_entities_does_not_go_off(write):
@@ -344,20 +347,20 @@ def test_geometry_of_few_landmarks_is_judged_by_what_there_is():
     assert re.fullmatch("08 up to 151 pixels outside the box", problem)
 
 
-def test_index_ranges():
-    assert index_ranges([0, 1, 2, 5, 7, 8]) == "00-02, 05, 07-08"
+def test_ranges_of_points():
+    assert point_ranges(FACE_68, [0, 1, 2, 5, 7, 8]) == "00-02, 05, 07-08"
 
 
 def test_a_part_named_by_thousands_of_digits(write):
     long = "9" * 5000
-    text = GOOD.replace("name='67'", f"name='{long}'")
+    text = OF_68.replace("name='67'", f"name='{long}'")
     kinds = check_xml(write(text), jobs=1).kinds
     assert set(kinds) == {"part-name", "part-absent"}
     (finding,) = [f for f in check_xml(write(text), jobs=1).findings if f.kind == "part-name"]
     assert "unknown part '9999" in str(finding.error)
-    padded = check_xml(write(GOOD.replace("name='05'", f"name='{'0' * 5000}5'")), jobs=1)
+    padded = check_xml(write(GOOD.replace("name='05'", "name='00005'")), jobs=1)
     assert set(padded.kinds) == {"part-name"}
-    assert "('05' for '0000" in str(padded.findings[0].error)
+    assert "('05' for '00005')" in str(padded.findings[0].error)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of files are UTF-8 there")

@@ -11,6 +11,7 @@ from dlib_reading import GRID, dlib_learns, picture
 
 from efld_dlib.boxes import Box
 from efld_dlib.errors import DataError, OptionError, Problems
+from efld_dlib.landmarks import SCHEMES
 from efld_dlib.records import FaceAnnotation, ImageRecord
 from efld_dlib.xml.read import read_xml, read_xml_checked
 from efld_dlib.xml.write import scheme_comment, write_xml
@@ -89,8 +90,8 @@ def test_ignored_boxes_are_left_out(tmp_path, ignore):
 
 def test_a_scheme_that_there_is_not(tmp_path):
     (tmp_path / "x.xml").write_text(document(""))
-    with pytest.raises(OptionError, match="no scheme '5'; choose 68, 21"):
-        next(read_xml(tmp_path / "x.xml", "5"))
+    with pytest.raises(OptionError, match="no scheme '6'; choose 68, 21"):
+        next(read_xml(tmp_path / "x.xml", "6"))
 
 
 # --- documents that are wrong -------------------------------------------------------------------
@@ -109,12 +110,17 @@ def box_with(parts: str, attributes: str = "top='1' left='2' width='3' height='4
     ("text", "line", "said"),
     [
         (box_with("<part name='68' x='1' y='1'/>"), 5, "unknown part '68'"),
-        (box_with("<part name='0' x='1' y='1'/>"), 5, "unknown part '0'"),
+        (box_with("<part name='nose' x='1' y='1'/>"), 5, "unknown part 'nose'"),
         (box_with("<part x='1' y='1'/>"), 5, "a part has no name"),
         (
             box_with("<part name='07' x='1' y='1'/>\n<part name='07' x='2' y='1'/>"),
             6,
             "part '07' stands twice",
+        ),
+        (
+            box_with("<part name='07' x='1' y='1'/>\n<part name='7' x='2' y='1'/>"),
+            6,
+            "part '7' stands twice",
         ),
         (
             box_with("<part name='07' x='1.5' y='1'/>"),
@@ -136,7 +142,7 @@ def test_a_wrong_entry_is_named_with_its_line(tmp_path, text, line, said):
     path = tmp_path / "faces.xml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError) as caught:
-        list(read_xml(path))
+        list(read_xml(path, "68"))
     assert caught.value.line == line
     assert str(caught.value).startswith(f"{path}, line {line}: ")
     assert said in str(caught.value)
@@ -347,22 +353,23 @@ def listed(tmp_path):
 
 def test_missing_pictures_are_problems(listed):
     problems, counts = Problems(), []
-    (record,) = read_xml_checked(listed(), "21", problems, counts)
+    (record,) = read_xml_checked(listed(), SCHEMES["21"], problems, counts)
     assert record.path.name == "a.jpg"
     assert record.faces[0].copies == 2
     assert "faces.xml: names a picture that is not there: " in str(problems.errors[0])
     assert str(counts[0]) == "faces.xml: 1 faces"
     with pytest.raises(DataError, match=r"gone\.jpg"):
-        list(read_xml_checked(listed(), "21"))
+        list(read_xml_checked(listed(), SCHEMES["21"]))
 
 
 @pytest.mark.parametrize("scheme", ["21", "19", "98", "68"])
 def test_a_stated_scheme_must_be_the_wanted_one(listed, scheme):
-    path = listed(scheme, scheme_comment(scheme))
-    assert len(list(read_xml_checked(path, scheme, Problems()))) == 1
+    path = listed(scheme, scheme_comment(SCHEMES[scheme]))
+    assert len(list(read_xml_checked(path, SCHEMES[scheme], Problems()))) == 1
     other = "68" if scheme != "68" else "21"
-    with pytest.raises(DataError, match=f"has landmarks of scheme {scheme}, not {other}"):
-        list(read_xml_checked(path, other))
+    said = f"has landmarks of scheme {scheme}, not of scheme {other}"
+    with pytest.raises(DataError, match=said):
+        list(read_xml_checked(path, SCHEMES[other]))
 
 
 def test_a_missing_file_as_a_source(tmp_path):

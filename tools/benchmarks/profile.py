@@ -53,7 +53,7 @@ STEPS = (
     Step("detector: network", network_detector, "find_faces"),
     Step("landmark network", landmark_network.LandmarkNetwork, "look"),
     Step("landmarks", landmark_stage.LandmarkStage, "predict"),
-    Step("pose", landmarker, "estimate_pose"),
+    Step("pose", landmarker, "scheme_pose"),
     Step("confidence", landmarker, "confidence"),
     Step("features", face_module, "features"),
     Step("drawing", render, "draw_face"),

@@ -372,7 +372,7 @@ def table3(
       python -m tools.benchmarks table3 build/efld.dat --data 300w/
       python -m tools.benchmarks table3 new=n.dat old=o.dat --data 300w/ --aflw aflw19/ -o t3.json
     """
-    from efld_dlib.evaluation.evaluate import check_models
+    from efld_dlib.models.loading import model_scheme
 
     models, others = split_arguments(arguments)
     if others:
@@ -380,7 +380,8 @@ def table3(
     if data is None and aflw is None:
         raise OptionError("no data is given: say --data 300W_ROOT, --aflw ROOT or both")
     models = models_or_package(models)
-    check_models(models.values())
+    for path in models.values():
+        model_scheme(path)
     problems = Problems(strict, warn)
     tables = []
     if data is not None:

@@ -14,9 +14,10 @@ from efld_dlib.errors import ModelFormatError
 from efld_dlib.evaluation.figures import STOCK_BYTES
 from efld_dlib.images import Image
 from efld_dlib.landmarker import FaceLandmarker
+from efld_dlib.landmarks import FACE_68
 from efld_dlib.models.efld import is_efld
 from efld_dlib.models.forest import DlibPredictor
-from efld_dlib.models.loading import load_predictor, require_68_points
+from efld_dlib.models.loading import load_predictor, model_scheme
 
 from .base import ALL_68, BoxRunner, Method, Picture, Runner, among_68
 
@@ -53,7 +54,8 @@ class ToolkitModel(Method):
         ModelFormatError
             The file is missing, no model, or has not 68 landmarks.
         """
-        require_68_points(DlibPredictor(load_predictor(path)).points, path)
+        if model_scheme(path) != FACE_68:
+            raise ModelFormatError(path, "is compared by the 68 landmarks, and has others")
         return cls(name, path, known_training_set(path))
 
     def files(self) -> list[Path]:
