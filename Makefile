@@ -39,13 +39,13 @@ SOURCE := $(if $(DATA),$(DATA),$(SAMPLE))
 JOBS_OPTION := $(if $(JOBS),--jobs $(JOBS))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train evaluate benchmark benchmark-extract benchmark-speed profile ablation network test robustness lint clean
+.PHONY: help setup data leaves train evaluate benchmark benchmark-extract benchmark-speed profile ablation network test robustness lint clean
 
 help: ## this list
 	@echo "Targets:"
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 21
 	@echo "Variables (now):"
-	@echo "  DATA    a 300-W tree ($(if $(DATA),$(DATA),none: the synthetic sample is used))"
+	@echo "  DATA    a 300-W tree, or dlib's XML of anything ($(if $(DATA),$(DATA),none: the synthetic sample is used))"
 	@echo "  EXTRA   more to train on, e.g. merl-rav:path/to/aflw ($(if $(EXTRA),$(EXTRA),none))"
 	@echo "  LABELS  landmarks in 300-W's convention for AFLW, YTF and CFP ($(LABELS))"
 	@echo "  PRESET  nano, small, standard, large or default ($(PRESET))"
@@ -73,6 +73,9 @@ $(READY): pyproject.toml tools/make_venv.py tools/install.py
 data: $(READY) ## make the synthetic sample in build/sample (only needed without DATA)
 	@$(RUN)/python -m tools.make_sample -o $(SAMPLE)
 
+leaves: $(READY) ## draw leaves, a thing that is no face; then: make train DATA=build/leaves/train.xml
+	@$(RUN)/python -m tools.make_leaves -o build/leaves
+
 train: $(READY) $(if $(DATA),,data) ## prepare DATA, train PRESET, write OUT and show it working
 	@$(if $(DATA),,echo "No DATA given: training on the project's own SYNTHETIC faces.")
 ifeq ($(PRESET),default)
@@ -91,7 +94,7 @@ ifeq ($(PRESET),default)
 else
 	@$(RUN)/efld-dlib prepare "$(SOURCE)" $(EXTRA) -o "$(XML)" $(PREPARE) $(JOBS_OPTION)
 	@$(RUN)/efld-dlib train "$(XML)" -o "$(OUT)" --preset $(PRESET) $(LICENCE_OPTION) $(JOBS_OPTION)
-	@$(RUN)/python -m tools.show_model "$(OUT)" "$(if $(DATA),,$(SAMPLE)/helen/testset)"
+	@$(RUN)/python -m tools.show_model "$(OUT)" "$(if $(DATA),,$(SAMPLE)/helen/testset)" --data "$(SOURCE)"
 endif
 
 evaluate: $(READY) ## measure OUT on the test faces of DATA, or on its SUBSET

@@ -6,7 +6,7 @@ import click
 
 from efld_dlib.cli.main import SETTINGS, Commands
 
-from . import detection, extract, groups, profile, results, start, table2, table3, video
+from . import detection, extract, groups, profile, results, start, table2, table3, things, video
 
 
 @click.group(cls=Commands, context_settings=SETTINGS)
@@ -31,6 +31,7 @@ for command in (
     start.start,
     table2.table2,
     table3.table3,
+    things.things,
     video.video,
 ):
     benchmarks.add_command(command)
