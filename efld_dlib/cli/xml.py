@@ -204,9 +204,9 @@ def split(file: Path, train: Path, held_out: Path, fraction: float, seed: int) -
 def scheme(ctx: click.Context, file: Path, output: Path, confirmed: bool) -> None:
     """Say what the points of dlib's XML are: their names, and which mirror each other.
 
-    Writes a TOML file for the --scheme of the other commands, to edit, and a picture of the mean shape beside it. Which
-    points take each other's place in a mirror image is proposed from that shape and stays a comment
-    in the file until you uncomment it; without it nothing is mirrored.
+    Writes a TOML file for the --scheme of the other commands, to edit, and a picture of the mean
+    shape beside it. Which points take each other's place in a mirror image is proposed from that
+    shape and stays a comment in the file until you uncomment it; without it nothing is mirrored.
 
     \b
     Examples:
