@@ -115,6 +115,18 @@ def test_training_faces_are_measured_only_on_demand(tiny_model, sample, tmp_path
     assert f"{tree} (train): {trained} faces, boxes from the true landmarks" in result.stdout
 
 
+def test_the_held_out_faces_are_those_that_prepare_holds_out(tiny_model, sample, tmp_path):
+    prepared = tmp_path / "xml"
+    words = ["prepare", sample, "-o", prepared, "--validation", 0.3, "--variants", 1, "-j", 1]
+    CliRunner().invoke(cli, list(map(str, words)), catch_exceptions=False)
+    crops = {record.path.stem.split("-")[1] for record in read_xml(prepared / "validation.xml")}
+    words = ("--held-out", 0.3, "--boxes", "ground-truth", "--resamples", 0, "-j", 1)
+    run(tiny_model, sample, *words, "-o", tmp_path / "faces.csv")
+    with (tmp_path / "faces.csv").open() as file:
+        measured = {Path(row["file"]).stem for row in csv.DictReader(file)}
+    assert measured == crops
+
+
 def test_what_has_no_test_part_is_measured_whole(tiny_model, crops, sample):
     faces = len(list(read_xml(crops)))
     assert f"{crops}: {faces} faces, boxes from the data" in run(crops, "--boxes", "file").stdout
