@@ -32,6 +32,7 @@ from .metrics import (
     mean_given,
     normalised_mean_errors,
     normaliser_title,
+    usual_normaliser,
 )
 
 
@@ -110,8 +111,8 @@ class Evaluation:
 
     @property
     def by(self) -> str:
-        """The usual normaliser: that of the scheme, or the box if it has none."""
-        return "box" if self.scheme.normaliser is None else "inter-ocular"
+        """The usual normaliser."""
+        return usual_normaliser(self.scheme)
 
     @cached_property
     def errors(self) -> FloatArray:

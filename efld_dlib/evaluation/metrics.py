@@ -117,6 +117,11 @@ def normalisers(truth: FloatArray, by: str, scheme: Scheme = FACE_68) -> FloatAr
     return np.where(distance > 0, distance, np.nan)
 
 
+def usual_normaliser(scheme: Scheme) -> str:
+    """The normaliser to use where none is asked for: the scheme's, or the box if it has none."""
+    return "box" if scheme.normaliser is None else "inter-ocular"
+
+
 def normaliser_title(by: str, scheme: Scheme = FACE_68) -> str:
     """What to call a normaliser in a table.
 

@@ -20,7 +20,7 @@ from .. import __version__
 from ..backend import load_dlib
 from ..errors import DataError, OptionError, TrainingError
 from ..evaluation.evaluate import evaluate
-from ..evaluation.metrics import normaliser_title
+from ..evaluation.metrics import normaliser_title, usual_normaliser
 from ..files import atomic_path, is_file, sha256, write_json
 from ..landmarks import FACE_68, Scheme
 from ..models.dat import dat_bytes
@@ -143,11 +143,13 @@ class TrainingResult:
     faces : int
         Faces trained on, copies counted.
     train_nme, validation_nme : float or None
-        Error on each part, as fractions of what the scheme's errors are divided by (the distance of
-        the outer eye corners; the box, where it says nothing); None without such a part, or where
-        none of its faces has what that needs.
+        Error on each part, as fractions of the normaliser; None without such a part, or where none
+        of its faces has what that needs.
     scheme : Scheme
         What the landmarks are, in the order in which the model gives them.
+    normaliser : str
+        What errors are divided by: the usual normaliser of the data's scheme, which may be of
+        landmarks that the model does not have.
     """
 
     model: Path
@@ -158,15 +160,7 @@ class TrainingResult:
     train_nme: float | None
     validation_nme: float | None
     scheme: Scheme = FACE_68
-
-    @property
-    def normaliser(self) -> str:
-        """What the errors are divided by."""
-        return (
-            "box"
-            if self.scheme.normaliser is None
-            else normaliser_title("inter-ocular", self.scheme)
-        )
+    normaliser: str = "inter-ocular"
 
 
 def train(
@@ -289,6 +283,7 @@ def train(
         train_nme=None,
         validation_nme=None,
         scheme=scheme,
+        normaliser=normaliser_title(usual_normaliser(whole), whole),
     )
     about = _describe(output, scheme)
     result = replace(

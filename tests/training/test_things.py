@@ -83,6 +83,11 @@ def test_some_landmarks_of_the_68_are_trained_from_all(training_data, tmp_path):
     )
     assert eyes.scheme == FACE_68.select(range(36, 48))
     assert FaceLandmarker(eyes.model).scheme == eyes.scheme
+    mouth = train(training_data / "train.xml", tmp_path / "m.dat", QUICK, points="mouth")
+    # By the eye corners of the data, which the mouth does not have.
+    assert mouth.normaliser == "inter-ocular"
+    again = evaluate(mouth.model, list(read_xml(training_data / "train.xml")), "file", jobs=1)
+    assert mouth.train_nme == pytest.approx(float(np.nanmean(again.errors_by("inter-ocular"))))
     report = json.loads(eyes.report.read_text("utf-8"))
     assert report["scheme"] == {"name": "68", "points": [str(n) for n in range(36, 48)]}
     with pytest.raises(OptionError, match="'ears' is no landmark or part"):
