@@ -284,6 +284,9 @@ def read_scheme(stated: object) -> Scheme:
     name, points = stated.get("name", ""), _point_names(stated.get("points"))
     if not isinstance(name, str):
         raise OptionError(f"the name of a scheme is a text, not {name!r:.60}")
+    face = stated.get("face", False)
+    if not isinstance(face, bool):
+        raise OptionError(f"'face' of a scheme is true or false, not {face!r:.60}")
     built_in = _BUILT_IN.get(name)
     if built_in is not None and set(points) <= set(built_in.points):
         return built_in.select([built_in.points.index(each) for each in points])
@@ -296,21 +299,27 @@ def read_scheme(stated: object) -> Scheme:
         tuple(_chain(bare, names) for names in _list(stated.get("edges", []), "edges")),
         _line(bare, stated.get("normaliser")),
         _positions(bare, _table(stated, "positions")),
-        stated.get("face", False) is True,
+        face,
     )
 
 
 def _point_names(points: object) -> tuple[str, ...]:
-    if isinstance(points, int) and 1 <= points <= _MOST_POINTS:
+    if isinstance(points, int) and points is not True and 1 <= points <= _MOST_POINTS:
         return _numbers(points)
     if not isinstance(points, list) or not 1 <= len(points) <= _MOST_POINTS:
         raise OptionError(f"a scheme needs its points: a list of 1 to {_MOST_POINTS} names")
     for name in points:
-        if not isinstance(name, str) or not name or _NOT_IN_NAMES.intersection(name):
+        if (
+            not isinstance(name, str)
+            or not name.isprintable()
+            or not _NOT_IN_NAMES.isdisjoint(name)
+        ):
             raise OptionError(f"dlib's XML cannot hold {name!r:.60} as the name of a landmark")
     if len(set(points)) < len(points):
         twice = next(name for name in points if points.count(name) > 1)
         raise OptionError(f"the landmark '{twice}' stands twice in the scheme")
+    if all(map(_is_number, points)) and len(set(map(int, points))) < len(points):
+        raise OptionError("two landmarks of the scheme are the same number, as 7 and 07 are")
     return tuple(points)
 
 
@@ -351,17 +360,22 @@ def _line(scheme: Scheme, ends: object) -> Line | None:
     listed = _list(ends, "ends of the normaliser")
     if len(listed) != 2:
         raise OptionError("the normaliser of a scheme is the distance of two ends")
-    return _chain(scheme, listed[0]), _chain(scheme, listed[1])
+    one, other = _chain(scheme, listed[0]), _chain(scheme, listed[1])
+    if not one or not other or set(one) == set(other):
+        raise OptionError("the normaliser of a scheme is the distance of two different ends")
+    return one, other
 
 
 def _positions(scheme: Scheme, table: Mapping[str, Any]) -> tuple[tuple[float, ...], ...] | None:
     if not table:
         return None
+    if unknown := [name for name in table if name not in scheme.points]:
+        raise OptionError(f"'{unknown[0]}' has a position, but is no landmark of {scheme.title}")
     try:
         places = np.array([table[name] for name in scheme.points], dtype=np.float64)
     except (KeyError, TypeError, ValueError) as error:
         raise OptionError(
-            f"the positions of a scheme are x, y, z of each landmark ({error})"
+            f"the positions of a scheme are x, y, z of each landmark, all in numbers ({error})"
         ) from None
     if places.shape != (scheme.size, 3) or not np.isfinite(places).all():
         raise OptionError("the positions of a scheme are three numbers for each landmark")
