@@ -297,8 +297,8 @@ def stated_scheme(source: str | Path) -> Scheme | None:
 def xml_scheme(source: str | Path) -> Scheme:
     """The scheme of the parts in an XML: that of its comment, or else what their names tell.
 
-    Numbers up to 67 are the 68 points, unless they begin at 0 and end before 67 without a gap: then
-    they may be anything. Such points, and those of other names, are a scheme of their own, in
+    Numbers up to 67 are the 68 points, unless they begin at 0 or 1 and end before 67 without a gap:
+    then they may be anything. Such points, and those of other names, are a scheme of their own, in
     ascending order. A file without a part has the 68.
 
     Raises
@@ -323,7 +323,7 @@ def xml_scheme(source: str | Path) -> Scheme:
         pass  # as above
     names.discard("")
     places = [FACE_68.index(name) for name in names]
-    if not names or (None not in places and set(places) != set(range(min(len(places), 67)))):
+    if not names or (None not in places and not _counted(names)):
         return FACE_68
     try:
         own = read_scheme({"points": sorted(names)})
@@ -331,6 +331,12 @@ def xml_scheme(source: str | Path) -> Scheme:
         raise DataError(source, str(error)) from error
     # As strings, 10 would come before 9.
     return read_scheme({"points": sorted(names, key=int)}) if own.numbered else own
+
+
+def _counted(names: Collection[str]) -> bool:
+    """Whether names count from 0 or 1 to less than 67."""
+    found = sorted(map(int, names))
+    return found[0] in (0, 1) and found[-1] < 67 and found == list(range(found[0], found[-1] + 1))
 
 
 def read_xml(

@@ -55,6 +55,12 @@ def test_numbers_from_0_without_a_gap_may_be_anything(xml, count):
     assert scheme.points == tuple(map(str, range(count)))
 
 
+@pytest.mark.parametrize("count", [2, 12, 66, 68])
+def test_numbers_from_1_without_a_gap_may_be_anything(xml, count):
+    scheme = xml_scheme(xml(*map(str, range(1, count + 1))))
+    assert (scheme.name, scheme.size, scheme.points[0]) == ("", count, "1")
+
+
 def test_names_are_in_the_order_in_which_dlib_sorts_them(xml):
     assert xml_scheme(xml("tip", "base", "Left", "ä")).points == ("Left", "base", "tip", "ä")
 
