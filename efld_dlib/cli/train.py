@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -223,7 +224,7 @@ def _changes(before: TrainingOptions, after: TrainingOptions) -> str:
     lines = [
         f"  --set {name}={new:.6g}   (before: {old:g})"
         for (name, old), (_, new) in pairs
-        if old != new and name != "num_threads"
+        if not math.isclose(old, new, rel_tol=1e-6) and name != "num_threads"
     ]
     return "\n".join(lines or ["  the options stay as they are"])
 

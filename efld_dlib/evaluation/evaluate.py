@@ -264,6 +264,7 @@ def evaluate_models(
     schemes = [model_scheme(path) for path in models.values()]
     listed = list(records)
     scheme = common_scheme(schemes, listed, source)
+    _require_boxes(boxes, detector, scheme, schemes)
     names = tuple(map(str, models.values()))
     predict = partial(
         _predict,
@@ -287,6 +288,22 @@ def evaluate_models(
         Evaluation(results, path, name, scheme)
         for (name, path), results in zip(models.items(), zip(*faces, strict=True), strict=True)
     ]
+
+
+def _require_boxes(
+    boxes: Boxes, detector: str | None, scheme: Scheme, models: Sequence[Scheme]
+) -> None:
+    """Things that are no faces have no detector unless it is named."""
+    if boxes == "pipeline" and detector is None and not any(s.face for s in (scheme, *models)):
+        raise OptionError(
+            f"no detector is known for {scheme.title}: name one (--detector things.svm; fast, if "
+            "it is faces), or take the boxes of the data (--boxes file)"
+        )
+    if boxes == "ground-truth" and correspondence(scheme, FACE_68) is None:
+        raise OptionError(
+            f"where dlib's detector would see it is not known of {scheme.title}: take the boxes of "
+            "the data (--boxes file)"
+        )
 
 
 def common_scheme(
@@ -420,4 +437,7 @@ def _box_of_truth(path: Path, face: FaceAnnotation) -> Box:
         raise DataError(path, f"has a face with fewer than {MIN_POINTS} landmarks to frame")
     if not np.ptp(face.points[face.given], axis=0).any():
         raise DataError(path, "has a face of which all landmarks are in one place")
-    return default_box_map().predict(face.points)
+    on_face = convert_points(face.points, face.scheme, FACE_68)
+    if on_face is None:
+        raise DataError(path, f"has landmarks of {face.scheme.title}, which no face is framed by")
+    return default_box_map().predict(on_face)

@@ -36,7 +36,7 @@ def parse_points(text: str, scheme: Scheme) -> list[int]:
     ----------
     text : str
         Names or numbers, ranges of them, and parts of the thing with commas between:
-        ``eyes,mouth``, ``36-47,30``; ``eyes`` means both.
+        ``eyes,mouth``, ``36-47,30``, ``base..tip``; ``eyes`` means both.
     scheme : Scheme
         The landmarks there are.
 
@@ -65,6 +65,9 @@ def parse_points(text: str, scheme: Scheme) -> list[int]:
             if low is None or high is None or low > high:
                 raise OptionError(f"'{name}' is not within {scheme.range}")
             chosen.update(range(low, high + 1))
+            continue
+        if ".." in name:
+            chosen.update(scheme.find(name))
             continue
         # "eyes" is "left_eye" and "right_eye".
         sides = [own for part, own in groups.items() if name in (part, f"{part.split('_')[-1]}s")]

@@ -17,7 +17,7 @@ from ..boxes import Box
 from ..datasets.split import group_of, held_out_groups
 from ..detection.registry import ObjectDetector
 from ..drawing import write_image
-from ..errors import DataError, OptionError
+from ..errors import DataError, OptionError, TrainingError
 from ..files import atomic_path, write_json
 from ..images import Image, read_image, to_gray
 from ..landmarks import Scheme
@@ -186,7 +186,10 @@ def train_detector(
             xml, part = Path(folder) / f"{number}.xml", Path(folder) / f"{number}.svm"
             _write(xml, images, form, forms)
             gap = _Gap(number, len(forms), options.epsilon, on_progress)
-            run_worker("detector", xml, part, asdict(options), gap)
+            try:
+                run_worker("detector", xml, part, asdict(options), gap)
+            except TrainingError as error:
+                raise _told_of(error, data, xml, records) from error
             parts.append(part)
         files = [
             output,
@@ -209,6 +212,16 @@ def train_detector(
     about |= {"threshold": threshold, "trained": trained, "held_out": held, **options_used}
     write_json(report, about)
     return DetectorResult(tuple(files), report, windows, trained, threshold, things, found, others)
+
+
+def _told_of(
+    error: TrainingError, data: Path, xml: Path, records: Sequence[ImageRecord]
+) -> TrainingError:
+    """The same, of the caller's files in place of the reduced ones that dlib was given."""
+    text = str(error).replace(str(xml), str(data))
+    return TrainingError(
+        re.sub(r"\b(\d+)\.png\b", lambda match: str(records[int(match[1])].path), text)
+    )
 
 
 def _box(record: ImageRecord, box: Box | None) -> Box:

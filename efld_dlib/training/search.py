@@ -27,7 +27,13 @@ from ..landmarks import Scheme
 from ..parallel import available_cores
 from ..records import ImageRecord
 from .options import TrainingOptions
-from .trainer import measured_model, of_scheme, read_training_records, training_files
+from .trainer import (
+    measurable,
+    measured_model,
+    of_scheme,
+    read_training_records,
+    training_files,
+)
 
 _JUDGED = 0.25  # of the photographs, on which trials are judged
 _MOST_JUDGED = 500  # faces
@@ -145,7 +151,7 @@ def search_options(
     records, chosen = read_training_records(xml, scheme, points)
     fit, judge = _split(records, xml)
     start = replace(start, num_threads=start.num_threads or jobs or available_cores())
-    run = _Run(of_scheme(fit, chosen), judge, chosen)
+    run = _Run(of_scheme(fit, chosen), measurable(judge, chosen), chosen)
     state = {
         "data": sha256(xml),
         "points": chosen.state(),
@@ -154,13 +160,7 @@ def search_options(
     trials: list[dict[str, Any]] = []
     faces = 0
     if is_file(kept):
-        found = json.loads(read_input(kept))
-        if not isinstance(found, dict) or found.get("search") != state:
-            raise OptionError(
-                f"{kept} is of a search on other data or from another start: remove it to search "
-                "anew"
-            )
-        trials, faces = found["trials"], found["faces"]
+        trials, faces = _kept_trials(kept, state)
         say(f"{kept}: continues after {len(trials)} trials")
     if not faces:
         faces = run.faces_for(start, 60 * minutes * _TRIALS / _WANTED_TRIALS)
@@ -197,6 +197,27 @@ def search_options(
         if own < error:
             best, error = options, own
     return SearchResult(best, start_error, error, len(trials), faces, run.judged)
+
+
+def _kept_trials(kept: Path, state: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
+    """The trials of an earlier run, and how many faces each was trained on."""
+    try:
+        found = json.loads(read_input(kept))
+        same = found["search"] == state
+        faces = int(found["faces"])
+        trials: list[dict[str, Any]] = [
+            {"place": list(map(float, each["place"])), "error": float(each["error"])}
+            for each in found["trials"]
+        ]
+        if not all(len(each["place"]) == len(_SPACE) and each["error"] > 0 for each in trials):
+            raise ValueError("a trial is none")
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(kept, "is not what a search keeps: remove it to start again") from error
+    if not same:
+        raise OptionError(
+            f"{kept} is of a search on other data or from another start: remove it to search anew"
+        )
+    return trials, faces
 
 
 def _split(

@@ -22,13 +22,13 @@ from ..errors import DataError, OptionError, TrainingError
 from ..evaluation.evaluate import evaluate
 from ..evaluation.metrics import normaliser_title, usual_normaliser
 from ..files import atomic_path, is_file, sha256, write_json
-from ..landmarks import FACE_68, Scheme
+from ..landmarks import FACE_68, Scheme, correspondence
 from ..models.dat import dat_bytes
 from ..models.loading import load_arrays
 from ..models.subset import parse_points, select_points, slim
 from ..parallel import available_cores
 from ..prepare.build import TRAIN_XML, VALIDATION_XML
-from ..records import ImageRecord, convert_face
+from ..records import FaceAnnotation, ImageRecord
 from ..xml.read import XmlStream, read_xml, read_xml_checked, xml_scheme
 from ..xml.write import write_xml
 from .options import (
@@ -107,9 +107,11 @@ def read_training_records(
 
 
 def of_scheme(records: Iterable[ImageRecord], scheme: Scheme) -> list[ImageRecord]:
-    """The faces with the landmarks of `scheme`; those without any of them are left out."""
+    """The faces with the landmarks of `scheme`, which is part of theirs; those without any of them
+    are left out.
+    """
     converted = (
-        replace(record, faces=tuple(convert_face(face, scheme) for face in record.faces))
+        replace(record, faces=tuple(_part_of(face, scheme) for face in record.faces))
         for record in records
     )
     kept = (
@@ -117,6 +119,24 @@ def of_scheme(records: Iterable[ImageRecord], scheme: Scheme) -> list[ImageRecor
         for record in converted
     )
     return [record for record in kept if record.faces]
+
+
+def measurable(records: list[ImageRecord], scheme: Scheme) -> list[ImageRecord]:
+    """The faces as a model of `scheme`, which is part of theirs, is measured on them.
+
+    They stay whole, as errors may be divided by the distance of points that the model lacks, except
+    where numbers alone do not say which point is which (`landmarks.correspondence`).
+    """
+    if all(correspondence(scheme, face.scheme) for record in records for face in record.faces):
+        return records
+    return of_scheme(records, scheme)
+
+
+def _part_of(face: FaceAnnotation, scheme: Scheme) -> FaceAnnotation:
+    # By name within the one file, where also numbers mean the same.
+    places = [face.scheme.points.index(name) for name in scheme.points]
+    occluded = None if face.occluded is None else face.occluded[places]
+    return replace(face, points=face.points[places], occluded=occluded, scheme=scheme)
 
 
 _REMAINING = re.compile(r"Time remaining: ([0-9.e+-]+) (second|minute|hour)")
@@ -252,7 +272,9 @@ def train(
     options = replace(options, num_threads=options.num_threads or jobs or available_cores())
     whole = scheme or xml_scheme(xml)
     records, scheme = read_training_records(xml, whole, points)
-    held_out = None if validation is None else read_records(Path(validation), whole)
+    held_out = None
+    if validation is not None:
+        held_out = measurable(read_records(Path(validation), whole), scheme)
     faces = sum(face.copies for record in records for face in record.faces)
     if not force:
         require_memory(
@@ -288,8 +310,8 @@ def train(
     about = _describe(output, scheme)
     result = replace(
         result,
-        train_nme=_nme(output, records, jobs) if measure else None,
-        validation_nme=_nme(output, held_out, jobs) if held_out is not None else None,
+        train_nme=_nme(output, measurable(records, scheme), jobs) if measure else None,
+        validation_nme=None if held_out is None else _nme(output, held_out, jobs),
     )
     # Renaming made a new file, so another run's is another one.
     if not os.path.samestat(written, output.stat()):

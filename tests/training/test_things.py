@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
+from dataclasses import replace
 
 import dlib
 import numpy as np
 import pytest
 
 from efld_dlib.detection.registry import ObjectDetector, make_detector
-from efld_dlib.errors import DataError, ModelFormatError, OptionError
+from efld_dlib.errors import DataError, ModelFormatError, OptionError, TrainingError
 from efld_dlib.evaluation.evaluate import evaluate
 from efld_dlib.images import read_image, to_gray
 from efld_dlib.landmarker import FaceLandmarker
@@ -21,6 +23,7 @@ from efld_dlib.training.options import TrainingOptions
 from efld_dlib.training.search import search_options
 from efld_dlib.training.trainer import train
 from efld_dlib.xml.read import read_xml
+from efld_dlib.xml.write import write_xml
 
 QUICK = TrainingOptions(4, 2, 20, oversampling_amount=10, num_threads=1)
 
@@ -210,3 +213,56 @@ def test_a_search_goes_on_where_it_was_and_is_no_worse_than_its_start(leaves, tm
     with pytest.raises(OptionError, match="another start"):
         search_options(leaves / "train.xml", other, 0.02, kept)
     assert "held-out error" in str(again)
+
+
+def test_some_of_points_that_are_but_numbers_are_trained(leaves, tmp_path):
+    points = tuple("01234567")
+    records = [
+        replace(
+            record, faces=tuple(replace(f, scheme=read_scheme({"points": 8})) for f in record.faces)
+        )
+        for record in read_xml(leaves / "train.xml")
+    ]
+    write_xml(tmp_path / "numbers.xml", records)
+    result = train(
+        *(tmp_path / "numbers.xml", tmp_path / "some.dat", QUICK),
+        points="1,3..4",
+        validation=tmp_path / "numbers.xml",
+    )
+    assert result.scheme.labels == (points[1], points[3], points[4])
+    assert 0 < result.train_nme == result.validation_nme < 0.2
+    # The points are those of the leaf: base, left_high, tip.
+    truth = np.array([record.faces[0].points[[1, 3, 4]] for record in records])
+    found = predicted(result.model, records)
+    apart = np.linalg.norm(found[:, :, None] - truth[:, None], axis=-1).mean(axis=0)
+    assert apart.argmin(axis=1).tolist() == [0, 1, 2]
+    found = search_options(
+        *(tmp_path / "numbers.xml", QUICK, 0.001, tmp_path / "s.json"), points="1,3..4"
+    )
+    assert math.isfinite(found.error)
+
+
+@pytest.mark.parametrize(
+    "kept", ["", "{", "[]", '{"search": {}}', '{"search": {}, "faces": 9, "trials": [1]}']
+)
+def test_trials_that_are_damaged_are_named(leaves, tmp_path, kept):
+    (tmp_path / "s.json").write_text(kept, encoding="utf-8")
+    with pytest.raises(DataError, match=r"s\.json: is not what a search keeps"):
+        search_options(leaves / "train.xml", QUICK, 0.02, tmp_path / "s.json")
+
+
+def test_boxes_too_small_for_a_detector_are_named(leaves, tmp_path):
+    record = next(read_xml(leaves / "train.xml"))
+    (leaf,) = record.faces
+    tiny = replace(record, faces=(replace(leaf, box=leaf.box._replace(width=10, height=10)),))
+    write_xml(tmp_path / "tiny.xml", [tiny])
+    with pytest.raises(TrainingError, match=r"tiny\.xml.*invalid boxes.*leaf0000\.jpg"):
+        train_detector(tmp_path / "tiny.xml", tmp_path / "tiny.svm")
+
+
+@pytest.mark.parametrize(
+    ("boxes", "said"), [("pipeline", "no detector is known"), ("ground-truth", "--boxes file")]
+)
+def test_boxes_that_nobody_knows_are_not_measured_from(leaf_model, test_leaves, boxes, said):
+    with pytest.raises(OptionError, match=said):
+        evaluate(leaf_model, test_leaves, boxes, jobs=1)
