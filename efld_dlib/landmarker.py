@@ -275,7 +275,12 @@ class _NoDetector:
         self.model = model
 
     def __call__(self, gray: Image) -> list[Detection]:
-        raise OptionError(
-            f"{self.model} has points that are not known as a face's, so that no detector is known "
-            "for them: name one (--detector things.svm; fast, if it is faces), or give the boxes"
-        )
+        raise no_detector(self.model)
+
+
+def no_detector(model: str) -> OptionError:
+    """What to say of a model that was given none and whose points are not known as a face's."""
+    return OptionError(
+        f"{model} has points that are not known as a face's, so that no detector is known "
+        "for them: name one (--detector things.svm; fast, if it is faces), or give the boxes"
+    )

@@ -12,7 +12,7 @@ from ..detection.registry import OBJECT, OBJECT_SUFFIX, make_detector
 from ..errors import EfldError
 from ..files import sha256
 from ..geometry import Feature, parse_features
-from ..landmarker import FaceLandmarker
+from ..landmarker import FaceLandmarker, no_detector
 from ..landmarks import FACE_68, Scheme, find_scheme
 from ..models.loading import model_scheme, resolve_model
 
@@ -78,7 +78,8 @@ class ExtractSettings:
         Raises
         ------
         EfldError
-            The features, the quality or a file is invalid, which would stop every process later.
+            The features, the quality or a file is invalid, or things have no detector, which would
+            stop every process later.
         """
         require_quality(self.quality)
         scheme = self.landmarks()
@@ -87,9 +88,10 @@ class ExtractSettings:
         stated["model"] = sha256(resolve_model(self.model))
         # As `FaceLandmarker` chooses: a run that names the default can continue one that does not.
         detector = self.detector or ("fast" if scheme.face else None)
-        if detector is not None:
-            name, file = _detector_file(detector)
-            stated["detector"] = name if file is None else f"{name}={sha256(file)}"
+        if detector is None:
+            raise no_detector(str(self.model))
+        name, file = _detector_file(detector)
+        stated["detector"] = name if file is None else f"{name}={sha256(file)}"
         stated["program"] = __version__
         return stated
 
