@@ -218,7 +218,8 @@ def scheme(ctx: click.Context, file: Path, output: Path, confirmed: bool) -> Non
 
     problems = Problems(report=common.warn)
     picture = output.with_suffix(".png")
-    found, off = write_scheme(list(read_xml(file, problems=problems)), output, picture, confirmed)
+    records = list(read_xml(file, problems=problems))
+    found, off = write_scheme(records, output, picture, confirmed, file)
     pairs = sum(one < other for one, other in enumerate(found.mirror or ()))
     if found.mirror is None:
         said = f"not symmetric ({off:.0%} off, and {SYMMETRIC:.0%} are allowed): no mirror pairs"

@@ -25,7 +25,9 @@ which the thing is not symmetric, and no pairs are proposed."""
 _SIDE, _BORDER = 800, 110
 
 
-def proposed_scheme(records: Sequence[ImageRecord], name: str) -> tuple[Scheme, FloatArray, float]:
+def proposed_scheme(
+    records: Sequence[ImageRecord], name: str, source: str | Path = "<records>"
+) -> tuple[Scheme, FloatArray, float]:
     """A scheme for the points of annotated images, with the mirror pairs that their form suggests.
 
     Parameters
@@ -33,6 +35,8 @@ def proposed_scheme(records: Sequence[ImageRecord], name: str) -> tuple[Scheme, 
     records : sequence of ImageRecord
     name : str
         What to call the scheme.
+    source : path
+        What to call the data in an error.
 
     Returns
     -------
@@ -46,15 +50,17 @@ def proposed_scheme(records: Sequence[ImageRecord], name: str) -> tuple[Scheme, 
     Raises
     ------
     DataError
-        There is no shape with two points.
+        There is no shape with two points, or no place is known of one.
     """
     faces = [face for record in records for face in record.faces if face.given.sum() > 1]
     if not faces:
-        raise DataError("<records>", "there is nothing with two points in them")
+        raise DataError(source, "has nothing with two points in it")
     scheme = faces[0].scheme
     shape = mean_shape(np.array([face.points for face in faces]))
-    if not annotated(shape).all():
-        raise DataError("<records>", "a point is given nowhere")
+    if absent := [
+        name for name, given in zip(scheme.points, annotated(shape), strict=True) if not given
+    ]:
+        raise DataError(source, f"has the point '{absent[0]}' of {scheme.title} nowhere")
     partners, off = mirror_partners(shape)
     mirror = scheme.mirror or (partners if off <= SYMMETRIC else None)
     return replace(scheme, name=name, mirror=mirror), shape, off
@@ -142,7 +148,11 @@ def draw_scheme(scheme: Scheme, shape: FloatArray) -> Image:
 
 
 def write_scheme(
-    records: Sequence[ImageRecord], target: Path, picture: Path, confirmed: bool
+    records: Sequence[ImageRecord],
+    target: Path,
+    picture: Path,
+    confirmed: bool,
+    source: str | Path = "<records>",
 ) -> tuple[Scheme, float]:
     """Write a scheme as TOML, and a picture of its points beside it; see `proposed_scheme`.
 
@@ -153,7 +163,7 @@ def write_scheme(
     """
     if target.suffix != ".toml":
         raise OptionError(f"a scheme is written to a file ending in .toml, not to {target}")
-    scheme, shape, off = proposed_scheme(records, target.stem)
+    scheme, shape, off = proposed_scheme(records, target.stem, source)
     write_text(target, scheme_text(scheme, confirmed))
     write_image(picture, draw_scheme(scheme, shape))
     return scheme, off

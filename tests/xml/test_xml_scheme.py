@@ -141,3 +141,11 @@ def test_what_is_not_symmetric_gets_no_pairs(xml, tmp_path):
     result = run("xml", "scheme", xml(*"abcde"), "-o", tmp_path / "x.toml")
     assert "not symmetric" in result.output
     assert find_scheme(tmp_path / "x.toml").points == tuple("abcde")
+
+
+def test_a_point_that_is_nowhere_is_named_with_its_file(xml, tmp_path):
+    stated = 'scheme {"name": "leaf", "points": ["base", "tip", "left"]}'
+    path = xml("base", "tip", comment=stated)
+    said = CliRunner().invoke(cli, ["xml", "scheme", str(path), "-o", str(tmp_path / "x.toml")])
+    assert said.exit_code == 2
+    assert "some.xml: has the point 'left' of scheme leaf nowhere" in said.output
