@@ -224,7 +224,7 @@ def _changes(before: TrainingOptions, after: TrainingOptions) -> str:
     lines = [
         f"  --set {name}={new:.6g}   (before: {old:g})"
         for (name, old), (_, new) in pairs
-        if not math.isclose(old, new, rel_tol=1e-6) and name != "num_threads"
+        if name not in ("num_threads", "random_seed") and not math.isclose(old, new, rel_tol=1e-6)
     ]
     return "\n".join(lines or ["  the options stay as they are"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 import cv2
 import numpy as np
@@ -112,6 +113,13 @@ def test_without_a_detector_it_says_how_to_name_one(leaf_model, picture):
     assert "--detector things.svm" in run("detect", picture, "-m", leaf_model, code=2).output
 
 
+def test_extract_says_so_before_it_starts(leaf_model, picture, tmp_path):
+    target = tmp_path / "t.csv"
+    said = run("extract", picture, "-m", leaf_model, "-o", target, "-j", 1, code=2).output
+    assert "--detector things.svm" in said
+    assert not target.exists()
+
+
 def test_a_part_of_the_model_is_detected_and_measured(astronaut_file, tmp_path, training_data):
     model = tmp_path / "eyes.dat"
     run("model", "expand", "--points", "eyes", "-o", model)
@@ -186,5 +194,9 @@ def test_a_search_says_what_it_found(leaves, tmp_path):
         *("--search", 0.03, "-j", 1),
     ).output
     assert "search: " in said
+    # An option that went through its logarithm and back is no other one.
+    changes = re.findall(r"--set \w+=(\S+)   \(before: (\S+)\)", said)
+    assert changes or "the options stay" in said
+    assert all(new != old for new, old in changes)
     assert (tmp_path / "s.search.json").is_file()
     assert (tmp_path / "s.dat").is_file()
