@@ -112,6 +112,12 @@ class FaceLandmarker:
         elif scheme.size != predictor.points:
             problem = f"predicts {predictor.points} landmarks, and {scheme.title} has {scheme.size}"
             raise ModelFormatError(name, problem)
+        if network and not scheme.face:
+            raise OptionError("the landmark network is for faces, which these points are not of")
+        if not scheme.face and (min_face is not None or min_score is not None):
+            raise OptionError(
+                "min_face and min_score are for a detector: name one for these things"
+            )
         if detector is None:
             detector = (
                 NetworkDetector(min_score=min_score, min_face=min_face)

@@ -112,7 +112,10 @@ class Scheme:
     @property
     def title(self) -> str:
         """What to call it in a sentence."""
-        return f"scheme {self.name}" if self.name else "the data's own scheme"
+        if self.name:
+            return f"scheme {self.name}"
+        ends = " to ".join(dict.fromkeys((self.points[0], self.points[-1])))
+        return f"the data's own scheme ({ends})"
 
     @property
     def range(self) -> str:
@@ -288,7 +291,9 @@ def read_scheme(stated: object) -> Scheme:
     if not isinstance(face, bool):
         raise OptionError(f"'face' of a scheme is true or false, not {face!r:.60}")
     built_in = _BUILT_IN.get(name)
-    if built_in is not None and set(points) <= set(built_in.points):
+    if built_in is not None:
+        if not set(points) <= set(built_in.points) or stated.keys() - {"name", "points"}:
+            raise OptionError(f"scheme {name} comes with the toolkit: give yours another name")
         return built_in.select([built_in.points.index(each) for each in points])
     bare = Scheme(name, points)
     return Scheme(

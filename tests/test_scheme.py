@@ -182,6 +182,8 @@ def without(key):
         (7, "a name or a table, not 7"),
         ({**LEAF, "colour": "green"}, "a scheme has no 'colour'"),
         ({**LEAF, "name": 3}, "the name of a scheme is a text"),
+        ({**LEAF, "name": "5"}, "scheme 5 comes with the toolkit"),
+        ({"name": "5", "points": 5, "mirror": []}, "give yours another name"),
         (without("points"), "a scheme needs its points"),
         ({**LEAF, "points": ["a", "a"]}, "'a' stands twice"),
         ({**LEAF, "points": ["a&b"]}, "dlib's XML cannot hold 'a&b'"),

@@ -213,6 +213,7 @@ def scheme(ctx: click.Context, file: Path, output: Path, confirmed: bool) -> Non
       efld-dlib xml scheme leaves.xml -o leaf.toml
       efld-dlib xml scheme leaves.xml -o leaf.toml --mirror
     """
+    from ..landmarks import find_scheme
     from ..xml.read import read_xml
     from ..xml.scheme import SYMMETRIC, write_scheme
 
@@ -223,7 +224,7 @@ def scheme(ctx: click.Context, file: Path, output: Path, confirmed: bool) -> Non
     pairs = sum(one < other for one, other in enumerate(found.mirror or ()))
     if found.mirror is None:
         said = f"not symmetric ({off:.0%} off, and {SYMMETRIC:.0%} are allowed): no mirror pairs"
-    elif confirmed:
+    elif confirmed or find_scheme(output).mirror is not None:
         said = common.counted(pairs, "mirror pair")
     else:
         said = f"{common.counted(pairs, 'mirror pair')} proposed; look at {picture} and uncomment"

@@ -103,7 +103,7 @@ class ObjectDetector:
 
     def __init__(self, model: str | Path, threshold: float | None = None) -> None:
         self.model = Path(model)
-        further, usual = _about_object_detector(self.model)
+        further, usual = about_object_detector(self.model)
         self.threshold = usual if threshold is None else threshold
         self.detectors = []
         for file in (self.model, *further):
@@ -132,7 +132,7 @@ class ObjectDetector:
 _SAME_THING = 0.4
 
 
-def _about_object_detector(model: Path) -> tuple[list[Path], float]:
+def about_object_detector(model: Path) -> tuple[list[Path], float]:
     """Further files of a detector, and its threshold, as the file beside it says."""
     # Without it, or with one of another making, dlib's own way holds.
     with suppress(DataError, ValueError, TypeError, KeyError):

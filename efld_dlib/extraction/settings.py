@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import __version__
 from ..detection.prediction import Quality, require_quality
-from ..detection.registry import OBJECT, OBJECT_SUFFIX, make_detector
+from ..detection.registry import OBJECT, OBJECT_SUFFIX, about_object_detector, make_detector
 from ..errors import EfldError
 from ..files import sha256
 from ..geometry import Feature, parse_features
@@ -92,6 +92,9 @@ class ExtractSettings:
             raise no_detector(str(self.model))
         name, file = _detector_file(detector)
         stated["detector"] = name if file is None else f"{name}={sha256(file)}"
+        if file is not None and name == OBJECT:
+            further, threshold = about_object_detector(file)
+            stated["detector"] += f" {[sha256(each) for each in further]} {threshold}"
         stated["program"] = __version__
         return stated
 

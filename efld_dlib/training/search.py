@@ -37,6 +37,7 @@ from .trainer import (
 
 _JUDGED = 0.25  # of the photographs, on which trials are judged
 _MOST_JUDGED = 500  # faces
+_FEWEST_PHOTOGRAPHS = 16  # in all, or chance decides
 _SEED = 1
 
 # Of the time: for trials; the rest is for comparing the best of them with the start.
@@ -227,7 +228,7 @@ def _split(
     chosen = choose_photographs(groups, _JUDGED, np.random.default_rng(_SEED))
     fit = [record for record, group in zip(records, groups, strict=True) if group not in chosen]
     judge = [record for record, group in zip(records, groups, strict=True) if group in chosen]
-    if not fit or not judge:
+    if len(set(groups)) < _FEWEST_PHOTOGRAPHS:
         raise DataError(xml, "has too few photographs to hold some out for a search")
     return fit, judge
 

@@ -143,7 +143,9 @@ _REMAINING = re.compile(r"Time remaining: ([0-9.e+-]+) (second|minute|hour)")
 _SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 
 DATA_LICENCE = "that of its training data; 300-W and AFLW allow non-commercial research only"
-"""What is said of a trained model unless something else is known of its training data."""
+OTHER_LICENCE = "that of its training data"
+"""What is said of a trained model, of faces and of other things, unless something else is known of
+its training data."""
 
 
 @dataclass(frozen=True)
@@ -330,7 +332,7 @@ def train(
             "dlib": load_dlib().__version__,
             "python": sys.version.split()[0],
         },
-        "licence": DATA_LICENCE if licence is None else licence,
+        "licence": (DATA_LICENCE if scheme.face else OTHER_LICENCE) if licence is None else licence,
         "refit": {"ridge": ridge, "runs": RUNS, "seed": SEED} if ridge else None,
         "slim": slim_file,
     }

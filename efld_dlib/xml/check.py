@@ -63,6 +63,8 @@ PART_FAR = 1.0
 SIZE_RATIO = 3.0
 """How much larger or smaller than the spread of its landmarks a box may be, side by side."""
 
+_LEAST_PARTS = 5
+
 ONE_PLACE = 0.05
 """Landmarks that reach no further than this fraction of the box's side are in one place."""
 
@@ -401,7 +403,9 @@ def geometry_problems(
     side = max(box.width, box.height)
     if len(given) >= 3 and float(np.ptp(given, axis=0).max()) < ONE_PLACE * side:
         return [("one-place", f"all {len(given)} parts are in one place")]
-    problem = _box_problem(given, box) if 2 * len(given) >= len(points) else ""
+    # A few points say little of the size of a thing.
+    enough = 2 * len(given) >= len(points) and len(given) >= _LEAST_PARTS
+    problem = _box_problem(given, box) if enough else ""
     found = [("box-far", problem)] if problem else _far_parts(points, box, scheme)
     swapped = swapped_groups(points, scheme)
     if swapped:

@@ -14,7 +14,7 @@ from ..drawing import BOX_COLOUR, POINT_COLOUR, write_image
 from ..errors import DataError, OptionError
 from ..files import write_text
 from ..images import Image
-from ..landmarks import Scheme
+from ..landmarks import SCHEMES, Scheme
 from ..records import ImageRecord
 from ..shapes import mean_shape, mirror_partners
 
@@ -34,7 +34,7 @@ def proposed_scheme(
     ----------
     records : sequence of ImageRecord
     name : str
-        What to call the scheme.
+        What to call the scheme, unless the data says.
     source : path
         What to call the data in an error.
 
@@ -63,7 +63,7 @@ def proposed_scheme(
         raise DataError(source, f"has the point '{absent[0]}' of {scheme.title} nowhere")
     partners, off = mirror_partners(shape)
     mirror = scheme.mirror or (partners if off <= SYMMETRIC else None)
-    return replace(scheme, name=name, mirror=mirror), shape, off
+    return replace(scheme, name=scheme.name or name, mirror=mirror), shape, off
 
 
 def scheme_text(scheme: Scheme, confirmed: bool) -> str:
@@ -92,19 +92,32 @@ def scheme_text(scheme: Scheme, confirmed: bool) -> str:
         lines += [f"# {said}", f"{mark}mirror = ["]
         lines += [f"{mark}    [{_quoted(one)}, {_quoted(other)}]," for one, other in pairs]
         lines += [f"{mark}]"]
+    ends = _listed(scheme, (0, scheme.size - 1))
+    line, groups = scheme.normaliser, scheme.groups
     lines += [
         "",
         "# What errors are divided by: the distance of two points; without it, the shape's size.",
-        f"# normaliser = [{_quoted(scheme.points[0])}, {_quoted(scheme.points[-1])}]",
+        f"normaliser = [{', '.join(_listed(scheme, end) for end in line)}]"
+        if line
+        else f"# normaliser = {ends}",
         "# Lines to draw, each through its points.",
-        f"# edges = [[{_quoted(scheme.points[0])}, {_quoted(scheme.points[-1])}]]",
+        f"edges = [{', '.join(_listed(scheme, edge) for edge in scheme.edges)}]"
+        if scheme.edges
+        else f"# edges = [{ends}]",
         "# Whether these are points of a face, which the toolkit's own detectors find.",
         f"face = {str(scheme.face).lower()}",
         "",
         "# Parts by name, for `Face.part` and for the error by region.",
-        "# [groups]",
-        f"# outline = [{_quoted(scheme.points[0])}]",
+        "[groups]" if groups else "# [groups]",
+        *(f"{_quoted(name)} = {_listed(scheme, group)}" for name, group in groups.items()),
+        *([] if groups else [f"# outline = {ends}"]),
     ]
+    if scheme.positions:
+        lines += ["", "[positions]"]
+        lines += [
+            f"{_quoted(name)} = {list(place)}"
+            for name, place in zip(scheme.points, scheme.positions, strict=True)
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -116,6 +129,10 @@ def _pairs(scheme: Scheme) -> list[tuple[str, str]] | None:
         for one, other in enumerate(scheme.mirror)
         if one < other
     ]
+
+
+def _listed(scheme: Scheme, places: Sequence[int]) -> str:
+    return f"[{', '.join(_quoted(scheme.points[place]) for place in places)}]"
 
 
 def _quoted(text: str) -> str:
@@ -159,11 +176,17 @@ def write_scheme(
     Raises
     ------
     OptionError
-        The target does not end in ``.toml``.
+        The target does not end in ``.toml``, or the points are of a scheme of the toolkit's.
     """
     if target.suffix != ".toml":
         raise OptionError(f"a scheme is written to a file ending in .toml, not to {target}")
     scheme, shape, off = proposed_scheme(records, target.stem, source)
-    write_text(target, scheme_text(scheme, confirmed))
+    if scheme.name in SCHEMES:
+        raise OptionError(
+            f"scheme {scheme.name} comes with the toolkit: say --scheme {scheme.name}, or give "
+            f"another name than {target}"
+        )
+    known = any(face.scheme.mirror is not None for record in records for face in record.faces)
+    write_text(target, scheme_text(scheme, confirmed or known))
     write_image(picture, draw_scheme(scheme, shape))
     return scheme, off

@@ -14,6 +14,7 @@ import pytest
 from efld_dlib.detection.registry import ObjectDetector, make_detector
 from efld_dlib.errors import DataError, ModelFormatError, OptionError, TrainingError
 from efld_dlib.evaluation.evaluate import evaluate
+from efld_dlib.extraction.settings import ExtractSettings
 from efld_dlib.images import read_image, to_gray
 from efld_dlib.landmarker import FaceLandmarker
 from efld_dlib.landmarks import FACE_68, find_scheme, read_scheme
@@ -266,3 +267,29 @@ def test_boxes_too_small_for_a_detector_are_named(leaves, tmp_path):
 def test_boxes_that_nobody_knows_are_not_measured_from(leaf_model, test_leaves, boxes, said):
     with pytest.raises(OptionError, match=said):
         evaluate(leaf_model, test_leaves, boxes, jobs=1)
+
+
+def test_what_is_for_faces_is_refused_for_things(leaf_model):
+    with pytest.raises(OptionError, match="the landmark network is for faces"):
+        FaceLandmarker(leaf_model, network=True)
+    with pytest.raises(OptionError, match="are for a detector"):
+        FaceLandmarker(leaf_model, min_face=30)
+
+
+def test_a_search_needs_photographs_to_judge_by(leaves, tmp_path):
+    text = (leaves / "test.xml").read_text("utf-8").replace("images/", f"{leaves}/images/")
+    few = tmp_path / "few.xml"
+    few.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match="too few photographs"):
+        search_options(few, QUICK, 0.01, tmp_path / "s.json")
+
+
+def test_an_extraction_notices_another_threshold_of_its_detector(detector, leaf_model):
+    settings = ExtractSettings(model=leaf_model, detector=str(detector.files[0]))
+    before = settings.identity()
+    report = json.loads(detector.report.read_text("utf-8"))
+    detector.report.write_text(json.dumps(report | {"threshold": 0.7}), encoding="utf-8")
+    after = settings.identity()
+    detector.report.write_text(json.dumps(report), encoding="utf-8")
+    assert before != after
+    assert settings.identity() == before

@@ -149,3 +149,22 @@ def test_a_point_that_is_nowhere_is_named_with_its_file(xml, tmp_path):
     said = CliRunner().invoke(cli, ["xml", "scheme", str(path), "-o", str(tmp_path / "x.toml")])
     assert said.exit_code == 2
     assert "some.xml: has the point 'left' of scheme leaf nowhere" in said.output
+
+
+def test_what_a_file_says_of_its_points_is_kept(leaves, tmp_path):
+    result = run("xml", "scheme", leaves / "train.xml", "-o", tmp_path / "other.toml")
+    assert "2 mirror pairs" in result.output
+    assert find_scheme(tmp_path / "other.toml") == find_scheme(leaves / "leaf.toml")
+
+
+def test_a_scheme_of_the_toolkit_is_not_written_again(training_data, tmp_path):
+    result = run("xml", "scheme", training_data / "train.xml", "-o", tmp_path / "own.toml")
+    assert result.exit_code == 2
+    assert (
+        "scheme 68 comes with the toolkit: say --scheme 68" in str(result.exception) + result.output
+    )
+
+
+def test_a_box_of_two_points_is_not_blamed_for_its_size(xml):
+    kinds = {each.kind for each in check_xml(xml("left", "right"), pictures=False).findings}
+    assert "box-far" not in kinds
