@@ -13,6 +13,7 @@ import skimage.io
 from efld_dlib.datasets.w300 import read_w300
 from efld_dlib.prepare.build import PrepareOptions, build_training_xml
 from efld_dlib.prepare.rarity import Weighting
+from efld_dlib.training.detector import DetectorOptions, train_detector
 from efld_dlib.training.options import TrainingOptions
 from efld_dlib.training.trainer import train
 from tools.make_leaves import make_leaves
@@ -99,6 +100,14 @@ def leaf_model(leaves, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("leaf-model") / "leaf.dat"
     train(leaves / "train.xml", path, TrainingOptions(6, 3, 30, oversampling_amount=20), jobs=1)
     return path
+
+
+@pytest.fixture(scope="session")
+def leaf_detector(leaves, tmp_path_factory):
+    """A detector of them, and what it finds of the test leaves."""
+    target = tmp_path_factory.mktemp("leaf-detector") / "leaf.svm"
+    options = DetectorOptions(epsilon=0.3)
+    return train_detector(leaves / "train.xml", target, options, leaves / "test.xml")
 
 
 @pytest.fixture

@@ -22,14 +22,18 @@ def run(*words, code=0):
     return result
 
 
-@pytest.fixture(scope="module")
-def detector(leaves, tmp_path_factory):
-    """A detector of the leaves, quickly trained."""
-    target = tmp_path_factory.mktemp("svm") / "leaf.svm"
-    words = ("--set", "epsilon=0.3", "--validation", leaves / "test.xml")
+@pytest.fixture
+def detector(leaf_detector):
+    return leaf_detector.files[0]
+
+
+def test_a_detector_says_what_it_finds(leaves, tmp_path):
+    words = ("--set", "epsilon=5", "--set", "C=0.5", "--validation", leaves / "test.xml")
+    target = tmp_path / "leaf.svm"
     said = run("train", leaves / "train.xml", "--detector", "-o", target, *words).output
+    assert "trained on 40 things" in said
     assert "of 8 things found" in said
-    return target
+    assert target.is_file()
 
 
 @pytest.fixture(scope="module")

@@ -145,17 +145,8 @@ def test_a_scheme_must_have_as_many_points_as_the_model(leaf_model):
         FaceLandmarker(leaf_model, scheme=read_scheme("5"))
 
 
-@pytest.fixture(scope="module")
-def detector(leaves, tmp_path_factory):
-    return train_detector(
-        leaves / "train.xml",
-        tmp_path_factory.mktemp("detector") / "leaf.svm",
-        DetectorOptions(epsilon=0.1),
-        validation=leaves / "test.xml",
-    )
-
-
-def test_a_detector_of_things_finds_most_of_them(detector, test_leaves, leaf_model):
+def test_a_detector_of_things_finds_most_of_them(leaf_detector, test_leaves, leaf_model):
+    detector = leaf_detector
     assert detector.things == 8
     assert detector.found >= 4
     assert detector.others <= 2
@@ -199,7 +190,7 @@ def test_options_of_a_detector_out_of_range(wrong):
 
 def test_a_search_goes_on_where_it_was_and_is_no_worse_than_its_start(leaves, tmp_path):
     kept, said = tmp_path / "s.json", []
-    first = search_options(leaves / "train.xml", QUICK, 0.05, kept, say=said.append)
+    first = search_options(leaves / "train.xml", QUICK, 0.03, kept, say=said.append)
     assert first.trials >= 1
     assert first.error <= first.start_error
     assert said[0].startswith("trial 1: ")
@@ -207,7 +198,7 @@ def test_a_search_goes_on_where_it_was_and_is_no_worse_than_its_start(leaves, tm
     own = first.options
     size = own.cascade_depth * own.num_trees_per_cascade_level * 2**own.tree_depth
     assert 0.6 < size / leaves_before < 1.6
-    again = search_options(leaves / "train.xml", QUICK, 0.02, kept, say=said.append)
+    again = search_options(leaves / "train.xml", QUICK, 0.01, kept, say=said.append)
     assert again.trials >= first.trials
     assert any("continues after" in line for line in said)
     other = TrainingOptions(4, 2, 20, nu=0.3, oversampling_amount=10, num_threads=1)
@@ -284,7 +275,8 @@ def test_a_search_needs_photographs_to_judge_by(leaves, tmp_path):
         search_options(few, QUICK, 0.01, tmp_path / "s.json")
 
 
-def test_an_extraction_notices_another_threshold_of_its_detector(detector, leaf_model):
+def test_an_extraction_notices_another_threshold_of_its_detector(leaf_detector, leaf_model):
+    detector = leaf_detector
     settings = ExtractSettings(model=leaf_model, detector=str(detector.files[0]))
     before = settings.identity()
     report = json.loads(detector.report.read_text("utf-8"))
