@@ -84,18 +84,21 @@ def parallel_map(
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_quiet_worker,
     )
+    ended = False
     try:
         with interrupts_blocked():
             results = executor.map(function, items, chunksize=chunk)
         yield from results
+        ended = True
     except BrokenProcessPool as error:
         raise EfldError(
             "a worker process died: out of memory, or a script that starts processes without "
             "'if __name__ == \"__main__\":' (jobs=1 starts none)"
         ) from error
     finally:
-        # Also when the caller stops early or is interrupted: what has not begun is not wanted.
-        executor.shutdown(wait=False, cancel_futures=True)
+        # When the caller stops early or is interrupted, what has not begun is not wanted. Otherwise
+        # the processes are waited for: Python complains of those that end as it does itself.
+        executor.shutdown(wait=ended, cancel_futures=True)
 
 
 @contextmanager

@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 
 from ..backend import load_dlib
+from ..boxes import FloatArray
 from ..datasets.split import choose_photographs, photograph_of
 from ..errors import DataError, OptionError
 from ..evaluation.evaluate import evaluate
+from ..evaluation.metrics import mean_given
 from ..files import is_file, read_input, sha256, write_json
 from ..landmarks import Scheme
 from ..parallel import available_cores
@@ -43,6 +45,7 @@ _SEED = 1
 # Of the time: for trials; the rest is for comparing the best of them with the start.
 _TRIALS = 0.7
 _BEST = 3
+_BEYOND_CHANCE = 2.0
 _LARGER = 3.0  # how many times as many faces that comparison trains on
 # So many trials are to fit into the time, each on at least so many faces.
 _WANTED_TRIALS, _FEWEST = 50, 60
@@ -190,14 +193,29 @@ def search_options(
     places = [each["place"] for each in sorted(trials, key=lambda each: each["error"])]
     larger = min(round(_LARGER * faces), run.most)
     say(f"comparing the best {_BEST} with the start, trained on {larger} faces")
-    start_error = run.error(start, larger)
-    best, error = start, start_error
+    before = run.errors(start, larger)
+    best, after = start, before
     for place in places[:_BEST]:
         options = _options_at(place, start)
-        own = run.error(options, larger)
-        if own < error:
-            best, error = options, own
+        own = run.errors(options, larger)
+        if mean_given(own) < mean_given(after) and _clearly_less(own, before):
+            best, after = options, own
+    start_error, error = (float(mean_given(each)) for each in (before, after))
     return SearchResult(best, start_error, error, len(trials), faces, run.judged)
+
+
+def _clearly_less(errors: FloatArray, before: FloatArray) -> bool:
+    """Whether faces' errors are less than before on the mean, beyond what chance explains.
+
+    A few per cent on held-out faces may be chance, and on more faces often come out as a loss: the
+    mean difference must exceed `_BEYOND_CHANCE` of its standard errors.
+    """
+    both = np.isfinite(errors) & np.isfinite(before)
+    difference = (before - errors)[both]
+    if len(difference) < 2:
+        return False
+    error = float(difference.std(ddof=1)) / math.sqrt(len(difference))
+    return float(difference.mean()) > _BEYOND_CHANCE * error
 
 
 def _kept_trials(kept: Path, state: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
@@ -244,11 +262,15 @@ class _Run:
         self.scheme = scheme
         self.most, self.judged = len(self.fit), len(self.judge)
 
-    def error(self, options: TrainingOptions, faces: int) -> float:
-        """Mean error of the held-out faces; infinite where it cannot be told."""
+    def errors(self, options: TrainingOptions, faces: int) -> FloatArray:
+        """Error of each held-out face; NaN where it cannot be told."""
         with tempfile.TemporaryDirectory(prefix="efld-search-") as folder:
             model = measured_model(self.fit[:faces], self.scheme, options, Path(folder))
-            error = evaluate(model, self.judge, boxes="file", jobs=1).nme
+            return evaluate(model, self.judge, boxes="file", jobs=1).errors
+
+    def error(self, options: TrainingOptions, faces: int) -> float:
+        """Their mean; infinite where there is none."""
+        error = float(mean_given(self.errors(options, faces)))
         return error if error > 0 else math.inf
 
     def faces_for(self, options: TrainingOptions, seconds: float) -> int:
