@@ -126,7 +126,7 @@ test: $(READY) ## run the tests (those that need real data look in EFLD_DATA, th
 	@$(RUN)/python -m coverage report --fail-under=90
 
 robustness: $(READY) ## damage files of every kind, kill and starve every command (not part of test)
-	@$(RUN)/python -m pytest -m robustness tests/robustness
+	@$(RUN)/python -m pytest -m robustness
 	@$(RUN)/python -m tests.robustness --cases 5000 --seed 1
 
 lint: $(READY) ## check format, style and types

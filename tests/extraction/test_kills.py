@@ -67,6 +67,7 @@ def undisturbed(folder, tiny_model, tmp_path_factory):
     return target.read_bytes()
 
 
+@pytest.mark.robustness
 def test_killed_at_random_moments_it_ends_in_the_same_file(
     folder, tiny_model, undisturbed, tmp_path
 ):
