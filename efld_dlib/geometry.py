@@ -304,7 +304,7 @@ FEATURES: tuple[Feature, ...] = (
 
 @cache
 def default_features(scheme: Scheme = FACE_68) -> tuple[Feature, ...]:
-    """Those of `FEATURES` of which a scheme has all the landmarks, in its own numbers.
+    """The `FEATURES` whose landmarks a scheme has, told by the scheme's own indices.
 
     Examples
     --------

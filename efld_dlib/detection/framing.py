@@ -27,7 +27,7 @@ PROFILE_WIDTH, PROFILE_CENTER = 1.13, 0.37
 _CHIN, _BROWS = 8, slice(17, 27)
 _SIDES = ((36, 48), (45, 54))
 
-# A face of which either is missing altogether has a tight box that says little of its size.
+# If a face has no landmark in one of these parts, its tight box says little about its size.
 _UPPER, _LOWER = (*range(17, 27), *range(36, 48)), (*range(5, 12), *range(48, 68))
 
 
@@ -170,9 +170,9 @@ def match_detections(
 ) -> list[Box | None]:
     """The detection that belongs to each face, each detection given away at most once.
 
-    Pairs are made in order of their overlap with the tight box of the landmarks; of a face of which
-    the head hides one half, or which has landmarks above or below only, with `true_box`. Things
-    that are no faces have the box that the data gives.
+    Pairs are made in order of their overlap with the tight box of the landmarks. If the head hides
+    one half of a face, or its landmarks are all in the upper or all in the lower half, `true_box`
+    is compared instead; for things that are no faces, the box in the data.
     """
     pairs = sorted(
         (

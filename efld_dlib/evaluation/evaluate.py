@@ -317,7 +317,7 @@ def common_scheme(
     Raises
     ------
     DataError
-        There is none.
+        There is no such scheme.
     """
     data = next((face.scheme for record in records for face in record.faces), None)
     if data is None:
@@ -330,8 +330,10 @@ def common_scheme(
         *sorted((*own, data), key=lambda scheme: -scheme.size),
     ):
         if all(each == candidate or correspondence(each, candidate) for each in (*own, data)):
-            # Whole, as the normaliser's ends may be among the points that a model lacks.
-            return data if data.name == candidate.name and data.size > candidate.size else candidate
+            # The data's own is whole and has names; the ends of its normaliser may be among the
+            # points that a model lacks.
+            same = data.name == candidate.name or not candidate.name
+            return data if same and data.size >= candidate.size else candidate
     said = ", ".join(dict.fromkeys(each.range for each in own))
     raise DataError(source, f"has landmarks that cannot be compared: {data.range}, but {said}")
 
@@ -395,10 +397,10 @@ def _compared(
     predicted: Sequence[FloatArray], schemes: Sequence[Scheme], scheme: Scheme
 ) -> list[FloatArray | None]:
     """What models predict as landmarks of one scheme, those that some model lacks left out."""
+    # As in `common_scheme`, a bare .dat has the points of the data, in their order.
+    bare = numbered_scheme(scheme.size)
     converted = [
-        points
-        if own.size == scheme.size and own != scheme and not own.name
-        else convert_points(points, own, scheme)
+        points if own == bare else convert_points(points, own, scheme)
         for points, own in zip(predicted, schemes, strict=True)
     ]
     given = np.all([annotated(points) for points in converted if points is not None], axis=0)

@@ -18,7 +18,7 @@ _GROUP = 4096
 
 
 TableWriter = Callable[[Path, Sequence[str], Iterable[Row]], None]
-"""Writes columns and rows, of which few are in memory at a time, into a file."""
+"""Writes columns and rows into a file, and holds only a few rows in memory at a time."""
 
 
 def table_writer(target: Path) -> TableWriter:

@@ -50,6 +50,9 @@ _LARGER = 3.0  # how many times as many faces that comparison trains on
 # So many trials are to fit into the time, each on at least so many faces.
 _WANTED_TRIALS, _FEWEST = 50, 60
 
+# In place of an error that cannot be told: dlib's search and JSON need a finite number.
+_HOPELESS = 100.0
+
 Say = Callable[[str], None]
 
 
@@ -269,9 +272,9 @@ class _Run:
             return evaluate(model, self.judge, boxes="file", jobs=1).errors
 
     def error(self, options: TrainingOptions, faces: int) -> float:
-        """Their mean; infinite where there is none."""
+        """Their mean; `_HOPELESS` where there is none."""
         error = float(mean_given(self.errors(options, faces)))
-        return error if error > 0 else math.inf
+        return error if error > 0 else _HOPELESS
 
     def faces_for(self, options: TrainingOptions, seconds: float) -> int:
         """How many faces a trial of about `seconds` trains on."""
@@ -348,11 +351,7 @@ def _searcher(trials: Sequence[dict[str, Any]]) -> Any:
     spec = dlib.function_spec(
         [axis.low for axis in axes], [axis.high for axis in axes], [axis.whole for axis in axes]
     )
-    known = [
-        dlib.function_evaluation(each["place"], -math.log(each["error"]))
-        for each in trials
-        if math.isfinite(each["error"])
-    ]
+    known = [dlib.function_evaluation(each["place"], -math.log(each["error"])) for each in trials]
     searcher = dlib.global_function_search([spec], [known], 0.001)
     searcher.set_seed(_SEED + len(trials))
     return searcher

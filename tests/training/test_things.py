@@ -285,3 +285,15 @@ def test_an_extraction_notices_another_threshold_of_its_detector(leaf_detector, 
     detector.report.write_text(json.dumps(report), encoding="utf-8")
     assert before != after
     assert settings.identity() == before
+
+
+def test_points_in_another_order_are_compared_by_their_names(leaves, test_leaves, tmp_path):
+    # Without the comment the model knows the names only, in the order in which dlib sorts them.
+    text = (leaves / "train.xml").read_text("utf-8").replace("images/", f"{leaves}/images/")
+    bare = tmp_path / "bare.xml"
+    bare.write_text(text.split("<comment>")[0] + text.split("</comment>")[1], encoding="utf-8")
+    own = train(bare, tmp_path / "own.dat", QUICK, measure=False)
+    named = train(leaves / "train.xml", tmp_path / "named.dat", QUICK, measure=False)
+    assert own.scheme.points != named.scheme.points
+    one, other = (evaluate(each.model, test_leaves, "file", jobs=1) for each in (own, named))
+    np.testing.assert_allclose(one.errors, other.errors, rtol=1e-6)
